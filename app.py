@@ -1,0 +1,39 @@
+"""Every models/*.yaml becomes a stack of its own; `-c model=NAME` synthesizes that one alone."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+sys.path.insert(0, str(ROOT / "constructs"))
+
+from aws_cdk import App  # noqa: E402
+from greensage.errors import GreensageError, render  # noqa: E402
+from greensage.names import Parameters  # noqa: E402
+from greensage.planner import plan  # noqa: E402
+from greensage.spec import load_specs  # noqa: E402
+from stacks.fleet import add_fleet  # noqa: E402
+
+
+def main() -> int:
+    """Read, plan, build, synthesize; 2 when the model files are wrong."""
+    app = App()
+    models = Path(app.node.try_get_context("models") or ROOT / "models")
+    only = app.node.try_get_context("model")
+    try:
+        specs = load_specs(models, only=only)
+        region = os.environ.get("AWS_REGION") or os.environ.get("CDK_DEFAULT_REGION")
+        fleet = plan(specs, default_region=region)
+    except GreensageError as error:
+        print(render(error), file=sys.stderr)
+        return 2
+    root = app.node.try_get_context("parameters") or Parameters().root
+    add_fleet(app, fleet, account=os.environ.get("CDK_DEFAULT_ACCOUNT"), parameters=Parameters(root), only=only)
+    app.synth()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,99 @@
+"""Puts a model's archive where the endpoint reads it, under a prefix of its own and a name that says its content."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from aws_cdk import CustomResource, aws_s3 as s3, aws_s3_assets as assets
+from constructs import Construct
+
+from .stack_helper import StackHelper
+
+
+@dataclass(frozen=True)
+class ArtifactLocation:
+    """A model.tar.gz in S3 and the prefix that an execution role may read. Values may hold tokens."""
+
+    bucket_name: str
+    bucket_arn: str
+    key: str
+    prefix: str
+
+    @classmethod
+    def in_bucket(cls, bucket: s3.IBucket, key: str) -> ArtifactLocation:
+        """Return an archive that is already in S3 and stays where it is; only this key may be read."""
+        return cls(bucket.bucket_name, bucket.bucket_arn, key, key)
+
+    @property
+    def uri(self) -> str:
+        """The archive as an s3:// URI."""
+        return f"s3://{self.bucket_name}/{self.key}"
+
+
+class ModelArtifact(Construct):
+    """Copies an archive below `prefix` of `bucket` when the stack is deployed.
+
+    The key is `<prefix><name>-<content hash>.tar.gz`, so a new archive is a new key: endpoints see the change,
+    and a multi-model endpoint never serves a cached model under the old name. The old key is deleted after the
+    update; the bucket keeps its version for a restore.
+
+    Parameters
+    ----------
+    source:
+        A local .tar.gz (becomes a CDK asset), or an s3:// URI in the same Region; the role of the copying
+        function may read exactly that object.
+    bucket, prefix:
+        Where to; the prefix ends with a slash.
+    name:
+        First part of the key.
+
+    `location` goes to an endpoint; depend on the construct itself (`endpoint.needs(artifact)`).
+    """
+
+    def __init__(
+        self, scope: Construct, id: str, *, source: str, bucket: s3.IBucket, prefix: str, name: str = "model"
+    ) -> None:
+        super().__init__(scope, id)
+        helper = StackHelper.of(self)
+        bucket_name, bucket_arn, key, digest = self._source(source)
+        prefix = prefix if prefix.endswith("/") else f"{prefix}/"
+        target = f"{prefix}{name}-{digest}.tar.gz"
+        self.location = ArtifactLocation(bucket.bucket_name, bucket.bucket_arn, target, prefix)
+        helper.allow(["s3:GetObject", "s3:GetObjectVersion"], f"{bucket_arn}/{key}")
+        helper.allow(["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"], f"{bucket.bucket_arn}/{prefix}*")
+        self.resource = CustomResource(
+            self,
+            "Copy",
+            resource_type="Custom::GreensageArtifact",
+            service_token=helper.service_token,
+            properties={
+                "SourceBucket": bucket_name,
+                "SourceKey": key,
+                "TargetBucket": bucket.bucket_name,
+                "TargetKey": target,
+            },
+        )
+        helper.before(self.resource)
+
+    @property
+    def key(self) -> str:
+        """The key below the bucket, known at synth."""
+        return self.location.key
+
+    @property
+    def target_model(self) -> str:
+        """The name by which a multi-model endpoint is asked for this model: the key below the prefix."""
+        return self.location.key.removeprefix(self.location.prefix)
+
+    def _source(self, source: str) -> tuple[str, str, str, str]:
+        if source.startswith("s3://"):
+            bucket_name, _, key = source.removeprefix("s3://").partition("/")
+            imported = s3.Bucket.from_bucket_name(self, "Source", bucket_name)
+            # S3 content is not known at synth; the URI stands for it, so replace archives under a new key.
+            return bucket_name, imported.bucket_arn, key, hashlib.sha256(source.encode()).hexdigest()[:12]
+        if not Path(source).is_file():
+            raise ValueError(f"source {source!r} is neither a file nor an s3:// URI")
+        asset = assets.Asset(self, "Asset", path=source)
+        return asset.s3_bucket_name, asset.bucket.bucket_arn, asset.s3_object_key, asset.asset_hash[:12]

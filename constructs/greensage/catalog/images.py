@@ -1,0 +1,55 @@
+"""Container images: AWS's prebuilt ones, compiled from the SDK's tables, and greensage's own serving image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from ._data import load
+from .instances import Architecture
+
+# What the server in serving/ can load; the others need AWS's images.
+SERVED_FRAMEWORKS = ("xgboost", "lightgbm", "sklearn", "onnx")
+
+
+@dataclass(frozen=True)
+class PrebuiltImage:
+    """One of AWS's CPU inference images. `accounts` maps a Region to the account that owns it there."""
+
+    framework: str
+    version: str
+    architecture: Architecture
+    repository: str
+    tag: str
+    registry: str
+
+    def uri(self, region: str) -> str | None:
+        """Return the image's URI in `region`, or None where AWS does not publish it."""
+        account = load("images")["registries"][self.registry].get(region)
+        if account is None:
+            return None
+        suffix = load("partitions")["dns_suffix"].get(region.rsplit("-", 2)[0], "amazonaws.com")
+        return f"{account}.dkr.ecr.{region}.{suffix}/{self.repository}:{self.tag}"
+
+
+@cache
+def prebuilt_images(framework: str, architecture: Architecture) -> tuple[PrebuiltImage, ...]:
+    """Return AWS's images of `framework` for `architecture`, oldest first; empty where there is none."""
+    return tuple(
+        PrebuiltImage(**row)
+        for row in load("images")["images"]
+        if row["framework"] == framework and row["architecture"] == architecture
+    )
+
+
+def prebuilt_image(framework: str, version: str | None, architecture: Architecture) -> PrebuiltImage | None:
+    """Return the image of exactly `version` (None: the newest), or None where AWS has none."""
+    images = prebuilt_images(framework, architecture)
+    if version is None:
+        return images[-1] if images else None
+    return next((image for image in images if image.version == version), None)
+
+
+def account_of(registry: str, region: str) -> str | None:
+    """Return the account number behind a registry name of the catalog in `region`."""
+    return load("images")["registries"][registry].get(region)

@@ -1,0 +1,70 @@
+"""A container image together with what it was built for: an image on the wrong silicon never starts."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from aws_cdk import Stack, aws_ecr as ecr
+from constructs import Construct
+
+from ..catalog.images import prebuilt_image, prebuilt_images
+from ..catalog.instances import Architecture
+from ..errors import CatalogError
+
+_ECR_URI = re.compile(r"^(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.([a-z0-9.-]+)/([a-z0-9._/-]+?)(?:[:@].+)?$")
+
+
+@dataclass(frozen=True)
+class ContainerImage:
+    """An image in ECR: `uri` (may hold tokens), `architecture`, and the ARN to grant pulls on.
+
+    Use one of the class methods, for instance
+    `ContainerImage.prebuilt("xgboost", "1.5-1", architecture="arm64", region="eu-west-1")`.
+    """
+
+    uri: str
+    architecture: Architecture
+    repository_arn: str
+
+    @classmethod
+    def prebuilt(
+        cls, framework: str, version: str | None = None, *, architecture: Architecture, region: str
+    ) -> ContainerImage:
+        """Return AWS's CPU inference image of `framework`, for instance xgboost 1.5-1 on arm64.
+
+        Raises CatalogError with the versions AWS has, or when AWS does not publish it in `region`.
+        """
+        image = prebuilt_image(framework, version, architecture)
+        if image is None:
+            have = ", ".join(item.version for item in prebuilt_images(framework, architecture)) or "none"
+            raise CatalogError(f"AWS has no {architecture} image of {framework} {version}; it has: {have}")
+        uri = image.uri(region)
+        if uri is None:
+            raise CatalogError(f"AWS does not publish {image.repository}:{image.tag} in {region}")
+        return cls.from_uri(uri, architecture=architecture)
+
+    @classmethod
+    def from_uri(cls, uri: str, *, architecture: Architecture) -> ContainerImage:
+        """Return the image at a literal ECR `uri`, in any account that lets the role pull it."""
+        match = _ECR_URI.match(uri)
+        if match is None:
+            raise CatalogError(f"{uri!r} is not the URI of an ECR image: ACCOUNT.dkr.ecr.REGION.amazonaws.com/NAME:TAG")
+        account, region, suffix, name = match.groups()
+        partition = {"amazonaws.com.cn": "aws-cn"}.get(suffix, "aws-us-gov" if region.startswith("us-gov") else "aws")
+        return cls(uri, architecture, f"arn:{partition}:ecr:{region}:{account}:repository/{name}")
+
+    @classmethod
+    def from_repository(cls, repository: ecr.IRepository, tag: str, *, architecture: Architecture) -> ContainerImage:
+        """Return the image `tag` (or sha256:… digest) of an ECR repository of yours."""
+        return cls(repository.repository_uri_for_tag_or_digest(tag), architecture, repository.repository_arn)
+
+    @classmethod
+    def from_repository_name(
+        cls, scope: Construct, name: str, tag: str, *, architecture: Architecture
+    ) -> ContainerImage:
+        """Return the image `tag` of the repository `name` (may be a token) in the account and Region of `scope`."""
+        stack = Stack.of(scope)
+        arn = stack.format_arn(service="ecr", resource="repository", resource_name=name)
+        uri = f"{stack.account}.dkr.ecr.{stack.region}.{stack.url_suffix}/{name}:{tag}"
+        return cls(uri, architecture, arn)

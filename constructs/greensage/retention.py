@@ -1,0 +1,156 @@
+"""What is kept, and for how long: logs, artifacts and images. Nothing for ever, nothing in use thrown away."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_cdk import CustomResource, Duration, RemovalPolicy, Stack, aws_ecr as ecr, aws_kms as kms, aws_logs as logs
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from .acknowledge import acknowledge
+from .catalog import limits
+from .stack_helper import StackHelper
+
+# Images that a stack uses carry a tag with this prefix, which shields them from expiry (see ServingRepository).
+IN_USE_PREFIX = "in-use-"
+_NEVER = 9_999
+
+
+def log_retention(days: int) -> logs.RetentionDays:
+    """Return CloudWatch's retention for `days`; ValueError for a number of days it does not have."""
+    if days not in limits.LOG_RETENTION_DAYS:
+        allowed = ", ".join(map(str, limits.LOG_RETENTION_DAYS))
+        raise ValueError(f"log_retention_days is {days}; CloudWatch Logs has {allowed}")
+    return next(item for item in logs.RetentionDays if _days_of(item) == days)
+
+
+def _days_of(item: logs.RetentionDays) -> int:
+    number = {"ONE": 1, "TWO": 2, "THREE": 3, "FOUR": 4, "FIVE": 5, "SIX": 6, "SEVEN": 7, "EIGHT": 8, "NINE": 9,
+              "TEN": 10, "THIRTEEN": 13, "EIGHTEEN": 18}  # fmt: skip
+    irregular = {"ONE_YEAR": 365, "THIRTEEN_MONTHS": 400, "EIGHTEEN_MONTHS": 545, "TWO_YEARS": 731,
+                 "THREE_YEARS": 1096, "FIVE_YEARS": 1827, "SIX_YEARS": 2192, "SEVEN_YEARS": 2557,
+                 "EIGHT_YEARS": 2922, "NINE_YEARS": 3288, "TEN_YEARS": 3653, "INFINITE": -1}  # fmt: skip
+    if item.name in irregular:
+        return irregular[item.name]
+    count, unit = item.name.split("_")
+    return number[count] * {"DAY": 1, "DAYS": 1, "WEEK": 7, "WEEKS": 7, "MONTH": 30, "MONTHS": 30}[unit]
+
+
+class ArtifactBucket(s3.Bucket):
+    """A bucket for model archives: versioned, encrypted, TLS only, private, replaced versions expire.
+
+    Parameters
+    ----------
+    noncurrent_days:
+        Days that a replaced or deleted archive can be restored; default 30.
+    encryption_key:
+        Default: S3's own keys.
+    removal_policy:
+        DESTROY (default) empties and deletes the bucket with its stack, since archives come from elsewhere;
+        RETAIN keeps it.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        noncurrent_days: int = 30,
+        encryption_key: kms.IKey | None = None,
+        removal_policy: RemovalPolicy = RemovalPolicy.DESTROY,
+    ) -> None:
+        super().__init__(
+            scope,
+            id,
+            versioned=True,
+            encryption=s3.BucketEncryption.KMS if encryption_key else s3.BucketEncryption.S3_MANAGED,
+            encryption_key=encryption_key,
+            bucket_key_enabled=True if encryption_key else None,
+            enforce_ssl=True,
+            minimum_tls_version=1.2,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            removal_policy=removal_policy,
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    id="expire-replaced-artifacts",
+                    noncurrent_version_expiration=Duration.days(noncurrent_days),
+                    abort_incomplete_multipart_upload_after=Duration.days(1),
+                    expired_object_delete_marker=True,
+                )
+            ],
+        )
+        acknowledge(
+            self,
+            "AwsSolutions-S1",
+            "Archives are written by deployments and read by execution roles, both in CloudTrail; access logs "
+            "would be kept data that nobody reads. Switch them on through the bucket if your policy wants them.",
+        )
+        if removal_policy == RemovalPolicy.DESTROY:
+            self._empty_on_delete()
+
+    def _empty_on_delete(self) -> None:
+        helper = StackHelper.of(self)
+        helper.allow(["s3:ListBucketVersions"], self.bucket_arn)
+        helper.allow(["s3:DeleteObject", "s3:DeleteObjectVersion"], f"{self.bucket_arn}/*")
+        empty = CustomResource(
+            self, "Empty", resource_type="Custom::GreensageEmptyBucket", service_token=helper.service_token,
+            properties={"Bucket": self.bucket_name},
+        )  # fmt: skip
+        helper.before(empty)
+        if self.policy:
+            empty.node.add_dependency(self.policy)
+
+
+class ServingRepository(ecr.Repository):
+    """A repository that cleans up after itself: untagged images go after a day, of the tagged the last ones stay.
+
+    An image that a stack uses carries an `in-use-…` tag. ECR never lets a rule expire an image that matches the
+    tags of a rule with a higher priority, and the first rule here matches those tags and expires none.
+    (ECR user guide, "Automate the cleanup of images by using lifecycle policies".)
+
+    `keep_images` is N of "the last N tagged images"; default 10.
+    """
+
+    def __init__(self, scope: Construct, id: str, *, keep_images: int = 10, **props: Any) -> None:
+        super().__init__(
+            scope,
+            id,
+            image_scan_on_push=True,
+            encryption=ecr.RepositoryEncryption.AES_256,
+            removal_policy=RemovalPolicy.DESTROY,
+            empty_on_delete=True,
+            lifecycle_rules=[
+                ecr.LifecycleRule(
+                    rule_priority=1, description="images in use stay", tag_prefix_list=[IN_USE_PREFIX], max_image_count=_NEVER
+                ),
+                ecr.LifecycleRule(
+                    rule_priority=2, description="untagged images go after a day",
+                    tag_status=ecr.TagStatus.UNTAGGED, max_image_age=Duration.days(1),
+                ),
+                ecr.LifecycleRule(
+                    rule_priority=3, description=f"the last {keep_images} stay",
+                    tag_status=ecr.TagStatus.ANY, max_image_count=keep_images,
+                ),
+            ],
+            **props,
+        )  # fmt: skip
+
+
+class ImagePin(Construct):
+    """Tags an image as used by this stack, so that the repository's lifecycle rules spare it; untags when it goes."""
+
+    def __init__(self, scope: Construct, id: str, *, repository_name: str, repository_arn: str, tag: str) -> None:
+        super().__init__(scope, id)
+        helper = StackHelper.of(self)
+        helper.allow(["ecr:BatchGetImage", "ecr:PutImage", "ecr:BatchDeleteImage"], repository_arn)
+        user = f"{Stack.of(self).stack_name}-{self.node.addr[-8:]}"
+        self.resource = CustomResource(
+            self,
+            "Pin",
+            resource_type="Custom::GreensageImagePin",
+            service_token=helper.service_token,
+            properties={"Repository": repository_name, "Tag": tag, "PinTag": f"{IN_USE_PREFIX}{user}"},
+        )
+        helper.before(self.resource)

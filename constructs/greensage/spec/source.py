@@ -1,0 +1,142 @@
+"""YAML with positions: reads a small, safe subset and remembers where each key and value stood."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..catalog import limits
+from ..errors import Problem, SpecError
+
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+Path_ = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class Located:
+    """A file's content as plain Python values, with the position of every key and value.
+
+    `keys` and `values` map a path such as ("sla", "latency_p95_ms") to (line, column), from 1.
+    """
+
+    file: str
+    content: Any
+    keys: dict[Path_, tuple[int, int]] = field(default_factory=dict)
+    values: dict[Path_, tuple[int, int]] = field(default_factory=dict)
+
+    def problem(self, path: Path_, message: str, *, at_key: bool = False, **details: str) -> Problem:
+        """Return a Problem at `path`, or at its nearest parent that stands in the file."""
+        table = self.keys if at_key else self.values
+        probe = path
+        while probe and probe not in table:
+            probe = probe[:-1]
+        line, column = table.get(probe) or self.values.get(probe) or (1, 1)
+        return Problem(self.file, line, column, ".".join(map(str, path)), message, **details)
+
+
+def read_yaml(file: Path, shown_as: str) -> Located:
+    """Return the content of `file` with positions.
+
+    Raises SpecError for what is not UTF-8, not YAML, not one mapping, too large, nested too deep, has
+    duplicate keys, tags, or aliases (an alias can expand without bound).
+    """
+    text = _text(file, shown_as)
+    try:
+        _refuse_unsafe_events(text, shown_as)
+        node = yaml.compose(text, Loader=_Loader)
+    except yaml.YAMLError as error:
+        raise SpecError([_syntax_problem(error, shown_as)]) from None
+    if node is None or not isinstance(node, yaml.MappingNode):
+        found = "an empty file" if node is None else {"sequence": "a list", "scalar": "plain text"}.get(node.id, node.id)
+        raise SpecError(
+            [Problem(shown_as, 1, 1, "", "a model file is a mapping of keys to values", found, "name: ... and model: ...")]
+        )
+    return _Walk(shown_as).located(node)
+
+
+def _text(file: Path, shown_as: str) -> str:
+    try:
+        size = file.stat().st_size
+        if size > limits.SPEC_FILE_BYTES:
+            raise SpecError(
+                [Problem(shown_as, 1, 1, "", "the file is too large to be a model file", f"{size:,} bytes",
+                         f"at most {limits.SPEC_FILE_BYTES:,} bytes")]
+            )  # fmt: skip
+        return file.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SpecError([Problem(shown_as, 1, 1, "", "the file is not UTF-8 text", f"byte {error.start}")]) from None
+    except OSError as error:
+        raise SpecError([Problem(shown_as, 1, 1, "", f"the file cannot be read: {error.strerror}")]) from None
+
+
+def _refuse_unsafe_events(text: str, shown_as: str) -> None:
+    depth = documents = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        line, column = event.start_mark.line + 1, event.start_mark.column + 1
+        message = ""
+        if isinstance(event, yaml.AliasEvent):
+            message = f"aliases are not allowed, they can expand without bound (*{event.anchor}); write the value out"
+        elif isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            message = f"nested deeper than {limits.SPEC_DEPTH} levels" if depth > limits.SPEC_DEPTH else ""
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        elif isinstance(event, yaml.DocumentStartEvent):
+            documents += 1
+            message = "one model per file: a second document starts here" if documents > 1 else ""
+        tag = getattr(event, "tag", None)
+        if tag:
+            message = f"tags such as {tag} are not allowed"
+        if message:
+            raise SpecError([Problem(shown_as, line, column, "", message)])
+
+
+def _syntax_problem(error: yaml.YAMLError, shown_as: str) -> Problem:
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    what = getattr(error, "problem", None) or str(error).split("\n")[0]
+    return Problem(shown_as, line, column, "", f"not valid YAML: {what}")
+
+
+class _Walk:
+    """Turns composed nodes into values while noting positions and duplicate keys."""
+
+    def __init__(self, shown_as: str) -> None:
+        self._located = Located(shown_as, None)
+        self._constructor = yaml.constructor.SafeConstructor()
+        self._problems: list[Problem] = []
+
+    def located(self, node: yaml.Node) -> Located:
+        content = self._value(node, ())
+        if self._problems:
+            raise SpecError(self._problems)
+        return Located(self._located.file, content, self._located.keys, self._located.values)
+
+    def _value(self, node: yaml.Node, path: Path_) -> Any:
+        self._located.values[path] = (node.start_mark.line + 1, node.start_mark.column + 1)
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, path)
+        if isinstance(node, yaml.SequenceNode):
+            return [self._value(item, (*path, index)) for index, item in enumerate(node.value)]
+        try:
+            return self._constructor.construct_object(node)
+        except (ValueError, yaml.YAMLError):
+            return node.value
+
+    def _mapping(self, node: yaml.MappingNode, path: Path_) -> dict[str, Any]:
+        result: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            key = str(key_node.value)
+            here = (*path, key)
+            position = (key_node.start_mark.line + 1, key_node.start_mark.column + 1)
+            if key in result:
+                first = self._located.keys[here][0]
+                self._problems.append(
+                    Problem(self._located.file, *position, ".".join(map(str, here)), f"the key stands twice, first in line {first}")
+                )
+            self._located.keys[here] = position
+            result[key] = self._value(value_node, here)
+        return result

@@ -1,0 +1,70 @@
+"""The one small function per stack that does at deploy time what CloudFormation cannot: copy, pin, build, empty."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aws_cdk import RemovalPolicy, Stack, aws_iam as iam, aws_lambda as lambda_, aws_logs as logs
+from aws_cdk import aws_s3_assets as assets
+from constructs import Construct, IConstruct
+
+from .acknowledge import acknowledge, acknowledge_wildcards
+from .folders import lambda_folder
+
+_ID = "GreensageHelper"
+_LONGEST_BUILD_SECONDS = 900
+_MEMORY_MB = 256
+
+
+class StackHelper(Construct):
+    """A Lambda function on Graviton behind the custom resources of its stack; made on first use.
+
+    Its role holds exactly the statements that those resources asked for (`allow`), its log group expires.
+    """
+
+    @classmethod
+    def of(cls, scope: Construct) -> StackHelper:
+        """Return the helper of the stack of `scope`."""
+        stack = Stack.of(scope)
+        existing = stack.node.try_find_child(_ID)
+        return existing if isinstance(existing, StackHelper) else cls(stack, _ID)
+
+    def __init__(self, scope: Construct, id: str) -> None:
+        super().__init__(scope, id)
+        log_group = logs.LogGroup(
+            self, "Logs", retention=logs.RetentionDays.ONE_WEEK, removal_policy=RemovalPolicy.DESTROY
+        )
+        role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))  # type: ignore[arg-type]
+        self._policy = iam.Policy(self, "Policy", roles=[role])
+        self.allow(["logs:CreateLogStream", "logs:PutLogEvents"], log_group.log_group_arn)
+        code = assets.Asset(self, "Code", path=str(lambda_folder()), exclude=["**/__pycache__", "*.pyc"])
+        self.function = lambda_.CfnFunction(
+            self,
+            "Function",
+            runtime="python3.13",
+            architectures=["arm64"],
+            handler="stack_helper.handler.on_event",
+            code={"s3Bucket": code.s3_bucket_name, "s3Key": code.s3_object_key},
+            timeout=_LONGEST_BUILD_SECONDS,
+            memory_size=_MEMORY_MB,
+            role=role.role_arn,
+            logging_config={"logGroup": log_group.log_group_name},
+            description="greensage: copies artifacts, pins and builds images, empties buckets on deletion",
+        )
+        acknowledge(
+            self.function, "AwsSolutions-L1", "Python 3.13 is supported by Lambda and has all that the function needs."
+        )
+
+    @property
+    def service_token(self) -> str:
+        """The ARN that custom resources name as their provider."""
+        return self.function.attr_arn
+
+    def allow(self, actions: Sequence[str], *resource_arns: str) -> None:
+        """Add one statement to the function's role."""
+        self._policy.add_statements(iam.PolicyStatement(actions=list(actions), resources=list(resource_arns)))
+        acknowledge_wildcards(self._policy, resource_arns, "All objects below a prefix or in a bucket that greensage owns.")
+
+    def before(self, resource: IConstruct) -> None:
+        """Have the function's rights in place before `resource` is created, and until after it is deleted."""
+        resource.node.add_dependency(self._policy)

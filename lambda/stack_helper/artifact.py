@@ -1,0 +1,26 @@
+"""Copies a model archive to where its endpoint reads it, and deletes it when it is replaced."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def handle(event: dict[str, Any], s3: Any) -> tuple[str, dict[str, str]]:
+    """Return the key as physical id: a new key makes CloudFormation delete the old one after the update."""
+    props = event["ResourceProperties"]
+    if event["RequestType"] == "Delete":
+        bucket, _, key = event["PhysicalResourceId"].partition("/")
+        if key:  # a failed Create has no key and left nothing
+            _delete(s3, bucket, key)
+        return event["PhysicalResourceId"], {}
+    bucket, key = props["TargetBucket"], props["TargetKey"]
+    # The managed copy goes in parts above 5 GB, which one CopyObject refuses.
+    s3.copy({"Bucket": props["SourceBucket"], "Key": props["SourceKey"]}, bucket, key)
+    return f"{bucket}/{key}", {"Key": key}
+
+
+def _delete(s3: Any, bucket: str, key: str) -> None:
+    try:
+        s3.delete_object(Bucket=bucket, Key=key)
+    except s3.exceptions.NoSuchBucket:
+        pass  # the bucket went first

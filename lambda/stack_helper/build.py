@@ -1,0 +1,31 @@
+"""Builds an image with CodeBuild and waits for it, so that stacks after this one find the image."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+POLL_SECONDS = 2
+LONGEST_SECONDS = 840
+
+
+def handle(event: dict[str, Any], codebuild: Any) -> tuple[str, dict[str, str]]:
+    """Start the project's build on Create and Update and return when it succeeded; raise when it did not."""
+    props = event["ResourceProperties"]
+    if event["RequestType"] == "Delete":
+        return event["PhysicalResourceId"], {}
+    build_id = codebuild.start_build(projectName=props["Project"])["build"]["id"]
+    status = _wait(codebuild, build_id)
+    if status != "SUCCEEDED":
+        raise RuntimeError(f"the build {build_id} ended {status}; see the log group of project {props['Project']}")
+    return f"{props['Project']}/{props['Tag']}", {"Tag": props["Tag"]}
+
+
+def _wait(codebuild: Any, build_id: str) -> str:
+    deadline = time.monotonic() + LONGEST_SECONDS
+    while time.monotonic() < deadline:
+        status = codebuild.batch_get_builds(ids=[build_id])["builds"][0]["buildStatus"]
+        if status != "IN_PROGRESS":
+            return status
+        time.sleep(POLL_SECONDS)
+    return "TIMED OUT"

@@ -1,0 +1,53 @@
+"""Entry point of the function behind greensage's custom resources: dispatches and answers CloudFormation.
+
+Whatever happens, an answer is sent: a custom resource without one keeps its stack waiting for an hour.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import urllib.request
+from typing import Any
+
+import boto3
+
+from stack_helper import artifact, bucket, build, pin
+
+logger = logging.getLogger()
+logger.setLevel(logging.INFO)
+
+ACTIONS = {
+    "Custom::GreensageArtifact": lambda event: artifact.handle(event, boto3.client("s3")),
+    "Custom::GreensageEmptyBucket": lambda event: bucket.handle(event, boto3.client("s3")),
+    "Custom::GreensageImagePin": lambda event: pin.handle(event, boto3.client("ecr")),
+    "Custom::GreensageImageBuild": lambda event: build.handle(event, boto3.client("codebuild")),
+}
+
+
+def on_event(event: dict[str, Any], context: Any) -> None:
+    """Handle one request of CloudFormation (Create, Update or Delete)."""
+    logger.info("%s %s %s", event["RequestType"], event["ResourceType"], event["LogicalResourceId"])
+    fallback = event.get("PhysicalResourceId") or event["LogicalResourceId"]
+    try:
+        physical_id, data = ACTIONS[event["ResourceType"]](event)
+        status, reason = "SUCCESS", ""
+    except Exception as error:
+        logger.exception("failed")
+        physical_id, data, status, reason = fallback, {}, "FAILED", f"{type(error).__name__}: {error}"
+    _answer(event, status, reason, physical_id, data)
+
+
+def _answer(event: dict[str, Any], status: str, reason: str, physical_id: str, data: dict[str, str]) -> None:
+    body = {
+        "Status": status,
+        "Reason": reason[:1000],
+        "PhysicalResourceId": physical_id,
+        "StackId": event["StackId"],
+        "RequestId": event["RequestId"],
+        "LogicalResourceId": event["LogicalResourceId"],
+        "Data": data,
+    }
+    request = urllib.request.Request(event["ResponseURL"], json.dumps(body).encode(), {"Content-Type": ""}, method="PUT")
+    with urllib.request.urlopen(request, timeout=30):
+        pass

@@ -1,0 +1,31 @@
+"""Gives the image a stack uses a tag of its own, which the repository's lifecycle rules spare."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def handle(event: dict[str, Any], ecr: Any) -> tuple[str, dict[str, str]]:
+    """Move the pin tag onto the image on Create and Update; remove it on Delete."""
+    props = event["ResourceProperties"]
+    repository, pin = props["Repository"], props["PinTag"]
+    physical_id = f"{repository}/{pin}"
+    if event["RequestType"] == "Delete":
+        _unpin(ecr, repository, pin)
+        return physical_id, {}
+    answer = ecr.batch_get_image(repositoryName=repository, imageIds=[{"imageTag": props["Tag"]}])
+    if not answer.get("images"):
+        raise RuntimeError(f"repository {repository} has no image {props['Tag']}; deploy the platform stack first")
+    image = answer["images"][0]
+    digest = image["imageId"]["imageDigest"]
+    _unpin(ecr, repository, pin)
+    media = {"imageManifestMediaType": image["imageManifestMediaType"]} if image.get("imageManifestMediaType") else {}
+    ecr.put_image(repositoryName=repository, imageManifest=image["imageManifest"], imageTag=pin, **media)
+    return physical_id, {"Digest": digest}
+
+
+def _unpin(ecr: Any, repository: str, pin: str) -> None:
+    try:
+        ecr.batch_delete_image(repositoryName=repository, imageIds=[{"imageTag": pin}])
+    except ecr.exceptions.RepositoryNotFoundException:
+        pass  # the repository went first, with all its tags

@@ -1,0 +1,44 @@
+"""Turns a Plan into stacks: the platform of each Region, a stack per group, a stack per model."""
+
+from __future__ import annotations
+
+from aws_cdk import App, Environment, Stack
+from greensage.names import Parameters
+from greensage.planner import Plan
+
+from .group_stack import GroupStack
+from .model_stack import ModelStack
+from .platform_stack import PlatformStack
+
+
+def add_fleet(app: App, plan: Plan, *, account: str | None, parameters: Parameters, only: str | None = None) -> None:
+    """Add the stacks of `plan` to `app`; with `only` just the stack of that model, to synthesize it quickly."""
+    if only is not None:
+        model = next(item for item in plan.models if item.name == only)
+        ModelStack(app, only, model=model, parameters=parameters, env=_env(account, model.region))
+        return
+    platforms = {region: _platform(app, plan, region, account, parameters) for region in plan.regions}
+    groups: dict[str, Stack] = {}
+    for group in plan.groups:
+        stack = GroupStack(app, group.name, group=group, parameters=parameters, env=_env(account, group.region))
+        stack.add_stack_dependency(platforms[group.region])
+        groups[group.name] = stack
+    for model in plan.models:
+        stack = ModelStack(app, model.name, model=model, parameters=parameters, env=_env(account, model.region))
+        stack.add_stack_dependency(groups[model.group] if model.group else platforms[model.region])
+
+
+def _platform(app: App, plan: Plan, region: str, account: str | None, parameters: Parameters) -> PlatformStack:
+    days = [model.spec.retention.artifact_versions_days for model in plan.models if model.region == region]
+    return PlatformStack(
+        app,
+        f"greensage-platform-{region}",
+        parameters=parameters,
+        architectures=plan.serving_architectures(region),
+        artifact_versions_days=max(days),
+        env=_env(account, region),
+    )
+
+
+def _env(account: str | None, region: str) -> Environment:
+    return Environment(account=account, region=region)

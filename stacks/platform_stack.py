@@ -1,0 +1,40 @@
+"""What the models of one Region share: the artifact bucket, the serving image and its repository."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from aws_cdk import Stack, aws_ssm as ssm
+from constructs import Construct
+from greensage.catalog.instances import Architecture
+from greensage.names import Parameters
+from greensage.retention import ArtifactBucket, ServingRepository
+from greensage.serving_image import ServingImage
+
+
+class PlatformStack(Stack):
+    """One per Region. Other stacks find it through SSM parameters, so each can be synthesized alone."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        parameters: Parameters,
+        architectures: Sequence[Architecture],
+        artifact_versions_days: int,
+        **props: Any,
+    ) -> None:
+        super().__init__(scope, id, **props)
+        self.bucket = ArtifactBucket(self, "Artifacts", noncurrent_days=artifact_versions_days)
+        self.repository = ServingRepository(self, "Serving")
+        for architecture in architectures:
+            suffix = architecture.replace("_", "")
+            ServingImage(self, f"Image-{suffix}", repository=self.repository, architecture=architecture)
+        _publish(self, "BucketName", parameters.artifact_bucket, self.bucket.bucket_name)
+        _publish(self, "RepositoryName", parameters.serving_repository, self.repository.repository_name)
+
+
+def _publish(scope: Construct, id: str, name: str, value: str) -> None:
+    ssm.StringParameter(scope, id, parameter_name=name, string_value=value)
