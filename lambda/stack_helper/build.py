@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
-POLL_SECONDS = 2
+FIRST_POLL_SECONDS = 0.5
+LONGEST_POLL_SECONDS = 8
 LONGEST_SECONDS = 840
 
 
@@ -22,10 +23,11 @@ def handle(event: dict[str, Any], codebuild: Any) -> tuple[str, dict[str, str]]:
 
 
 def _wait(codebuild: Any, build_id: str) -> str:
-    deadline = time.monotonic() + LONGEST_SECONDS
+    deadline, pause = time.monotonic() + LONGEST_SECONDS, FIRST_POLL_SECONDS
     while time.monotonic() < deadline:
         status = codebuild.batch_get_builds(ids=[build_id])["builds"][0]["buildStatus"]
         if status != "IN_PROGRESS":
             return status
-        time.sleep(POLL_SECONDS)
+        time.sleep(pause)
+        pause = min(2 * pause, LONGEST_POLL_SECONDS)
     return "TIMED OUT"

@@ -1,0 +1,65 @@
+"""Which images exist, and what silicon they are for: AWS's from the catalog, the account's own from ECR."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ..catalog import images as catalog
+from ..catalog.instances import Architecture
+from . import ministack_api as cloud
+from .wire import AwsError
+
+_URI = re.compile(r"^(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.[a-z0-9.-]+/([a-z0-9._/-]+?)(?:@(sha256:[0-9a-f]{64})|:([A-Za-z0-9._-]+))?$")
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image that exists. `served` says whether the local server can stand in for it."""
+
+    uri: str
+    architecture: Architecture
+    repository_arn: str
+    served: bool
+
+
+def find_image(uri: str) -> Image:
+    """Return the image at `uri`; AwsError where AWS would not find or not pull it."""
+    match = _URI.match(uri)
+    if match is None:
+        raise AwsError("ValidationException", f"Using non-ECR image \"{uri}\" without Vpc repository access mode is not supported.")
+    account, region, repository, digest, tag = match.groups()
+    reference = digest or tag or "latest"
+    arn = f"arn:aws:ecr:{region}:{account}:repository/{repository}"
+    if region != cloud.region():
+        raise AwsError("ValidationException", f"Unsupported Ecr Region: {region}. The image must be in {cloud.region()}.")
+    prebuilt = _prebuilt(repository, reference, account, region)
+    if prebuilt is not None:
+        return Image(uri, prebuilt.architecture, arn, prebuilt.framework in catalog.SERVED_FRAMEWORKS)
+    if not cloud.ecr_has(repository, reference):
+        raise AwsError("ValidationException", f"Requested image {uri} not found.")
+    architecture: Architecture = "arm64" if reference.endswith("-arm64") else "x86_64"
+    return Image(uri, architecture, arn, True)
+
+
+def built_image(variables: Mapping[str, str]) -> tuple[str, str]:
+    """Return tag and manifest for a build of the serving image: what CodeBuild would have pushed."""
+    tag = variables["TAG"]
+    layer = {"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip", "digest": f"sha256:{'0' * 64}", "size": 0}
+    manifest = {
+        "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "layers": [layer],
+        "annotations": {"greensage.tag": tag, "greensage.note": "a stand-in: the local cloud runs the server as a process"},
+    }  # fmt: skip
+    return tag, json.dumps(manifest)
+
+
+def _prebuilt(repository: str, tag: str, account: str, region: str) -> catalog.PrebuiltImage | None:
+    for framework in ("xgboost", "sklearn", "pytorch", "tensorflow"):
+        for architecture in ("arm64", "x86_64"):
+            for image in catalog.prebuilt_images(framework, architecture):
+                owner = catalog.account_of(image.registry, region)
+                if (image.repository, image.tag, owner) == (repository, tag, account):
+                    return image
+    return None

@@ -1,0 +1,314 @@
+"""The one file that touches ministack's private names. ministack is pinned; `missing_names` says what has moved."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import re
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+Answer = tuple[int, dict[str, str], bytes]
+Handler = Callable[[str, str, dict[str, str], bytes, dict[str, list[str]]], Awaitable[Answer]]
+
+_PRIVATE_NAMES = {
+    "ministack.app": ("SERVICE_HANDLERS", "detect_service", "pin_request_origin", "AUTH"),
+    "ministack.core.router": ("SERVICE_PATTERNS", "extract_access_key_id", "extract_region"),
+    "ministack.core.responses": ("get_account_id", "get_region", "request_scope"),
+    "ministack.core.iam_evaluator": (
+        "EvalContext", "evaluate", "enforce", "AuthError", "pin_request_origin", "combine_resource_policy",
+        "_gather_role_policies", "_permissions_boundary", "_resource_policy", "_POLICY_REQUIRED", "_service_principal_matches",
+    ),
+    "ministack.core.iam_actions": ("access_denied_response", "identity_denial_message"),
+    "ministack.core.concurrency": ("spawn_background",),
+    "ministack.services.iam": ("_roles",),
+    "ministack.services.s3": ("_buckets", "_get_object_data", "_delete_bucket"),
+    "ministack.services.ecr": ("_repositories", "_find_image", "_put_image", "_describe_images"),
+    "ministack.services.codebuild": ("_projects", "_builds", "_start_build", "_finish_build"),
+    "ministack.services.cloudwatch": ("record_metric",),
+    "ministack.services.cloudwatch_logs": ("_log_groups", "_create_log_group", "_create_log_stream", "_put_log_events"),
+    "ministack.services.cloudformation.stacks": ("_runs_on_worker_thread",),
+    "ministack.services.cloudformation.provisioners": (
+        "_RESOURCE_HANDLERS", "_REPLACING_PROPERTIES", "_CUSTOM_NAME_REPLACEMENT", "_STACK_TAG_PROPERTY", "_physical_name",
+    ),
+}  # fmt: skip
+
+
+def missing_names() -> list[str]:
+    """Return the private names that this file needs and the installed ministack does not have."""
+    missing = []
+    for module, names in _PRIVATE_NAMES.items():
+        loaded = importlib.import_module(module)
+        missing += [f"{module}.{name}" for name in names if not hasattr(loaded, name)]
+    return missing
+
+
+def install(handlers: Mapping[str, Handler]) -> None:
+    """Add our services to ministack and mend what differs from AWS where it matters here."""
+    from ministack import app
+    from ministack.core import router
+
+    for service, prefix in (("sagemaker", "SageMaker."), ("application-autoscaling", "AnyScaleFrontendService.")):
+        router.SERVICE_PATTERNS[service] = {"target_prefixes": [prefix], "host_patterns": [], "credential_scope": service}
+    detect = app.detect_service
+
+    def detect_with_runtime(method: str, path: str, headers: dict[str, str], query: dict[str, Any]) -> str:
+        # Both SageMaker APIs sign as "sagemaker"; only the control plane has a target header.
+        service = detect(method, path, headers, query)
+        return "sagemaker-runtime" if service == "sagemaker" and not headers.get("x-amz-target") else service
+
+    app.detect_service = detect_with_runtime
+    app.SERVICE_HANDLERS.update(handlers)
+    _treat_loopback_as_tls()
+    _refuse_to_delete_full_buckets()
+    _say_when_an_image_is_missing()
+
+
+def _treat_loopback_as_tls() -> None:
+    """Buckets that demand TLS are ours by default, and the local cloud listens on loopback without it."""
+    from ministack import app
+    from ministack.core import iam_evaluator
+
+    app.pin_request_origin = lambda ip, secure: iam_evaluator.pin_request_origin(ip, secure or ip in ("127.0.0.1", "::1"))
+
+
+def _refuse_to_delete_full_buckets() -> None:
+    """AWS keeps a bucket that holds objects or versions, and the stack fails; ministack drops it in silence."""
+    from ministack.services import s3
+    from ministack.services.cloudformation import provisioners
+
+    def delete(physical_id: str, props: Mapping[str, Any]) -> None:
+        if physical_id not in s3._buckets:
+            return
+        status, _, body = s3._delete_bucket(physical_id)
+        if status >= 400:
+            message = re.search(rb"<Message>(.*?)</Message>", body)
+            raise ValueError(message.group(1).decode() if message else f"bucket {physical_id} was not deleted")
+
+    provisioners._RESOURCE_HANDLERS["AWS::S3::Bucket"]["delete"] = delete
+
+
+def _say_when_an_image_is_missing() -> None:
+    """DescribeImages of a missing tag is an error on AWS; tools read a plain answer as "it is there"."""
+    from ministack.core.responses import error_response_json
+    from ministack.services import ecr
+
+    describe = ecr._describe_images
+
+    def describe_or_fail(data: dict[str, Any]) -> Answer:
+        name = data.get("repositoryName", "")
+        for image in data.get("imageIds") or []:
+            if name in ecr._repositories and not ecr._find_image(name, image):
+                message = f"The image with imageId {image} does not exist within the repository with name '{name}'"
+                return error_response_json("ImageNotFoundException", message, 400)
+        return describe(data)
+
+    ecr._describe_images = describe_or_fail
+
+
+def add_resource_type(
+    name: str, *, create: Any, update: Any, delete: Any, replacing: tuple[str, ...], named_by: str | None, tagged: bool, slow: bool
+) -> None:
+    """Teach CloudFormation a resource type; `slow` ones may block, `replacing` lists the create-only properties."""
+    from ministack.services.cloudformation import provisioners, stacks
+
+    provisioners._RESOURCE_HANDLERS[name] = {
+        "create": create, "update": update, "update_with_logical_id": True, "delete": delete,
+    }  # fmt: skip
+    provisioners._REPLACING_PROPERTIES[name] = replacing
+    if named_by:
+        provisioners._CUSTOM_NAME_REPLACEMENT[name] = {"name": named_by}
+    if tagged:
+        provisioners._STACK_TAG_PROPERTY[name] = ("Tags", "list")
+    if slow:
+        known = stacks._runs_on_worker_thread
+        stacks._runs_on_worker_thread = lambda kind: kind == name or known(kind)
+
+
+def generated_name(stack: str, logical_id: str, longest: int) -> str:
+    """Return the physical name that CloudFormation gives a resource without one; a replacement gets another."""
+    from ministack.services.cloudformation import provisioners
+
+    return provisioners._physical_name(stack, logical_id, max_len=longest).lower()
+
+
+def account() -> str:
+    """Return the account of the request at hand."""
+    from ministack.core.responses import get_account_id
+
+    return get_account_id()
+
+
+def region() -> str:
+    """Return the Region of the request at hand."""
+    from ministack.core.responses import get_region
+
+    return get_region()
+
+
+def scope(account_id: str, region_name: str) -> contextlib.AbstractContextManager[Any]:
+    """Act as `account_id` in `region_name`, for threads of our own."""
+    from ministack.core.responses import request_scope
+
+    return request_scope(account_id, region_name)
+
+
+def authorize(
+    headers: dict[str, str], query: dict[str, list[str]], action: str, arn: str, *, rest: bool = False, context: Mapping[str, str] | None = None
+) -> Answer | None:
+    """Return None when the caller may do `action` on `arn`, or when authorization is off; else the refusal."""
+    from ministack import app
+    from ministack.core import iam_evaluator, router
+    from ministack.core.iam_actions import access_denied_response, identity_denial_message
+    from ministack.core.responses import error_response_json
+
+    if not app.AUTH:
+        return None
+    service = action.split(":")[0]
+    denied = iam_evaluator.enforce(
+        router.extract_access_key_id(headers, query), action, service, router.extract_region(headers, query),
+        resource_arn=arn, service_context=dict(context or {}),
+    )  # fmt: skip
+    if not denied:
+        return None
+    if isinstance(denied, iam_evaluator.AuthError):
+        status, answer_headers, body = access_denied_response(
+            service, action, "", "", error_code=denied.code, message=denied.message, headers=headers
+        )
+    else:
+        message = identity_denial_message(action, denied.principal_arn, arn, denied.decision == "Deny")
+        status, answer_headers, body = error_response_json(
+            "AccessDeniedException", message, 403 if rest else 400, message_key="Message"
+        )
+    answer_headers["Content-Type"] = "application/json" if rest else "application/x-amz-json-1.1"
+    return status, answer_headers, body
+
+
+def role_allows(role_arn: str, action: str, resource: str, context: Mapping[str, str] | None = None) -> bool:
+    """Return whether the role's policies (and the resource's) let it do `action` on `resource`."""
+    from ministack.core import iam_evaluator as evaluator
+    from ministack.core.responses import get_region, request_scope
+    from ministack.services import iam
+
+    account_id, name = role_arn.split(":")[4], role_arn.rsplit("/", 1)[-1]
+    with request_scope(account_id, get_region()):
+        policies = evaluator._gather_role_policies(name, account_id)
+        limits = evaluator._permissions_boundary(iam._roles, name, account_id)
+        request = evaluator.EvalContext(
+            principal_arn=f"arn:aws:sts::{account_id}:assumed-role/{name}/SageMaker", principal_type="AssumedRole",
+            principal_account=account_id, action=action, resource_arn=resource, region=get_region(),
+            secure_transport=True, source_ip="127.0.0.1",
+            service_context={"aws:tagkeys": None, **{key.lower(): value for key, value in (context or {}).items()}},
+        )  # fmt: skip
+        result = evaluator.evaluate(request, policies, *limits)
+        service = action.split(":")[0]
+        found = evaluator._resource_policy(service, resource)
+        if found is not None:
+            required = service in evaluator._POLICY_REQUIRED
+            result = evaluator.combine_resource_policy(result, request, *found, required=required, limits=limits)
+    return result.decision == "Allow"
+
+
+def role_trusts(role_arn: str, service: str) -> bool:
+    """Return whether the role exists and lets `service` assume it."""
+    from ministack.core.iam_evaluator import _service_principal_matches
+    from ministack.services import iam
+
+    found = iam._roles.get_scoped(role_arn.split(":")[4], None, role_arn.rsplit("/", 1)[-1])
+    if not found or found["Arn"] != role_arn:
+        return False
+    document = found["AssumeRolePolicyDocument"]
+    statements = (json.loads(document) if isinstance(document, str) else document).get("Statement", [])
+    return any(
+        row.get("Effect") == "Allow"
+        and {"sts:AssumeRole", "sts:*", "*"} & set(_as_list(row.get("Action")))
+        and _service_principal_matches(row.get("Principal"), service)
+        for row in _as_list(statements)
+    )
+
+
+def s3_object(bucket: str, key: str) -> bytes | None:
+    """Return an object's bytes, or None."""
+    from ministack.services import s3
+
+    return s3._get_object_data(bucket, key)
+
+
+def s3_keys(bucket: str, prefix: str) -> list[str] | None:
+    """Return the keys under `prefix`, or None when there is no such bucket."""
+    from ministack.services import s3
+
+    found = s3._buckets.get(bucket)
+    return None if found is None else sorted(key for key in list(found["objects"]) if key.startswith(prefix))
+
+
+def ecr_has(repository: str, reference: str) -> bool:
+    """Return whether a repository of the account at hand holds the tag or digest `reference`."""
+    from ministack.services import ecr
+
+    key = "imageDigest" if reference.startswith("sha256:") else "imageTag"
+    return repository in ecr._repositories and bool(ecr._find_image(repository, {key: reference}))
+
+
+def put_logs(group: str, stream: str, lines: list[str], *, may_create_group: bool) -> bool:
+    """Write `lines`; return False when the group does not exist and may not be created."""
+    from ministack.services import cloudwatch_logs as logs
+
+    if group not in logs._log_groups:
+        if not may_create_group:
+            return False
+        logs._create_log_group({"logGroupName": group})
+    if stream not in logs._log_groups[group]["streams"]:
+        logs._create_log_stream({"logGroupName": group, "logStreamName": stream})
+    now = int(time.time() * 1000)
+    events = [{"timestamp": now, "message": line} for line in lines]
+    logs._put_log_events({"logGroupName": group, "logStreamName": stream, "logEvents": events})
+    return True
+
+
+def put_metric(namespace: str, name: str, value: float, unit: str, dimensions: Mapping[str, str]) -> None:
+    """Record one CloudWatch data point."""
+    from ministack.services import cloudwatch
+
+    cloudwatch.record_metric(namespace, name, value, unit, dict(dimensions))
+
+
+def on_build(push: Callable[[Mapping[str, str]], tuple[str, str]]) -> None:
+    """Have CodeBuild "build" by pushing what `push` returns (tag, manifest) for the project's environment variables.
+
+    The image itself cannot be built without a container engine; its server is run as a process instead.
+    """
+    from ministack.core.concurrency import spawn_background
+    from ministack.services import codebuild, ecr
+
+    start = codebuild._start_build
+
+    def start_and_push(data: dict[str, Any]) -> Answer:
+        project = codebuild._projects.get(data.get("projectName", ""))
+        status, headers, body = start(data)
+        if not project or status >= 400:
+            return status, headers, body
+        rows = [*(project.get("environment") or {}).get("environmentVariables", []), *(data.get("environmentVariablesOverride") or [])]
+        variables = {row["name"]: row["value"] for row in rows}
+        build = codebuild._builds[json.loads(body)["build"]["id"]]
+        build.pop("endTime", None)
+        build.update(buildStatus="IN_PROGRESS", currentPhase="BUILD", buildComplete=False)
+        snapshot = json.dumps({"build": build}, default=str).encode()
+
+        def work() -> None:
+            tag, manifest = push(variables)
+            request = {"repositoryName": variables["REPOSITORY"], "imageManifest": manifest, "imageTag": tag}
+            pushed, _, _ = ecr._put_image(request)
+            codebuild._finish_build(build, "SUCCEEDED" if pushed < 400 else "FAILED")
+            build["buildComplete"] = True
+
+        spawn_background(work, thread_name="greensage-build")
+        return status, headers, snapshot
+
+    codebuild._start_build = start_and_push
+
+
+def _as_list(value: Any) -> list[Any]:
+    return [value] if isinstance(value, (str, dict)) else list(value or [])

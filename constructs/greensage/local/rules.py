@@ -1,0 +1,126 @@
+"""What AWS refuses, in its words, where it matters here. Each rule takes a request and raises, or says nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ..catalog import limits
+from ..catalog.instances import instance
+from ..errors import CatalogError
+from . import ministack_api as cloud
+from .images import Image
+from .state import Store, Variant
+from .wire import validation_error
+
+COUNT_DIMENSION = "sagemaker:variant:DesiredInstanceCount"
+
+
+def check_role(role_arn: str) -> None:
+    """The role must exist and trust SageMaker."""
+    if not cloud.role_trusts(role_arn, "sagemaker.amazonaws.com"):
+        raise validation_error(
+            f"Could not assume role {role_arn}. Please ensure that the role exists and allows principal "
+            "'sagemaker.amazonaws.com' to assume the role."
+        )
+
+
+def check_image_access(role_arn: str, image: Image) -> None:
+    """The role must be able to pull."""
+    for action in ("ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:BatchCheckLayerAvailability"):
+        if not cloud.role_allows(role_arn, action, image.repository_arn):
+            raise validation_error(
+                f'The role "{role_arn}" does not have {action} permission for the image: "{image.uri}". '
+                "Please ensure that the permissions are granted."
+            )
+
+
+def artifact_bytes(role_arn: str, uri: str) -> bytes:
+    """Return the archive at `uri`, read as the role."""
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    if not cloud.role_allows(role_arn, "s3:GetObject", f"arn:aws:s3:::{bucket}/{key}"):
+        raise validation_error(
+            f'Could not access model data at {uri}. Please ensure that the role "{role_arn}" exists and that its trust '
+            'relationship policy allows the action "sts:AssumeRole" for the service principal "sagemaker.amazonaws.com". '
+            'Also ensure that the role has "s3:GetObject" permissions and that the object is located in '
+            f"{cloud.region()}."
+        )
+    content = cloud.s3_object(bucket, key)
+    if content is None:
+        raise validation_error(f"Could not find model data at {uri}.")
+    return content
+
+
+def check_prefix(role_arn: str, uri: str) -> None:
+    """A multi-model prefix ends with a slash, its bucket exists, and the role may list it."""
+    if not uri.endswith("/"):
+        raise validation_error(f"ModelDataUrl {uri} of a multi-model container must be an S3 prefix ending with a slash.")
+    bucket, _, prefix = uri.removeprefix("s3://").partition("/")
+    if cloud.s3_keys(bucket, prefix) is None:
+        raise validation_error(f"Could not find model data at {uri}.")
+    if not cloud.role_allows(role_arn, "s3:ListBucket", f"arn:aws:s3:::{bucket}", {"s3:prefix": prefix}):
+        raise validation_error(f'The role "{role_arn}" does not have s3:ListBucket permission for {uri}.')
+
+
+def check_config(store: Store, request: dict[str, Any]) -> None:
+    """Variants name existing models, and either instances or serverless."""
+    names = [row["VariantName"] for row in request["ProductionVariants"]]
+    if len(set(names)) < len(names):
+        raise validation_error(f"Duplicate variant names: {names}")
+    for row in request["ProductionVariants"]:
+        if row.get("ModelName") not in store.models:
+            raise validation_error(f'Could not find model "{row.get("ModelName")}".')
+        _check_variant(row, len(names))
+
+
+def _check_variant(row: dict[str, Any], count: int) -> None:
+    serverless = row.get("ServerlessConfig")
+    if (serverless is None) == (row.get("InstanceType") is None):
+        raise validation_error("A production variant needs either InstanceType or ServerlessConfig.")
+    if serverless is None:
+        if row.get("InitialInstanceCount") is None:
+            raise validation_error("InitialInstanceCount is required for a variant with InstanceType.")
+        return
+    if count > 1:
+        raise validation_error("Serverless endpoints do not support multiple production variants.")
+    if serverless["MemorySizeInMB"] not in limits.SERVERLESS_MEMORY_MB:
+        allowed = ", ".join(map(str, limits.SERVERLESS_MEMORY_MB))
+        raise validation_error(f"MemorySizeInMB must be one of [{allowed}], got {serverless['MemorySizeInMB']}.")
+
+
+def check_architecture(image: Image, variant: dict[str, Any]) -> None:
+    """An image on the wrong silicon never starts; AWS finds out after minutes."""
+    name = variant.get("InstanceType")
+    architecture = "x86_64"
+    if name is not None:
+        try:
+            architecture = instance(name).architecture
+        except CatalogError:
+            return
+    if image.architecture != architecture:
+        where = name or "serverless"
+        raise validation_error(
+            f"The primary container for production variant {variant['VariantName']} did not pass the ping health check. "
+            f"exec format error: the image is {image.architecture}, {where} is {architecture}."
+        )
+
+
+def check_update(store: Store, endpoint: str, old: Iterable[Variant], new: list[dict[str, Any]]) -> None:
+    """Autoscaled variants keep their name and instance type; instances never become serverless.
+
+    Developer guide, "Update endpoints that use auto scaling" and "Serverless inference".
+    """
+    new_types = {row["VariantName"]: row.get("InstanceType") for row in new}
+    blocked = [
+        variant.name
+        for variant in old
+        if (f"endpoint/{endpoint}/variant/{variant.name}", COUNT_DIMENSION) in store.targets
+        and new_types.get(variant.name) != variant.instance_type
+    ]
+    if blocked:
+        raise validation_error(
+            f"The variant(s) {blocked} must be deregistered as scalable targets with AWS Auto Scaling before they can be "
+            "removed or have their instance type updated."
+        )
+    if any(variant.instance_type for variant in old) and any(row.get("ServerlessConfig") for row in new):
+        raise validation_error("An instance-based endpoint cannot be updated to a serverless endpoint.")

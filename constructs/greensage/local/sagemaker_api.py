@@ -1,0 +1,259 @@
+"""SageMaker's control plane for hosting: models, endpoint configs, endpoints and tags. One function per operation."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from . import fleet, ministack_api as cloud, rules
+from .images import find_image
+from .ministack_api import Answer
+from .state import Endpoint, Store, arn, store
+from .wire import AwsError, answer, check_request, check_response, operation, refusal, validation_error
+
+Request = dict[str, Any]
+_KIND_OF = {"Model": "model", "EndpointConfig": "endpoint-config", "Endpoint": "endpoint"}
+
+
+async def handle(method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, list[str]]) -> Answer:
+    """Answer one HTTP request."""
+    name = headers.get("x-amz-target", "").split(".")[-1]
+    try:
+        model = operation("sagemaker", name)
+        request = json.loads(body or b"{}")
+        check_request(model, request)
+        if name not in OPERATIONS:
+            raise AwsError("UnknownOperationException", f"The local cloud does not have sagemaker:{name}.")
+        denied = _authorize(name, request, headers, query)
+        if denied is not None:
+            return denied
+        response = OPERATIONS[name](request)
+        check_response(model, response)
+        return answer(response)
+    except AwsError as error:
+        return refusal(error)
+    except json.JSONDecodeError:
+        return refusal(AwsError("SerializationException", "The request is not JSON."))
+
+
+def _authorize(name: str, request: Request, headers: dict[str, str], query: dict[str, list[str]]) -> Answer | None:
+    target = request.get("ResourceArn") or "*"
+    for part, kind in _KIND_OF.items():
+        if name.endswith(part) and f"{part}Name" in request:
+            target = arn(kind, request[f"{part}Name"])
+    denied = cloud.authorize(headers, query, f"sagemaker:{name}", target)
+    role = request.get("ExecutionRoleArn")
+    if denied is None and role:
+        passed = {"iam:PassedToService": "sagemaker.amazonaws.com"}
+        denied = cloud.authorize(headers, query, "iam:PassRole", role, context=passed)
+    return denied
+
+
+def create_model(request: Request) -> Request:
+    """Register a model after looking at its role, image and archive, as SageMaker does."""
+    state, name = store(), request["ModelName"]
+    _refuse_existing(state.models, "model", name)
+    if "PrimaryContainer" not in request:
+        raise validation_error("The local cloud runs models with a PrimaryContainer; this request has none.")
+    role, container = request.get("ExecutionRoleArn"), request["PrimaryContainer"]
+    if role is None:
+        raise validation_error("ExecutionRoleArn is required.")
+    rules.check_role(role)
+    rules.check_image_access(role, find_image(container["Image"]))
+    if container.get("Mode") == "MultiModel":
+        rules.check_prefix(role, container.get("ModelDataUrl", ""))
+    elif "ModelDataUrl" in container:
+        rules.artifact_bytes(role, container["ModelDataUrl"])
+    state.models[name] = {**request, "ModelArn": arn("model", name), "CreationTime": time.time()}
+    return {"ModelArn": arn("model", name)}
+
+
+def create_endpoint_config(request: Request) -> Request:
+    """Register a config; its instance types were checked against the API's enumeration already."""
+    state, name = store(), request["EndpointConfigName"]
+    _refuse_existing(state.configs, "endpoint configuration", name)
+    rules.check_config(state, request)
+    state.configs[name] = {**request, "EndpointConfigArn": arn("endpoint-config", name), "CreationTime": time.time()}
+    return {"EndpointConfigArn": arn("endpoint-config", name)}
+
+
+def create_endpoint(request: Request) -> Request:
+    """Start an endpoint; it is Creating until its container answered /ping."""
+    state, name = store(), request["EndpointName"]
+    _refuse_existing(state.endpoints, "endpoint", name)
+    _find(state.configs, "endpoint configuration", request["EndpointConfigName"])
+    made = Endpoint(
+        name, arn("endpoint", name), request["EndpointConfigName"], cloud.account(), cloud.region(), request.get("Tags", [])
+    )
+    state.endpoints[name] = made
+    fleet.create(made)
+    return {"EndpointArn": made.arn}
+
+
+def update_endpoint(request: Request) -> Request:
+    """Swap the fleet for one of another config."""
+    state, found = store(), _endpoint(request)
+    if found.status != "InService":
+        raise validation_error(f"Cannot update in-progress endpoint \"{found.arn}\": it is {found.status}.")
+    config = _find(state.configs, "endpoint configuration", request["EndpointConfigName"])
+    rules.check_update(state, found.name, found.variants.values(), config["ProductionVariants"])
+    fleet.update(found, request["EndpointConfigName"], retain_counts=request.get("RetainAllVariantProperties", False))
+    return {"EndpointArn": found.arn}
+
+
+def update_weights_and_capacities(request: Request) -> Request:
+    """Set the instance counts and weights that scaling and people ask for."""
+    found = _endpoint(request)
+    for row in request["DesiredWeightsAndCapacities"]:
+        variant = found.variants.get(row["VariantName"])
+        if variant is None:
+            raise validation_error(f"The variant {row['VariantName']} does not exist.")
+        variant.desired = row.get("DesiredInstanceCount", variant.desired)
+        if "DesiredWeight" in row:
+            variant.config["InitialVariantWeight"] = row["DesiredWeight"]
+    return {"EndpointArn": found.arn}
+
+
+def describe_endpoint(request: Request) -> Request:
+    """Describe an endpoint with its variants."""
+    found = _endpoint(request)
+    failed = {"FailureReason": found.failure} if found.failure else {}
+    variants = {"ProductionVariants": [_variant_summary(item) for item in found.variants.values()]} if found.variants else {}
+    return {
+        "EndpointName": found.name, "EndpointArn": found.arn, "EndpointConfigName": found.config_name,
+        "EndpointStatus": found.status, "CreationTime": found.created, "LastModifiedTime": found.modified, **failed, **variants,
+    }  # fmt: skip
+
+
+def _variant_summary(variant: Any) -> Request:
+    row: Request = {"VariantName": variant.name}
+    if "ServerlessConfig" in variant.config:
+        return {**row, "CurrentServerlessConfig": variant.config["ServerlessConfig"]}
+    weight = float(variant.config.get("InitialVariantWeight", 1))
+    counts = {"CurrentInstanceCount": variant.desired, "DesiredInstanceCount": variant.desired}
+    return {**row, **counts, "CurrentWeight": weight, "DesiredWeight": weight}
+
+
+def delete_endpoint(request: Request) -> Request:
+    """Stop the fleet and forget the endpoint, its scalable targets included."""
+    state, found = store(), _endpoint(request)
+    if not found.settled.is_set():
+        raise validation_error(f'Cannot update in-progress endpoint "{found.arn}": it is {found.status}.')
+    del state.endpoints[found.name]
+    threading.Thread(target=fleet.stop, args=(found,), daemon=True).start()
+    prefix = f"endpoint/{found.name}/"
+    for key in [key for key in state.targets if key[0].startswith(prefix)]:
+        del state.targets[key]
+    for key in [key for key in state.policies if key[0].startswith(prefix)]:
+        del state.policies[key]
+    return {}
+
+
+def _describe(table: Callable[[Store], dict[str, Request]], label: str, key: str) -> Callable[[Request], Request]:
+    hidden = ("Tags",)
+    return lambda request: {
+        field: value for field, value in _find(table(store()), label, request[key]).items() if field not in hidden
+    }
+
+
+def _delete(table: Callable[[Store], dict[str, Request]], label: str, key: str) -> Callable[[Request], Request]:
+    def delete(request: Request) -> Request:
+        _find(table(store()), label, request[key])
+        del table(store())[request[key]]
+        return {}
+
+    return delete
+
+
+def list_models(request: Request) -> Request:
+    """List all models; pages are not needed at local sizes."""
+    rows = store().models.values()
+    return {"Models": [{key: row[key] for key in ("ModelName", "ModelArn", "CreationTime")} for row in rows]}
+
+
+def list_endpoint_configs(request: Request) -> Request:
+    """List all endpoint configs."""
+    rows = store().configs.values()
+    keys = ("EndpointConfigName", "EndpointConfigArn", "CreationTime")
+    return {"EndpointConfigs": [{key: row[key] for key in keys} for row in rows]}
+
+
+def list_endpoints(request: Request) -> Request:
+    """List all endpoints."""
+    return {
+        "Endpoints": [
+            {"EndpointName": item.name, "EndpointArn": item.arn, "CreationTime": item.created,
+             "LastModifiedTime": item.modified, "EndpointStatus": item.status}
+            for item in store().endpoints.values()
+        ]
+    }  # fmt: skip
+
+
+def list_tags(request: Request) -> Request:
+    """List the tags of a model, config or endpoint."""
+    return {"Tags": _tags(request["ResourceArn"])}
+
+
+def add_tags(request: Request) -> Request:
+    """Add or replace tags."""
+    tags = _tags(request["ResourceArn"])
+    new = {row["Key"] for row in request["Tags"]}
+    tags[:] = [row for row in tags if row["Key"] not in new] + request["Tags"]
+    return {"Tags": tags}
+
+
+def delete_tags(request: Request) -> Request:
+    """Remove tags."""
+    tags = _tags(request["ResourceArn"])
+    tags[:] = [row for row in tags if row["Key"] not in request["TagKeys"]]
+    return {}
+
+
+def _tags(resource_arn: str) -> list[dict[str, str]]:
+    state = store()
+    for item in state.endpoints.values():
+        if item.arn == resource_arn:
+            return item.tags
+    for row in (*state.models.values(), *state.configs.values()):
+        if resource_arn in (row.get("ModelArn"), row.get("EndpointConfigArn")):
+            return row.setdefault("Tags", [])
+    raise validation_error(f"Could not find the resource {resource_arn}.")
+
+
+def _endpoint(request: Request) -> Endpoint:
+    return _find(store().endpoints, "endpoint", request["EndpointName"])
+
+
+def _find(table: dict[str, Any], label: str, name: str) -> Any:
+    if name not in table:
+        raise validation_error(f'Could not find {label} "{name}".')
+    return table[name]
+
+
+def _refuse_existing(table: dict[str, Any], label: str, name: str) -> None:
+    if name in table:
+        raise validation_error(f'Cannot create already existing {label} "{arn(label.replace(" ", "-"), name)}".')
+
+
+OPERATIONS: dict[str, Callable[[Request], Request]] = {
+    "CreateModel": create_model,
+    "DescribeModel": _describe(lambda state: state.models, "model", "ModelName"),
+    "DeleteModel": _delete(lambda state: state.models, "model", "ModelName"),
+    "ListModels": list_models,
+    "CreateEndpointConfig": create_endpoint_config,
+    "DescribeEndpointConfig": _describe(lambda state: state.configs, "endpoint configuration", "EndpointConfigName"),
+    "DeleteEndpointConfig": _delete(lambda state: state.configs, "endpoint configuration", "EndpointConfigName"),
+    "ListEndpointConfigs": list_endpoint_configs,
+    "CreateEndpoint": create_endpoint,
+    "DescribeEndpoint": describe_endpoint,
+    "UpdateEndpoint": update_endpoint,
+    "UpdateEndpointWeightsAndCapacities": update_weights_and_capacities,
+    "DeleteEndpoint": delete_endpoint,
+    "ListEndpoints": list_endpoints,
+    "ListTags": list_tags,
+    "AddTags": add_tags,
+    "DeleteTags": delete_tags,
+}

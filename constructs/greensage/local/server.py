@@ -1,0 +1,52 @@
+"""The local cloud's own process: installs the plug-ins into ministack and serves until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+
+
+def main() -> int:
+    """Serve on 127.0.0.1:$GATEWAY_PORT; everything else is in the environment too (see `cloud`)."""
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    from . import autoscaling, cfn, fleet, images, ministack_api, runtime, sagemaker_api, state
+
+    missing = ministack_api.missing_names()
+    if missing:
+        print(f"the installed ministack lacks {', '.join(missing)}; greensage needs the pinned version", file=sys.stderr)
+        return 1
+    ministack_api.install(
+        {"sagemaker": sagemaker_api.handle, "sagemaker-runtime": runtime.handle, "application-autoscaling": autoscaling.handle}
+    )
+    cfn.install()
+    ministack_api.on_build(images.built_image)
+    try:
+        asyncio.run(_serve(int(os.environ["GATEWAY_PORT"])))
+    finally:
+        for store in state.all_stores():
+            for endpoint in store.endpoints.values():
+                fleet.stop(endpoint)
+    return 0
+
+
+async def _serve(port: int) -> None:
+    from hypercorn.asyncio import serve
+    from hypercorn.config import Config
+    from ministack.app import app
+
+    config = Config()
+    config.bind = [f"127.0.0.1:{port}"]
+    config.keep_alive_timeout = 75
+    config.graceful_timeout = 2
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await serve(app, config, shutdown_trigger=stop.wait)  # type: ignore[arg-type]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,21 @@
+"""Runs the serving image's server in a process that ends when its parent does, however that ends."""
+
+from __future__ import annotations
+
+import os
+import runpy
+import sys
+import threading
+
+
+def _end_with_parent() -> None:
+    while sys.stdin.buffer.read(1):
+        pass
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    # Run as a script, its own folder comes first on the path; the server lies in the current one.
+    sys.path[0] = os.getcwd()
+    runpy.run_module("server", run_name="__main__", alter_sys=True)
