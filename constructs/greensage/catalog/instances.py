@@ -83,3 +83,8 @@ def cpu_candidates(architecture: Architecture, region: str | None) -> tuple[Inst
         item for item in known if item.family in families and (available is None or item.name in available)
     ]  # fmt: skip
     return tuple(sorted(chosen, key=lambda item: (item.vcpu, item.memory_gib, families.index(item.family))))
+
+
+def why_graviton() -> str:
+    """Return AWS's claim on Graviton against x86, as it stands in preferences.json."""
+    return str(load("preferences")["why"]["arm64_over_x86_64"])

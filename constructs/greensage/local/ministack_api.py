@@ -21,7 +21,7 @@ _PRIVATE_NAMES = {
         "EvalContext", "evaluate", "enforce", "AuthError", "pin_request_origin", "combine_resource_policy",
         "_gather_role_policies", "_permissions_boundary", "_resource_policy", "_POLICY_REQUIRED", "_service_principal_matches",
     ),
-    "ministack.core.iam_actions": ("access_denied_response", "identity_denial_message"),
+    "ministack.core.iam_actions": ("access_denied_response", "identity_denial_message", "extract_resource_arn"),
     "ministack.core.concurrency": ("spawn_background",),
     "ministack.services.iam": ("_roles",),
     "ministack.services.s3": ("_buckets", "_get_object_data", "_delete_bucket"),
@@ -64,6 +64,7 @@ def install(handlers: Mapping[str, Handler]) -> None:
     _treat_loopback_as_tls()
     _refuse_to_delete_full_buckets()
     _say_when_an_image_is_missing()
+    _name_the_project_of_builds()
 
 
 def _treat_loopback_as_tls() -> None:
@@ -106,6 +107,23 @@ def _say_when_an_image_is_missing() -> None:
         return describe(data)
 
     ecr._describe_images = describe_or_fail
+
+
+def _name_the_project_of_builds() -> None:
+    """BatchGetBuilds is authorized on the builds' project on AWS; ministack asks for all resources."""
+    from ministack.core import iam_actions
+
+    extract = iam_actions.extract_resource_arn
+
+    def extract_with_builds(
+        service: str, method: str, path: str, headers: dict[str, str], body: bytes, query: Any, region_name: str, account_id: str
+    ) -> str:
+        if headers.get("x-amz-target", "").endswith(".BatchGetBuilds"):
+            project = json.loads(body)["ids"][0].rsplit("/", 1)[-1].split(":")[0]
+            return f"arn:aws:codebuild:{region_name}:{account_id}:project/{project}"
+        return extract(service, method, path, headers, body, query, region_name, account_id)
+
+    iam_actions.extract_resource_arn = extract_with_builds
 
 
 def add_resource_type(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from ..catalog.images import SERVED_FRAMEWORKS, prebuilt_image, prebuilt_images
-from ..catalog.instances import Architecture
+from ..catalog.images import SERVED_FRAMEWORKS, PrebuiltImage, prebuilt_image, prebuilt_images
+from ..catalog.instances import Architecture, why_graviton
 from .context import Request
 from .types import Choice, ImagePlan, Kind, Rejected
 
@@ -101,9 +101,9 @@ def _image(request: Request, source: str, architecture: Architecture) -> ImagePl
     return ImagePlan("prebuilt", architecture, uri)
 
 
-def _prebuilt(request: Request, architecture: Architecture):  # noqa: ANN202
+def _prebuilt(request: Request, architecture: Architecture) -> PrebuiltImage | None:
     return prebuilt_image(request.spec.model.framework, request.spec.model.version, architecture)
 
 
 def _x86_loses() -> Rejected:
-    return Rejected("x86_64", "AWS: Graviton3 uses up to 60 % less energy for the same performance (a claim, not a measurement)")
+    return Rejected("x86_64", why_graviton())

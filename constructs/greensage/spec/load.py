@@ -41,7 +41,7 @@ def load_specs(folder: Path | str, *, only: str | None = None) -> list[tuple[Mod
     root = Path(folder)
     files = sorted([*root.glob("*.yaml"), *root.glob("*.yml")])
     if not files:
-        raise SpecError([Problem(_shown(root), 1, 1, "", "no model file (*.yaml) here", hint="greensage init, or a file of your own")])
+        raise SpecError([Problem(_shown(root), 1, 1, "", "no model file (*.yaml) here", hint="the folder with your model files")])
     specs, problems = _read_all(files)
     problems += _duplicate_names(specs)
     if only is not None:

@@ -1,0 +1,67 @@
+# greensage: `make demo` shows it, `make test` checks it. Needs Python >= 3.11, Node >= 20 and make.
+PYTHON ?= python3
+BIN := .venv/bin
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION = 1
+export NODE_NO_WARNINGS = 1
+export CDK_DISABLE_CLI_TELEMETRY = 1
+
+.PHONY: help setup train demo test fast cloud lint format bench clean
+
+help:
+	@echo "make demo    deploy real models to a local cloud, call them, destroy it all"
+	@echo "make test    everything: lint, types, unit, synth, serving and cloud tests"
+	@echo "make fast    lint, types and the tests that need no local cloud"
+	@echo "make bench   the measurements of bench/RESULTS.md"
+	@echo "make setup   only install and train; then .venv/bin/greensage and npx cdk work"
+
+setup: .venv/installed node_modules/installed train
+
+.venv/installed: requirements.txt requirements-dev.txt serving/requirements.txt pyproject.toml
+	@echo "== Python packages"
+	@test -d .venv || $(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+node_modules/installed: package.json package-lock.json
+	@echo "== npm packages"
+	@npm ci --silent --no-audit --no-fund
+	@touch $@
+
+.venv-sdk/installed: requirements-sdk.txt
+	@echo "== SageMaker SDK, to check the catalog against (in an environment of its own)"
+	@test -d .venv-sdk || $(PYTHON) -m venv .venv-sdk
+	@.venv-sdk/bin/pip install --quiet --disable-pip-version-check -r requirements-sdk.txt
+	@touch $@
+
+train: .venv/installed
+	@echo "== Example models"
+	@$(BIN)/python models/train.py
+
+demo: setup
+	@$(BIN)/python tools/demo.py
+
+test: setup .venv-sdk/installed lint
+	@$(BIN)/pytest
+
+fast: setup lint
+	@$(BIN)/pytest -m "not cloud and not slow"
+
+cloud: setup
+	@$(BIN)/pytest -m cloud
+
+lint: setup
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/pyright
+
+format:
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: setup
+	@$(BIN)/python bench/run.py
+
+clean:
+	-@test -x $(BIN)/greensage && $(BIN)/greensage local down
+	rm -rf .venv .venv-sdk node_modules cdk.out .greensage models/artifacts
