@@ -10,6 +10,7 @@ ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT / "constructs"))
 
 from aws_cdk import App  # noqa: E402
+
 from greensage.errors import GreensageError, render  # noqa: E402
 from greensage.names import Parameters  # noqa: E402
 from greensage.planner import plan  # noqa: E402

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from aws_cdk import App, Environment, Stack
+
 from greensage.names import Parameters
 from greensage.planner import Plan
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_cdk import CfnOutput, Stack, aws_ssm as ssm
+from aws_cdk import CfnOutput, Stack
+from aws_cdk import aws_ssm as ssm
+
 from constructs import Construct
 from greensage.endpoints import MultiModelEndpoint
 from greensage.names import Parameters

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from aws_cdk import CfnOutput, Stack, aws_ssm as ssm
+from aws_cdk import CfnOutput, Stack
+from aws_cdk import aws_ssm as ssm
+
 from constructs import Construct
 from greensage.artifacts import ModelArtifact
 from greensage.endpoints import RealTimeEndpoint, ServerlessEndpoint

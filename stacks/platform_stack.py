@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from aws_cdk import Stack, aws_ssm as ssm
+from aws_cdk import Stack
+from aws_cdk import aws_ssm as ssm
+
 from constructs import Construct
 from greensage.catalog.instances import Architecture
 from greensage.names import Parameters

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from aws_cdk import Stack, Tags, aws_kms as kms, aws_s3 as s3, aws_ssm as ssm
+from aws_cdk import Stack, Tags
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_ssm as ssm
+
 from greensage.endpoints import ContainerImage
 from greensage.names import Parameters
 from greensage.planner import ImagePlan

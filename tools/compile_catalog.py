@@ -59,9 +59,7 @@ def compile_images(sdk: Path, sdk_version: str, date: str) -> dict[str, Any]:
     }
 
 
-def _framework_images(
-    framework: str, table: dict[str, Any], registries: dict[str, dict[str, str]]
-) -> Iterator[dict[str, Any]]:
+def _framework_images(framework: str, table: dict[str, Any], registries: dict[str, dict[str, str]]) -> Iterator[dict[str, Any]]:
     for scope, architecture in (("inference", "x86_64"), ("inference_graviton", "arm64")):
         for image_version, row in table[scope]["versions"].items():
             tag = _tag(framework, image_version, architecture, row)

@@ -8,7 +8,6 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
 from pathlib import Path
 
 import boto3
@@ -77,9 +76,12 @@ def cdk(arguments: list[str], environment: dict[str, str]) -> None:
     command = [*CDK, "--app", f"{sys.executable} app.py", *arguments, "--progress", "events"]
     log = ROOT / ".greensage/demo/cdk.log"
     started, lines = time.monotonic(), []
-    with subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process, log.open("a") as file:
+    with (
+        subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as process,
+        log.open("a") as file,
+    ):
         assert process.stdout is not None
         for line in process.stdout:
             lines.append(line)
@@ -116,20 +118,21 @@ def call_all(fleet: Plan) -> bool:
 
 def nothing_left(cloud_pid: int) -> bool:
     """Count what the stacks could have left behind, the CDK's own bootstrap aside."""
-    sagemaker = boto3.client("sagemaker")
-    left = {
-        "endpoints": len(sagemaker.list_endpoints()["Endpoints"]),
-        "endpoint configs": len(sagemaker.list_endpoint_configs()["EndpointConfigs"]),
-        "models": len(sagemaker.list_models()["Models"]),
-        "scalable targets": len(boto3.client("application-autoscaling").describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"]),
-        "functions": len(boto3.client("lambda").list_functions()["Functions"]),
-        "log groups": len(boto3.client("logs").describe_log_groups()["logGroups"]),
-        "buckets": _not_bootstrap(row["Name"] for row in boto3.client("s3").list_buckets()["Buckets"]),
-        "repositories": _not_bootstrap(row["repositoryName"] for row in boto3.client("ecr").describe_repositories()["repositories"]),
-        "roles": _not_bootstrap(row["RoleName"] for row in boto3.client("iam").list_roles()["Roles"]),
-        "parameters": _not_bootstrap(row["Name"] for row in boto3.client("ssm").describe_parameters()["Parameters"]),
-        "serving processes": len(serving_processes(cloud_pid)),
-    }  # fmt: skip
+    counts = {
+        "endpoints": ("sagemaker", "list_endpoints", "Endpoints", "EndpointName"),
+        "endpoint configs": ("sagemaker", "list_endpoint_configs", "EndpointConfigs", "EndpointConfigName"),
+        "models": ("sagemaker", "list_models", "Models", "ModelName"),
+        "functions": ("lambda", "list_functions", "Functions", "FunctionName"),
+        "log groups": ("logs", "describe_log_groups", "logGroups", "logGroupName"),
+        "buckets": ("s3", "list_buckets", "Buckets", "Name"),
+        "repositories": ("ecr", "describe_repositories", "repositories", "repositoryName"),
+        "roles": ("iam", "list_roles", "Roles", "RoleName"),
+        "parameters": ("ssm", "describe_parameters", "Parameters", "Name"),
+    }
+    left = {name: _count(*call) for name, call in counts.items()}
+    scaling = boto3.client("application-autoscaling")
+    left["scalable targets"] = len(scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"])
+    left["serving processes"] = len(serving_processes(cloud_pid))
     print("  " + ", ".join(f"{count} {name}" for name, count in left.items()))
     return not any(left.values())
 
@@ -141,8 +144,10 @@ def serving_processes(cloud_pid: int) -> list[int]:
     return [int(line) for line in found.stdout.split()]
 
 
-def _not_bootstrap(names: Iterable[str]) -> int:
-    return sum(1 for name in names if not name.lstrip("/").startswith("cdk-"))
+def _count(service: str, operation: str, rows: str, name: str) -> int:
+    """Count what `operation` lists, without what `cdk bootstrap` made."""
+    listed = getattr(boto3.client(service), operation)()[rows]  # type: ignore[call-overload]
+    return sum(1 for row in listed if not row[name].lstrip("/").startswith("cdk-"))
 
 
 if __name__ == "__main__":

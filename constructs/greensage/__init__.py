@@ -45,7 +45,24 @@ _HOME = {
     "load_specs": "spec",
     "plan": "planner",
 }
-__all__ = [*_HOME]
+__all__ = [
+    "ArtifactBucket",
+    "ContainerImage",
+    "EndpointClient",
+    "GreensageError",
+    "ModelArtifact",
+    "ModelSpec",
+    "MultiModelEndpoint",
+    "Plan",
+    "PlanError",
+    "RealTimeEndpoint",
+    "ServerlessEndpoint",
+    "ServingRepository",
+    "SpecError",
+    "TargetTracking",
+    "load_specs",
+    "plan",
+]
 __version__ = "0.1.0"
 
 

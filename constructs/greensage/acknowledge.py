@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from aws_cdk import Acknowledgment, Stack, Validations
+
 from constructs import IConstruct
 
 _PACK = "AwsSolutions"

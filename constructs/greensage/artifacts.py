@@ -6,7 +6,10 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from aws_cdk import CustomResource, aws_s3 as s3, aws_s3_assets as assets
+from aws_cdk import CustomResource
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_s3_assets as assets
+
 from constructs import Construct
 
 from .stack_helper import StackHelper
@@ -52,9 +55,7 @@ class ModelArtifact(Construct):
     `location` goes to an endpoint; depend on the construct itself (`endpoint.needs(artifact)`).
     """
 
-    def __init__(
-        self, scope: Construct, id: str, *, source: str, bucket: s3.IBucket, prefix: str, name: str = "model"
-    ) -> None:
+    def __init__(self, scope: Construct, id: str, *, source: str, bucket: s3.IBucket, prefix: str, name: str = "model") -> None:
         super().__init__(scope, id)
         helper = StackHelper.of(self)
         bucket_name, bucket_arn, key, digest = self._source(source)

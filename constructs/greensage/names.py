@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from aws_cdk import Names
+
 from constructs import Construct
 
 from .catalog import limits

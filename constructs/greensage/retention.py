@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_cdk import CustomResource, Duration, RemovalPolicy, Stack, aws_ecr as ecr, aws_kms as kms, aws_logs as logs
+from aws_cdk import CustomResource, Duration, RemovalPolicy, Stack
+from aws_cdk import aws_ecr as ecr
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
+
 from constructs import Construct
 
 from .acknowledge import acknowledge

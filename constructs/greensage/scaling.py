@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from aws_cdk import Token, aws_applicationautoscaling as autoscaling, aws_sagemaker as sagemaker
+from aws_cdk import Token
+from aws_cdk import aws_applicationautoscaling as autoscaling
+from aws_cdk import aws_sagemaker as sagemaker
+
 from constructs import Construct
 
 _DIMENSION = "sagemaker:variant:DesiredInstanceCount"
@@ -32,6 +35,9 @@ class TargetTracking:
             raise ValueError(f"min_instances is {self.min_instances}; instances of this kind cannot go below 1")
         if self.max_instances < self.min_instances:
             raise ValueError(f"max_instances ({self.max_instances}) is below min_instances ({self.min_instances})")
+
+
+DEFAULT_TRACKING = TargetTracking()
 
 
 class VariantScaling(Construct):

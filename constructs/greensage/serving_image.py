@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import hashlib
 
-from aws_cdk import CustomResource, Duration, RemovalPolicy, aws_codebuild as codebuild, aws_ecr as ecr, aws_iam as iam
-from aws_cdk import aws_logs as logs, aws_s3_assets as assets
+from aws_cdk import CustomResource, Duration, RemovalPolicy
+from aws_cdk import aws_codebuild as codebuild
+from aws_cdk import aws_ecr as ecr
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_s3_assets as assets
+
 from constructs import Construct
 
 from .acknowledge import acknowledge, acknowledge_wildcards
 from .catalog.instances import Architecture
 from .folders import serving_folder
+from .roles import service_role
 from .stack_helper import StackHelper
 
 # ecr:GetAuthorizationToken has no resource-level permissions in IAM.
@@ -38,21 +44,17 @@ class ServingImage(Construct):
     `tag` is what endpoints refer to. The build takes some minutes; the stack waits for it.
     """
 
-    def __init__(
-        self, scope: Construct, id: str, *, repository: ecr.IRepository, architecture: Architecture
-    ) -> None:
+    def __init__(self, scope: Construct, id: str, *, repository: ecr.IRepository, architecture: Architecture) -> None:
         super().__init__(scope, id)
         self.tag = serving_tag(architecture)
         source = assets.Asset(self, "Source", path=str(serving_folder()), exclude=list(_NOT_IN_IMAGE))
-        log_group = logs.LogGroup(
-            self, "Logs", retention=logs.RetentionDays.ONE_WEEK, removal_policy=RemovalPolicy.DESTROY
-        )
+        log_group = logs.LogGroup(self, "Logs", retention=logs.RetentionDays.ONE_WEEK, removal_policy=RemovalPolicy.DESTROY)
         role, access = self._role(source, repository, log_group)
         self.project = codebuild.Project(
             self,
             "Build",
             # The CDK's own grants of a project are wider than what the build needs.
-            role=role.without_policy_updates(),
+            role=iam.Role.from_role_arn(self, "FixedRole", role.role_arn, mutable=False),
             grant_report_group_permissions=False,
             source=codebuild.Source.s3(bucket=source.bucket, path=source.s3_object_key),
             environment=codebuild.BuildEnvironment(
@@ -70,10 +72,8 @@ class ServingImage(Construct):
         self._acknowledge()
         self.resource = self._build_on_deploy(repository, access)
 
-    def _role(
-        self, source: assets.Asset, repository: ecr.IRepository, log_group: logs.ILogGroup
-    ) -> tuple[iam.Role, iam.Policy]:
-        role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("codebuild.amazonaws.com"))  # type: ignore[arg-type]
+    def _role(self, source: assets.Asset, repository: ecr.IRepository, log_group: logs.ILogGroup) -> tuple[iam.IRole, iam.Policy]:
+        role = service_role(self, "Role", "codebuild.amazonaws.com")
         push = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:CompleteLayerUpload",
                 "ecr:GetDownloadUrlForLayer", "ecr:InitiateLayerUpload", "ecr:PutImage", "ecr:UploadLayerPart"]  # fmt: skip
         source_arn = f"{source.bucket.bucket_arn}/{source.s3_object_key}"
@@ -81,9 +81,7 @@ class ServingImage(Construct):
             iam.PolicyStatement(actions=["s3:GetObject", "s3:GetObjectVersion"], resources=[source_arn]),
             iam.PolicyStatement(actions=push, resources=[repository.repository_arn]),
             iam.PolicyStatement(actions=["ecr:GetAuthorizationToken"], resources=[_NO_ARN]),
-            iam.PolicyStatement(
-                actions=["logs:CreateLogStream", "logs:PutLogEvents"], resources=[log_group.log_group_arn]
-            ),
+            iam.PolicyStatement(actions=["logs:CreateLogStream", "logs:PutLogEvents"], resources=[log_group.log_group_arn]),
         ]
         access = iam.Policy(self, "Access", statements=statements, roles=[role])
         acknowledge_wildcards(access, [_NO_ARN], "IAM cannot limit ecr:GetAuthorizationToken to an ARN.")

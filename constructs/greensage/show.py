@@ -28,7 +28,11 @@ def plan_json(plan: Plan) -> dict[str, Any]:
 
 
 def _model_json(model: ModelPlan) -> dict[str, Any]:
-    chosen = {field.name: getattr(model, field.name) for field in fields(model) if field.name not in ("spec", "choices", "image", "scaling")}
+    chosen = {
+        field.name: getattr(model, field.name)
+        for field in fields(model)
+        if field.name not in ("spec", "choices", "image", "scaling")
+    }
     return {
         "name": model.name,
         "framework": model.spec.model.framework,
@@ -43,7 +47,11 @@ def _row(plan: Plan, model: ModelPlan) -> tuple[str, ...]:
     host: ModelPlan | GroupPlan = plan.group(model.group) if model.group else model
     kind = f"{model.kind} ({model.group})" if model.group else model.kind
     size = f"{model.memory_mb} MB" if model.memory_mb else str(host.instance_type)
-    scaling = f"{host.scaling.min_instances}-{host.scaling.max_instances} instances" if host.scaling else f"0-{model.max_concurrency} at once"
+    scaling = (
+        f"{host.scaling.min_instances}-{host.scaling.max_instances} instances"
+        if host.scaling
+        else f"0-{model.max_concurrency} at once"
+    )
     silicon = "Graviton" if model.image.architecture == "arm64" else "x86_64"
     days = host.logs_days if isinstance(host, GroupPlan) else model.spec.retention.logs_days
     return model.name, kind, silicon, size, scaling, model.region, f"{days} days"

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aws_cdk import RemovalPolicy, Stack, aws_iam as iam, aws_lambda as lambda_, aws_logs as logs
+from aws_cdk import RemovalPolicy, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3_assets as assets
+
 from constructs import Construct, IConstruct
 
 from .acknowledge import acknowledge, acknowledge_wildcards
 from .folders import lambda_folder
+from .roles import service_role
 
 _ID = "GreensageHelper"
 _LONGEST_BUILD_SECONDS = 900
@@ -31,10 +36,8 @@ class StackHelper(Construct):
 
     def __init__(self, scope: Construct, id: str) -> None:
         super().__init__(scope, id)
-        log_group = logs.LogGroup(
-            self, "Logs", retention=logs.RetentionDays.ONE_WEEK, removal_policy=RemovalPolicy.DESTROY
-        )
-        role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))  # type: ignore[arg-type]
+        log_group = logs.LogGroup(self, "Logs", retention=logs.RetentionDays.ONE_WEEK, removal_policy=RemovalPolicy.DESTROY)
+        role = service_role(self, "Role", "lambda.amazonaws.com")
         self._policy = iam.Policy(self, "Policy", roles=[role])
         self.allow(["logs:CreateLogStream", "logs:PutLogEvents"], log_group.log_group_arn)
         code = assets.Asset(self, "Code", path=str(lambda_folder()), exclude=["**/__pycache__", "*.pyc"])
@@ -51,9 +54,7 @@ class StackHelper(Construct):
             logging_config={"logGroup": log_group.log_group_name},
             description="greensage: copies artifacts, pins and builds images, empties buckets on deletion",
         )
-        acknowledge(
-            self.function, "AwsSolutions-L1", "Python 3.13 is supported by Lambda and has all that the function needs."
-        )
+        acknowledge(self.function, "AwsSolutions-L1", "Python 3.13 is supported by Lambda and has all that the function needs.")
 
     @property
     def service_token(self) -> str:

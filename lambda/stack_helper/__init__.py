@@ -1,0 +1,1 @@
+"""The function behind greensage's custom resources."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 
@@ -20,7 +21,5 @@ def handle(event: dict[str, Any], s3: Any) -> tuple[str, dict[str, str]]:
 
 
 def _delete(s3: Any, bucket: str, key: str) -> None:
-    try:
+    with contextlib.suppress(s3.exceptions.NoSuchBucket):  # the bucket went first
         s3.delete_object(Bucket=bucket, Key=key)
-    except s3.exceptions.NoSuchBucket:
-        pass  # the bucket went first

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 
@@ -25,7 +26,5 @@ def handle(event: dict[str, Any], ecr: Any) -> tuple[str, dict[str, str]]:
 
 
 def _unpin(ecr: Any, repository: str, pin: str) -> None:
-    try:
+    with contextlib.suppress(ecr.exceptions.RepositoryNotFoundException):  # the repository went first, with all its tags
         ecr.batch_delete_image(repositoryName=repository, imageIds=[{"imageTag": pin}])
-    except ecr.exceptions.RepositoryNotFoundException:
-        pass  # the repository went first, with all its tags

@@ -30,6 +30,7 @@ class App:
         self._registry = Registry(settings)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Serve one request, or start up and shut down."""
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         elif scope["type"] == "http":

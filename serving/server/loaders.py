@@ -67,7 +67,9 @@ def _skops(path: Path, settings: Settings) -> Predict:
 
     unknown = sorted(set(skops.io.get_untrusted_types(file=path)) - set(settings.trusted_types))
     if unknown:
-        raise ServingError(500, f"types that are not trusted: {', '.join(unknown)}; set GREENSAGE_TRUSTED_TYPES if you made the file")
+        raise ServingError(
+            500, f"types that are not trusted: {', '.join(unknown)}; set GREENSAGE_TRUSTED_TYPES if you made the file"
+        )
     return _estimator(skops.io.load(path, trusted=list(settings.trusted_types)))
 
 

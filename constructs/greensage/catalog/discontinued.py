@@ -19,6 +19,6 @@ def discontinued(term: str) -> Discontinued | None:
     """Return what `term` (a key, kind or instance type) stands for if that is discontinued, else None."""
     wanted = term.strip().lower()
     for row in load("discontinued")["terms"].values():
-        if any(wanted == match or wanted.startswith(f"{match}1.") or wanted.startswith(f"{match}2.") for match in row["match"]):
+        if any(wanted == match or wanted.startswith((f"{match}1.", f"{match}2.")) for match in row["match"]):
             return Discontinued(row["name"], row["successor"])
     return None

@@ -45,9 +45,7 @@ def instance(name: str) -> InstanceType:
         near = get_close_matches(name, data["types"], n=3)
         hint = f"; did you mean {', '.join(near)}?" if near else ""
         raise CatalogError(f"{name} is not an instance type of SageMaker hosting{hint}")
-    return InstanceType(
-        name, row["architecture"], row["vcpu"], row["memory_gib"], row["accelerator"], row["accelerators"]
-    )
+    return InstanceType(name, row["architecture"], row["vcpu"], row["memory_gib"], row["accelerator"], row["accelerators"])
 
 
 def is_hosting_type(name: str) -> bool:

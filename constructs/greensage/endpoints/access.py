@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from aws_cdk import aws_iam as iam, aws_kms as kms, aws_logs as logs
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
+
 from constructs import Construct
 
 from ..acknowledge import acknowledge_wildcards
+from ..roles import service_role
 from .image import ContainerImage
 
 # These two have no resource-level permissions in IAM, so no ARN can be named.
@@ -34,9 +38,7 @@ class ExecutionAccess(Construct):
         key: kms.IKey | None,
     ) -> None:
         super().__init__(scope, id)
-        self.role: iam.IRole = role or iam.Role(
-            self, "Role", assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com")  # type: ignore[arg-type]
-        )
+        self.role = role or service_role(self, "Role", "sagemaker.amazonaws.com")
         statements = [
             *_artifact_statements(bucket_arn, prefix, list_prefix),
             *_image_statements(image),
@@ -59,9 +61,7 @@ def _artifact_statements(bucket_arn: str, prefix: str, list_prefix: bool) -> lis
     only_prefix = {"StringLike": {"s3:prefix": [f"{prefix}*"]}}
     return [
         read,
-        iam.PolicyStatement(
-            sid="ListOwnArtifacts", actions=["s3:ListBucket"], resources=[bucket_arn], conditions=only_prefix
-        ),
+        iam.PolicyStatement(sid="ListOwnArtifacts", actions=["s3:ListBucket"], resources=[bucket_arn], conditions=only_prefix),
     ]
 
 
@@ -91,7 +91,5 @@ def _key_statements(key: kms.IKey) -> list[iam.PolicyStatement]:
         iam.PolicyStatement(
             sid="UseKey", actions=["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"], resources=[key.key_arn]
         ),
-        iam.PolicyStatement(
-            sid="EncryptVolume", actions=["kms:CreateGrant"], resources=[key.key_arn], conditions=for_services
-        ),
+        iam.PolicyStatement(sid="EncryptVolume", actions=["kms:CreateGrant"], resources=[key.key_arn], conditions=for_services),
     ]

@@ -7,8 +7,13 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from aws_cdk import RemovalPolicy, Stack, Token, aws_cloudwatch as cloudwatch, aws_iam as iam, aws_kms as kms
-from aws_cdk import aws_logs as logs, aws_sagemaker as sagemaker
+from aws_cdk import RemovalPolicy, Stack, Token
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sagemaker as sagemaker
+
 from constructs import Construct, IDependable
 
 from ..catalog import limits

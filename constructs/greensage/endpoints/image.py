@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from aws_cdk import Stack, aws_ecr as ecr
+from aws_cdk import Stack
+from aws_cdk import aws_ecr as ecr
+
 from constructs import Construct
 
 from ..catalog.images import prebuilt_image, prebuilt_images
@@ -28,9 +30,7 @@ class ContainerImage:
     repository_arn: str
 
     @classmethod
-    def prebuilt(
-        cls, framework: str, version: str | None = None, *, architecture: Architecture, region: str
-    ) -> ContainerImage:
+    def prebuilt(cls, framework: str, version: str | None = None, *, architecture: Architecture, region: str) -> ContainerImage:
         """Return AWS's CPU inference image of `framework`, for instance xgboost 1.5-1 on arm64.
 
         Raises CatalogError with the versions AWS has, or when AWS does not publish it in `region`.
@@ -60,9 +60,7 @@ class ContainerImage:
         return cls(repository.repository_uri_for_tag_or_digest(tag), architecture, repository.repository_arn)
 
     @classmethod
-    def from_repository_name(
-        cls, scope: Construct, name: str, tag: str, *, architecture: Architecture
-    ) -> ContainerImage:
+    def from_repository_name(cls, scope: Construct, name: str, tag: str, *, architecture: Architecture) -> ContainerImage:
         """Return the image `tag` of the repository `name` (may be a token) in the account and Region of `scope`."""
         stack = Stack.of(scope)
         arn = stack.format_arn(service="ecr", resource="repository", resource_name=name)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from aws_cdk import aws_iam as iam, aws_kms as kms
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+
 from constructs import Construct
 
 from ..artifacts import ArtifactLocation
 from ..names import generation_of
-from ..scaling import TargetTracking, VariantScaling
+from ..scaling import DEFAULT_TRACKING, TargetTracking, VariantScaling
 from .base import DEFAULT_VARIANT, Endpoint
 from .image import ContainerImage
 from .instance import check_instance, has_local_storage
@@ -57,7 +59,7 @@ class RealTimeEndpoint(Endpoint):
         artifact: ArtifactLocation,
         image: ContainerImage,
         instance_type: str,
-        scaling: TargetTracking | None = TargetTracking(),
+        scaling: TargetTracking | None = DEFAULT_TRACKING,
         environment: Mapping[str, str] | None = None,
         role: iam.IRole | None = None,
         encryption_key: kms.IKey | None = None,

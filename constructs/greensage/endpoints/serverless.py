@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from aws_cdk import aws_iam as iam, aws_kms as kms
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+
 from constructs import Construct
 
 from ..artifacts import ArtifactLocation

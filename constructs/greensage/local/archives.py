@@ -24,9 +24,8 @@ def unpack(content: bytes, folder: Path, source: str) -> None:
 
 
 def _check(archive: tarfile.TarFile, source: str) -> None:
-    size = files = 0
-    for member in archive:
-        files += 1
+    size = 0
+    for files, member in enumerate(archive, start=1):
         size += member.size
         if not (member.isfile() or member.isdir()):
             raise tarfile.TarError(f"{member.name} is a link or a device")

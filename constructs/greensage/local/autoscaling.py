@@ -17,7 +17,9 @@ from .wire import AwsError, answer, check_request, check_response, operation, re
 
 Request = dict[str, Any]
 _RESOURCE = re.compile(r"^endpoint/([A-Za-z0-9-]+)/variant/([A-Za-z0-9-]+)$")
-_METRICS = {COUNT_DIMENSION: {"SageMakerVariantInvocationsPerInstance", "SageMakerVariantConcurrentRequestsPerModelHighResolution"}}
+_METRICS = {
+    COUNT_DIMENSION: {"SageMakerVariantInvocationsPerInstance", "SageMakerVariantConcurrentRequestsPerModelHighResolution"}
+}
 
 
 async def handle(method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, list[str]]) -> Answer:
@@ -74,9 +76,18 @@ def deregister(request: Request) -> Request:
 def describe_targets(request: Request) -> Request:
     """List the targets, optionally of given resources."""
     wanted = request.get("ResourceIds")
-    fields = ("ServiceNamespace", "ResourceId", "ScalableDimension", "MinCapacity", "MaxCapacity", "CreationTime", "ScalableTargetARN")
+    fields = (
+        "ServiceNamespace",
+        "ResourceId",
+        "ScalableDimension",
+        "MinCapacity",
+        "MaxCapacity",
+        "CreationTime",
+        "ScalableTargetARN",
+    )
     rows = [row for row in store().targets.values() if not wanted or row["ResourceId"] in wanted]
-    role = f"arn:aws:iam::{cloud.account()}:role/aws-service-role/sagemaker.application-autoscaling.amazonaws.com/AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
+    service = "aws-service-role/sagemaker.application-autoscaling.amazonaws.com"
+    role = f"arn:aws:iam::{cloud.account()}:role/{service}/AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
     return {"ScalableTargets": [{**{key: row[key] for key in fields}, "RoleARN": role} for row in rows]}
 
 
@@ -117,9 +128,8 @@ def describe_policies(request: Request) -> Request:
 
 def _key(request: Request) -> tuple[str, str]:
     if request["ServiceNamespace"] != "sagemaker" or request["ScalableDimension"] != COUNT_DIMENSION:
-        raise validation_error(
-            f"The local cloud scales {COUNT_DIMENSION} of sagemaker, not {request['ScalableDimension']} of {request['ServiceNamespace']}."
-        )
+        asked = f"{request['ScalableDimension']} of {request['ServiceNamespace']}"
+        raise validation_error(f"The local cloud scales {COUNT_DIMENSION} of sagemaker, not {asked}.")
     return request["ResourceId"], request["ScalableDimension"]
 
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ..catalog import limits
-from . import autoscaling, ministack_api as cloud, sagemaker_api
+from . import autoscaling, sagemaker_api
+from . import ministack_api as cloud
 from .state import store
 from .wire import AwsError, check_request, coerce, operation
 
@@ -61,7 +62,7 @@ class _CreateOnly:
 
     def replacing(self) -> tuple[str, ...]:
         """All properties of the create request, but the tags."""
-        shape = operation("sagemaker", f"Create{self.kind}").input_shape
+        shape: Any = operation("sagemaker", f"Create{self.kind}").input_shape
         assert shape is not None
         return tuple(name for name in shape.members if name != "Tags")
 
@@ -90,7 +91,9 @@ def _create_endpoint(logical_id: str, props: Props, stack: str) -> Result:
     if found.status != "InService":
         reason = found.failure or f"the endpoint is still {found.status}"
         _call("sagemaker", "DeleteEndpoint", {"EndpointName": name})
-        raise ValueError(f"Resource of type 'AWS::SageMaker::Endpoint' with identifier '{made['EndpointArn']}' did not stabilize. {reason}")
+        raise ValueError(
+            f"Resource of type 'AWS::SageMaker::Endpoint' with identifier '{made['EndpointArn']}' did not stabilize. {reason}"
+        )
     return made["EndpointArn"], {"EndpointName": name, "EndpointArn": made["EndpointArn"]}
 
 
@@ -104,7 +107,9 @@ def _update_endpoint(physical_id: str, old: Props, new: Props, stack: str, logic
         found = store().endpoints[name]
         found.settled.wait(_SETTLE_SECONDS)
         if found.last_failure or found.status != "InService":
-            raise ValueError(f"Resource handler returned message: \"{found.last_failure or found.status}\" (HandlerErrorCode: NotStabilized)")
+            raise ValueError(
+                f'Resource handler returned message: "{found.last_failure or found.status}" (HandlerErrorCode: NotStabilized)'
+            )
     return physical_id, {"EndpointName": name, "EndpointArn": physical_id}
 
 
@@ -159,7 +164,7 @@ def _target_of(physical_id: str) -> dict[str, str]:
 
 
 def _only(props: Props, name: str) -> Props:
-    shape = operation("application-autoscaling", name).input_shape
+    shape: Any = operation("application-autoscaling", name).input_shape
     assert shape is not None
     return {key: value for key, value in props.items() if key in shape.members and key != "Tags"}
 

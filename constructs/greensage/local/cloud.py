@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -209,7 +210,5 @@ def _started_by_ps(pid: int) -> str:
 
 def _reap(pid: int) -> None:
     """Collect the process if it is our own child, or it would stay as a zombie."""
-    try:
+    with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:
-        pass

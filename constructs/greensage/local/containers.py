@@ -30,7 +30,9 @@ class Container:
     that `stop` lets those under way finish.
     """
 
-    def __init__(self, model_dir: Path, environment: Mapping[str, str], *, multi_model: bool, on_line: Callable[[str], None]) -> None:
+    def __init__(
+        self, model_dir: Path, environment: Mapping[str, str], *, multi_model: bool, on_line: Callable[[str], None]
+    ) -> None:
         self.port = _free_port()
         self.model_dir = model_dir
         self._lines: list[str] = []

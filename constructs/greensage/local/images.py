@@ -12,7 +12,9 @@ from ..catalog.instances import Architecture
 from . import ministack_api as cloud
 from .wire import AwsError
 
-_URI = re.compile(r"^(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.[a-z0-9.-]+/([a-z0-9._/-]+?)(?:@(sha256:[0-9a-f]{64})|:([A-Za-z0-9._-]+))?$")
+_URI = re.compile(
+    r"^(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.[a-z0-9.-]+/([a-z0-9._/-]+?)(?:@(sha256:[0-9a-f]{64})|:([A-Za-z0-9._-]+))?$"
+)
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ def find_image(uri: str) -> Image:
     """Return the image at `uri`; AwsError where AWS would not find or not pull it."""
     match = _URI.match(uri)
     if match is None:
-        raise AwsError("ValidationException", f"Using non-ECR image \"{uri}\" without Vpc repository access mode is not supported.")
+        raise AwsError("ValidationException", f'Using non-ECR image "{uri}" without Vpc repository access mode is not supported.')
     account, region, repository, digest, tag = match.groups()
     reference = digest or tag or "latest"
     arn = f"arn:aws:ecr:{region}:{account}:repository/{repository}"

@@ -60,7 +60,8 @@ def install(handlers: Mapping[str, Handler]) -> None:
         return "sagemaker-runtime" if service == "sagemaker" and not headers.get("x-amz-target") else service
 
     app.detect_service = detect_with_runtime
-    app.SERVICE_HANDLERS.update(handlers)
+    known: Any = app.SERVICE_HANDLERS
+    known.update(handlers)
     _treat_loopback_as_tls()
     _refuse_to_delete_full_buckets()
     _say_when_an_image_is_missing()
@@ -127,7 +128,15 @@ def _name_the_project_of_builds() -> None:
 
 
 def add_resource_type(
-    name: str, *, create: Any, update: Any, delete: Any, replacing: tuple[str, ...], named_by: str | None, tagged: bool, slow: bool
+    name: str,
+    *,
+    create: Any,
+    update: Any,
+    delete: Any,
+    replacing: tuple[str, ...],
+    named_by: str | None,
+    tagged: bool,
+    slow: bool,
 ) -> None:
     """Teach CloudFormation a resource type; `slow` ones may block, `replacing` lists the create-only properties."""
     from ministack.services.cloudformation import provisioners, stacks
@@ -174,7 +183,13 @@ def scope(account_id: str, region_name: str) -> contextlib.AbstractContextManage
 
 
 def authorize(
-    headers: dict[str, str], query: dict[str, list[str]], action: str, arn: str, *, rest: bool = False, context: Mapping[str, str] | None = None
+    headers: dict[str, str],
+    query: dict[str, list[str]],
+    action: str,
+    arn: str,
+    *,
+    rest: bool = False,
+    context: Mapping[str, str] | None = None,
 ) -> Answer | None:
     """Return None when the caller may do `action` on `arn`, or when authorization is off; else the refusal."""
     from ministack import app
@@ -213,7 +228,7 @@ def role_allows(role_arn: str, action: str, resource: str, context: Mapping[str,
     account_id, name = role_arn.split(":")[4], role_arn.rsplit("/", 1)[-1]
     with request_scope(account_id, get_region()):
         policies = evaluator._gather_role_policies(name, account_id)
-        limits = evaluator._permissions_boundary(iam._roles, name, account_id)
+        limits: Any = evaluator._permissions_boundary(iam._roles, name, account_id)
         request = evaluator.EvalContext(
             principal_arn=f"arn:aws:sts::{account_id}:assumed-role/{name}/SageMaker", principal_type="AssumedRole",
             principal_account=account_id, action=action, resource_arn=resource, region=get_region(),
@@ -308,7 +323,10 @@ def on_build(push: Callable[[Mapping[str, str]], tuple[str, str]]) -> None:
         status, headers, body = start(data)
         if not project or status >= 400:
             return status, headers, body
-        rows = [*(project.get("environment") or {}).get("environmentVariables", []), *(data.get("environmentVariablesOverride") or [])]
+        rows = [
+            *(project.get("environment") or {}).get("environmentVariables", []),
+            *(data.get("environmentVariablesOverride") or []),
+        ]
         variables = {row["name"]: row["value"] for row in rows}
         build = codebuild._builds[json.loads(body)["build"]["id"]]
         build.pop("endTime", None)

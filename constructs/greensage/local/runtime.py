@@ -7,7 +7,6 @@ import hashlib
 import json
 import random
 import shutil
-import socket
 import threading
 import time
 from typing import Any
@@ -85,7 +84,7 @@ def _forward(variant: Variant, headers: dict[str, str], body: bytes) -> tuple[in
     path = f"/models/{_load_target(variant, target)}/invoke" if target else "/invocations"
     try:
         return variant.container.request("POST", path, body, passed)
-    except (TimeoutError, socket.timeout):
+    except TimeoutError:
         raise AwsError("ModelError", "Your invocation timed out while waiting for a response from container.", 424) from None
     except OSError as error:
         raise AwsError("ServiceUnavailable", f"The container cannot be reached: {error}", 503) from None

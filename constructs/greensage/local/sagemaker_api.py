@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from . import fleet, ministack_api as cloud, rules
+from . import fleet, rules
+from . import ministack_api as cloud
 from .images import find_image
 from .ministack_api import Answer
 from .state import Endpoint, Store, arn, store
@@ -97,7 +98,7 @@ def update_endpoint(request: Request) -> Request:
     """Swap the fleet for one of another config."""
     state, found = store(), _endpoint(request)
     if found.status != "InService":
-        raise validation_error(f"Cannot update in-progress endpoint \"{found.arn}\": it is {found.status}.")
+        raise validation_error(f'Cannot update in-progress endpoint "{found.arn}": it is {found.status}.')
     config = _find(state.configs, "endpoint configuration", request["EndpointConfigName"])
     rules.check_update(state, found.name, found.variants.values(), config["ProductionVariants"])
     fleet.update(found, request["EndpointConfigName"], retain_counts=request.get("RetainAllVariantProperties", False))

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 import botocore.session
-from botocore.model import OperationModel, ServiceModel, Shape
+from botocore.model import OperationModel, ServiceModel
 
 from .ministack_api import Answer
 
@@ -38,7 +38,8 @@ def service_model(service: str) -> ServiceModel:
 def operation(service: str, name: str) -> OperationModel:
     """Return the model of one operation; AwsError for a name the API does not have."""
     model = service_model(service)
-    if name not in model.operation_names:
+    names: Any = model.operation_names
+    if name not in names:
         raise AwsError("UnknownOperationException", f"{service} has no operation {name}")
     return model.operation_model(name)
 
@@ -60,7 +61,7 @@ def check_response(model: OperationModel, response: Mapping[str, Any]) -> None:
         raise AssertionError(f"{model.name} answers what the API has not: {'; '.join(found)}")
 
 
-def coerce(shape: Shape, value: Any) -> Any:
+def coerce(shape: Any, value: Any) -> Any:
     """Return `value`, which CloudFormation may have turned into text, with the types of `shape`."""
     if shape.type_name == "structure" and isinstance(value, Mapping):
         return {key: coerce(shape.members[key], item) if key in shape.members else item for key, item in value.items()}
@@ -88,10 +89,39 @@ def refusal(error: AwsError, *, rest: bool = False) -> Answer:
     return error.status, headers, json.dumps({"__type": error.code, key: error.message}).encode()
 
 
-def _violations(shape: Shape, value: Any, path: str) -> Iterator[str]:
+def _violations(shape: Any, value: Any, path: str) -> Iterator[str]:
     kind = shape.type_name
     expected = _PYTHON_TYPES.get(kind)
-    if expected and (not isinstance(value, expected) or (isinstance(value, bool) and kind != "boolean")):
+    wrong_bool = kind != "boolean" and isinstance(value, bool)
+    if expected and (wrong_bool or not isinstance(value, expected)):
+        yield _violation(value, path, f"Member must be of type {kind}")
+        return
+    yield from _constraints(shape, value, path)
+    content: Any = value
+    if kind == "structure":
+        yield from _structure_violations(shape, content, path)
+    elif kind == "list":
+        for index, item in enumerate(content):
+            yield from _violations(shape.member, item, f"{path}.{index + 1}.member")
+    elif kind == "map":
+        for key, item in content.items():
+            yield from _violations(shape.value, item, f"{path}.{key}")
+
+
+def _structure_violations(shape: Any, value: dict[str, Any], path: str) -> Iterator[str]:
+    for name in shape.required_members:
+        if name not in value:
+            yield _violation("null", f"{path}.{_camel(name)}", "Member must not be null")
+    for key, item in value.items():
+        if key not in shape.members:
+            yield f"Unknown parameter '{f'{path}.{key}'.lstrip('.')}'"
+        else:
+            yield from _violations(shape.members[key], item, f"{path}.{_camel(key)}")
+
+
+_PYTHON_TYPES.get(kind)
+    wrong_bool = kind != "boolean" and isinstance(value, bool)
+    if expected and (wrong_bool or not isinstance(value, expected)):
         yield _violation(value, path, f"Member must be of type {kind}")
         return
     yield from _constraints(shape, value, path)
@@ -118,8 +148,8 @@ _PYTHON_TYPES: dict[str, tuple[type, ...]] = {
 }  # fmt: skip
 
 
-def _constraints(shape: Shape, value: Any, path: str) -> Iterator[str]:
-    rules = shape.metadata
+def _constraints(shape: Any, value: Any, path: str) -> Iterator[str]:
+    rules: dict[str, Any] = shape.metadata
     if rules.get("enum") and value not in rules["enum"]:
         yield _violation(value, path, f"Member must satisfy enum value set: [{', '.join(rules['enum'])}]")
     pattern = _pattern(rules.get("pattern", "")) if shape.type_name == "string" else None

@@ -16,9 +16,7 @@ from .size import choose_instance, choose_scaling, choose_serverless
 from .types import Choice, ModelPlan, Plan
 
 
-def plan(
-    specs: Iterable[tuple[ModelSpec, Located]], *, default_region: str | None = None
-) -> Plan:
+def plan(specs: Iterable[tuple[ModelSpec, Located]], *, default_region: str | None = None) -> Plan:
     """Return the Plan of `specs`.
 
     `default_region` is used where a spec allows any Region. Raises PlanError with the problems of all

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from ..catalog import limits, traffic
-from ..catalog.instances import InstanceType, cpu_candidates, in_region, instance, is_hosting_type
 from ..catalog.discontinued import discontinued
+from ..catalog.instances import InstanceType, cpu_candidates, in_region, instance, is_hosting_type
 from ..errors import CatalogError
 from .context import Request
 from .types import Choice, ImagePlan, Rejected, ScalingPlan
@@ -31,16 +31,11 @@ def choose_instance(request: Request, image: ImagePlan, memory_mb: float, peak_r
         raise request.refuse("model.artifact", f"no {image.architecture} CPU instance in {request.region} holds it",
                              found=f"about {memory_mb:,.0f} MB", hint="another Region, or a smaller model")  # fmt: skip
     cpu = traffic.cpu_seconds_per_request(request.spec.model.framework)
-    chosen = next(
-        (item for item in fitting if instances_needed(item, peak_rps, cpu) <= traffic.MAX_INSTANCES), fitting[-1]
-    )
+    chosen = next((item for item in fitting if instances_needed(item, peak_rps, cpu) <= traffic.MAX_INSTANCES), fitting[-1])
     smaller = Rejected("a smaller one", "there is none" if chosen is fitting[0] else "would need too many instances")
     other = next((item for item in fitting if item.vcpu == chosen.vcpu and item is not chosen), None)
     rejected = (smaller, *((Rejected(other.name, "same size, later in the order of preference"),) if other else ()))
-    reason = (
-        f"smallest with {memory_mb:,.0f} MB (estimate) for server and model; "
-        f"{peak_rps:.2f} requests/s at peak (estimate)"
-    )
+    reason = f"smallest with {memory_mb:,.0f} MB (estimate) for server and model; {peak_rps:.2f} requests/s at peak (estimate)"
     return chosen, Choice("instance", chosen.name, reason, rejected)
 
 
@@ -49,14 +44,17 @@ def choose_scaling(request: Request, item: InstanceType, peak_rps: float) -> tup
     cpu = traffic.cpu_seconds_per_request(request.spec.model.framework)
     floor = 2 if request.spec.sla.availability == "high" else 1
     low = getattr(request.spec.hosting, "min_instances", None) or floor
-    high = getattr(request.spec.hosting, "max_instances", None) or max(low + 1, _power_of_two(2 * instances_needed(item, peak_rps, cpu)))
+    high = getattr(request.spec.hosting, "max_instances", None) or max(
+        low + 1, _power_of_two(2 * instances_needed(item, peak_rps, cpu))
+    )
     if low > high:
         raise request.refuse("hosting.max_instances", f"below the {low} that availability: high keeps", found=str(high))
     if item.family.startswith("t") and low != high:
         raise request.refuse("hosting.instance_type", "burstable types cannot be autoscaled", found=item.name,
                              hint="another family, or min_instances equal to max_instances")  # fmt: skip
     target = round(item.vcpu * traffic.TARGET_UTILISATION / cpu * 60)
-    reason = f"{'two zones for availability: high' if floor == 2 else 'one when quiet'}; {target:,} invocations per instance and minute (assumed)"
+    why_low = "two zones for availability: high" if floor == 2 else "one when quiet"
+    reason = f"{why_low}; {target:,} invocations per instance and minute (assumed)"
     return ScalingPlan(low, high, target), Choice("scaling", f"{low} to {high} instances", reason)
 
 
@@ -71,7 +69,9 @@ def choose_serverless(request: Request, memory_mb: float, peak_rps: float) -> tu
     cpu = traffic.cpu_seconds_per_request(request.spec.model.framework)
     needed = max(_SERVERLESS_MIN_CONCURRENCY, math.ceil(2 * peak_rps * max(cpu, 0.1)))
     concurrency = getattr(request.spec.hosting, "max_concurrency", None) or min(needed, limits.SERVERLESS_MAX_CONCURRENCY)
-    reason = f"smallest step with {memory_mb:,.0f} MB (estimate) for server and model" if named is None else "memory_mb in the spec"
+    reason = (
+        f"smallest step with {memory_mb:,.0f} MB (estimate) for server and model" if named is None else "memory_mb in the spec"
+    )
     return memory, concurrency, Choice("size", f"{memory} MB, {concurrency} at once", reason)
 
 
@@ -96,8 +96,9 @@ def _named(request: Request, image: ImagePlan, name: str, memory_mb: float) -> t
     if item.accelerator:
         raise request.refuse(at, f"{name} has an accelerator, and the image is for CPUs", found=name, hint="a CPU type")
     if item.architecture != image.architecture:
-        raise request.refuse(at, f"{name} is {item.architecture}, but the image is {image.architecture}: exec format error",
-                             found=name, hint="silicon: x86" if item.architecture == "x86_64" else "silicon: graviton")  # fmt: skip
+        message = f"{name} is {item.architecture}, but the image is {image.architecture}: exec format error"
+        hint = "silicon: x86" if item.architecture == "x86_64" else "silicon: graviton"
+        raise request.refuse(at, message, found=name, hint=hint)
     if not _fits(item, memory_mb):
         raise request.refuse(at, f"about {memory_mb:,.0f} MB are needed, {name} has {item.memory_gib:g} GiB", found=name)
     return item, Choice("instance", name, "instance_type in the spec")

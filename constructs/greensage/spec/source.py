@@ -50,7 +50,11 @@ def read_yaml(file: Path, shown_as: str) -> Located:
     except yaml.YAMLError as error:
         raise SpecError([_syntax_problem(error, shown_as)]) from None
     if node is None or not isinstance(node, yaml.MappingNode):
-        found = "an empty file" if node is None else {"sequence": "a list", "scalar": "plain text"}.get(node.id, node.id)
+        found = (
+            "an empty file"
+            if node is None
+            else {"sequence": "a list", "scalar": "plain text"}.get(str(node.id), "something else")
+        )
         raise SpecError(
             [Problem(shown_as, 1, 1, "", "a model file is a mapping of keys to values", found, "name: ... and model: ...")]
         )
@@ -135,7 +139,9 @@ class _Walk:
             if key in result:
                 first = self._located.keys[here][0]
                 self._problems.append(
-                    Problem(self._located.file, *position, ".".join(map(str, here)), f"the key stands twice, first in line {first}")
+                    Problem(
+                        self._located.file, *position, ".".join(map(str, here)), f"the key stands twice, first in line {first}"
+                    )
                 )
             self._located.keys[here] = position
             result[key] = self._value(value_node, here)

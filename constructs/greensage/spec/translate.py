@@ -81,10 +81,7 @@ def _unknown_key(path: Path_, located: Located) -> Problem:
 def _valid_keys(parent: Path_, located: Located) -> list[str]:
     model: type[BaseModel] = ModelSpec
     for part in parent:
-        if part == "hosting":
-            model = _KIND_MODELS[located.content["hosting"]["kind"]]
-        else:
-            model = _part_model(str(part))
+        model = _KIND_MODELS[located.content["hosting"]["kind"]] if part == "hosting" else _part_model(str(part))
     return list(model.model_fields)
 
 
@@ -142,7 +139,7 @@ def _hint(kind: str, value: Any, context: dict[str, Any], key: str) -> str:
     if kind == "string_type" and not isinstance(value, dict | list):
         return f'quote it: {key}: "{value}"'
     if kind == "string_pattern_mismatch" and key in ("name", "group"):
-        slug = "-".join("".join(c if c.isascii() and c.isalnum() else " " for c in value.lower()).split())
+        slug = "-".join("".join(c if c.isascii() and c.isalnum() else " " for c in str(value).lower()).split())
         return slug.lstrip("0123456789-") if slug else ""
     return ""
 
