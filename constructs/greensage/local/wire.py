@@ -119,29 +119,6 @@ def _structure_violations(shape: Any, value: dict[str, Any], path: str) -> Itera
             yield from _violations(shape.members[key], item, f"{path}.{_camel(key)}")
 
 
-_PYTHON_TYPES.get(kind)
-    wrong_bool = kind != "boolean" and isinstance(value, bool)
-    if expected and (wrong_bool or not isinstance(value, expected)):
-        yield _violation(value, path, f"Member must be of type {kind}")
-        return
-    yield from _constraints(shape, value, path)
-    if kind == "structure":
-        for name in getattr(shape, "required_members", []):
-            if name not in value:
-                yield _violation("null", f"{path}.{_camel(name)}", "Member must not be null")
-        for key, item in value.items():
-            if key not in shape.members:
-                yield f"Unknown parameter '{f'{path}.{key}'.lstrip('.')}'"
-            else:
-                yield from _violations(shape.members[key], item, f"{path}.{_camel(key)}")
-    elif kind == "list":
-        for index, item in enumerate(value):
-            yield from _violations(shape.member, item, f"{path}.{index + 1}.member")
-    elif kind == "map":
-        for key, item in value.items():
-            yield from _violations(shape.value, item, f"{path}.{key}")
-
-
 _PYTHON_TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,), "integer": (int,), "long": (int,), "float": (int, float), "double": (int, float),
     "boolean": (bool,), "structure": (dict,), "list": (list,), "map": (dict,),
