@@ -1,9 +1,8 @@
 """Compile the catalog's data files from the tables of the SDK, cfn-lint, botocore and the source data.
 
-Run by a maintainer, never by a user: `python tools/compile_catalog.py --sdk DIR --data DIR`, where
-DIR is the `image_uri_config` folder of an installed sagemaker-core, and the folder with
-instances.csv and teads_aws_instance_power.csv. What it writes is committed; the full test suite
-asks the SDK itself whether the images still agree.
+Run by a maintainer, never by a user, after `make .venv-sdk/installed`:
+`.venv/bin/python tools/compile_catalog.py --data DIR --date YYYY-MM-DD`, where DIR holds instances.csv and
+teads_aws_instance_power.csv. What it writes is committed; the full test suite asks the SDK whether it still agrees.
 """
 
 from __future__ import annotations
@@ -12,7 +11,8 @@ import argparse
 import csv
 import gzip
 import json
-from collections.abc import Iterator
+import subprocess
+from functools import cache
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,73 +20,55 @@ from typing import Any
 
 OUT = Path(__file__).resolve().parents[1] / "constructs/greensage/catalog/data"
 FRAMEWORKS = ("xgboost", "sklearn", "pytorch", "tensorflow")
-# The SDK names these tags in code, not in its tables: sagemaker/core/image_uris.py, _get_image_tag.
-ARM64_TAGS = {
-    ("xgboost", "1.3-1"): "1.3-1-arm64",
-    ("xgboost", "1.5-1"): "1.5-1-arm64",
-    ("sklearn", "1.0-1"): "1.0-1-arm64-cpu-py3",
-}
+# Runs in the SDK's own environment: lists every CPU inference image as the SDK itself answers it.
+ASK_SDK = """
+import json, sys
+from functools import cache
+from importlib.metadata import version
+from sagemaker.core import image_uris
+rows = []
+for framework in sys.argv[1:]:
+    table = image_uris.config_for_framework(framework)
+    for scope, architecture, instance in (("inference", "x86_64", "ml.c5.large"), ("inference_graviton", "arm64", "ml.c7g.large")):
+        for number, row in table[scope]["versions"].items():
+            asked = "training" if framework in ("xgboost", "sklearn") and architecture == "x86_64" else "inference"
+            try:
+                uri = image_uris.retrieve(framework, "us-east-1", version=number, image_scope=asked, instance_type=instance)
+            except (ValueError, KeyError):
+                continue
+            repository, tag = uri.split("/", 1)[1].rsplit(":", 1)
+            rows.append({"framework": framework, "version": number, "architecture": architecture,
+                         "repository": repository, "tag": tag, "accounts": row["registries"]})
+print(json.dumps({"version": version("sagemaker-core"), "rows": rows}))
+"""
 
 
 def main() -> None:
     """Write images.json, instances.json and hosting_regions.json."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sdk", type=Path, required=True)
-    parser.add_argument("--sdk-version", required=True)
+    parser.add_argument("--sdk-python", type=Path, default=Path(".venv-sdk/bin/python"))
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--date", required=True, help="YYYY-MM-DD of this compilation")
     args = parser.parse_args()
-    _write("images.json", compile_images(args.sdk, args.sdk_version, args.date))
+    _write("images.json", compile_images(args.sdk_python, args.date))
     regions = compile_regions(args.date)
     _write("hosting_regions.json", regions)
     _write("instances.json", compile_instances(args.data, args.date))
 
 
-def compile_images(sdk: Path, sdk_version: str, date: str) -> dict[str, Any]:
+def compile_images(python: Path, date: str) -> dict[str, Any]:
     """Return every prebuilt CPU inference image of FRAMEWORKS with its account in each Region."""
+    done = subprocess.run([str(python), "-c", ASK_SDK, *FRAMEWORKS], capture_output=True, text=True, check=True)
+    answer = json.loads(done.stdout.strip().splitlines()[-1])
     registries: dict[str, dict[str, str]] = {}
-    images = [
-        row
-        for framework in FRAMEWORKS
-        for row in _framework_images(framework, json.loads((sdk / f"{framework}.json").read_text()), registries)
-    ]
+    images = [{"registry": _registry_name(row.pop("accounts"), registries), **row} for row in answer["rows"]]
     return {
-        "source": f"sagemaker-core {sdk_version}, sagemaker/core/image_uri_config",
+        "source": f"sagemaker-core {answer['version']}, sagemaker.core.image_uris.retrieve and image_uri_config",
         "licence": "Apache-2.0",
         "date": date,
         "registries": registries,
         "images": images,
     }
-
-
-def _framework_images(framework: str, table: dict[str, Any], registries: dict[str, dict[str, str]]) -> Iterator[dict[str, Any]]:
-    for scope, architecture in (("inference", "x86_64"), ("inference_graviton", "arm64")):
-        for image_version, row in table[scope]["versions"].items():
-            tag = _tag(framework, image_version, architecture, row)
-            if tag is None:
-                continue
-            yield {
-                "framework": framework,
-                "version": image_version,
-                "architecture": architecture,
-                "repository": row["repository"],
-                "tag": tag,
-                "registry": _registry_name(row["registries"], registries),
-            }
-
-
-def _tag(framework: str, image_version: str, architecture: str, row: dict[str, Any]) -> str | None:
-    if framework in ("xgboost", "sklearn"):
-        if architecture == "arm64":
-            return ARM64_TAGS[framework, image_version]
-        parts = [image_version, *row.get("processors", [])[:1], *row.get("py_versions", [])[:1]]
-        return row.get("tag_prefix", parts[0]) if len(parts) == 1 else "-".join(parts)
-    if "cpu" not in (row.get("processors") or ["cpu"]):
-        return None
-    container = (row.get("container_version") or {}).get("cpu")
-    python = (row.get("py_versions") or [None])[-1]
-    parts = [row.get("tag_prefix", image_version), "cpu", python, container]
-    return "-".join(part for part in parts if part)
 
 
 def _registry_name(accounts: dict[str, str], registries: dict[str, dict[str, str]]) -> str:
@@ -102,10 +84,15 @@ def compile_regions(date: str) -> dict[str, Any]:
     """Return the hosting instance types of each Region, from cfn-lint's price-list derived schema."""
     table = _cfn_lint_regions()
     return {
-        "source": f"cfn-lint {version('cfn-lint')}, aws_sagemaker_hosting/instancetype_enum.json (from AWS's price list)",
+        "source": f"cfn-lint {version('cfn-lint')}, aws_sagemaker_hosting/instancetype_enum.json (from AWS's price list), less what the API's enumeration does not have",
         "licence": "MIT-0",
         "date": date,
-        "regions": {name: sorted(row["enum"]) for name, row in table.items() if isinstance(row, dict)},
+        "regions": {
+            # The price list names types (ml.m7g.*) that the hosting API does not take.
+            name: sorted(set(row["enum"]) & _hosting_types())
+            for name, row in table.items()
+            if isinstance(row, dict)
+        },
     }
 
 
@@ -139,6 +126,7 @@ def compile_instances(data: Path, date: str) -> dict[str, Any]:
     }
 
 
+@cache
 def _hosting_types() -> set[str]:
     root = Path(find_spec("botocore").origin).parent  # type: ignore[union-attr,arg-type]
     with gzip.open(root / "data/sagemaker/2017-07-24/service-2.json.gz") as handle:
