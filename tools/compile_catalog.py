@@ -29,7 +29,8 @@ from sagemaker.core import image_uris
 rows = []
 for framework in sys.argv[1:]:
     table = image_uris.config_for_framework(framework)
-    for scope, architecture, instance in (("inference", "x86_64", "ml.c5.large"), ("inference_graviton", "arm64", "ml.c7g.large")):
+    kinds = (("inference", "x86_64", "ml.c5.large"), ("inference_graviton", "arm64", "ml.c7g.large"))
+    for scope, architecture, instance in kinds:
         for number, row in table[scope]["versions"].items():
             asked = "training" if framework in ("xgboost", "sklearn") and architecture == "x86_64" else "inference"
             try:
@@ -84,7 +85,8 @@ def compile_regions(date: str) -> dict[str, Any]:
     """Return the hosting instance types of each Region, from cfn-lint's price-list derived schema."""
     table = _cfn_lint_regions()
     return {
-        "source": f"cfn-lint {version('cfn-lint')}, aws_sagemaker_hosting/instancetype_enum.json (from AWS's price list), less what the API's enumeration does not have",
+        "source": f"cfn-lint {version('cfn-lint')}, aws_sagemaker_hosting/instancetype_enum.json (from AWS's price list), "
+        "less what the API's enumeration does not have",
         "licence": "MIT-0",
         "date": date,
         "regions": {

@@ -11,6 +11,7 @@ from pathlib import Path
 from aws_cdk import App, Environment, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
+
 from constructs import Construct
 from greensage import (
     ArtifactBucket,

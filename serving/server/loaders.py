@@ -40,7 +40,15 @@ def _xgboost(path: Path, settings: Settings) -> Predict:
     import xgboost
 
     booster = xgboost.Booster(model_file=str(path))
-    return lambda rows: booster.predict(xgboost.DMatrix(rows))
+    features = booster.num_features()
+
+    def predict(rows: np.ndarray) -> np.ndarray:
+        # XGBoost itself takes columns that are not there as missing values, and answers something.
+        if rows.shape[1] != features:
+            raise ValueError(f"{features} features are needed, got {rows.shape[1]}")
+        return booster.predict(xgboost.DMatrix(rows))
+
+    return predict
 
 
 def _lightgbm(path: Path, settings: Settings) -> Predict:

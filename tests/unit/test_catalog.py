@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from greensage.catalog import capabilities, limits
 from greensage.catalog._data import load, names
 from greensage.catalog.discontinued import discontinued

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from greensage.errors import PlanError
 from greensage.planner import ModelPlan, Plan, plan
 from greensage.spec import load_spec, load_specs
