@@ -16,6 +16,7 @@ from aws_cdk import aws_sagemaker as sagemaker
 
 from constructs import Construct, IDependable
 
+from ..acknowledge import acknowledge_wildcards
 from ..catalog import limits
 from ..metrics import endpoint_metric, host_metric
 from ..names import endpoint_names
@@ -116,6 +117,9 @@ class Endpoint(Construct):
 
     def _grant_invoke(self, grantee: iam.IGrantable, conditions: Mapping[str, Any] | None) -> iam.Grant:
         arn = Stack.of(self).format_arn(service="sagemaker", resource="endpoint", resource_name=self._names.grant_pattern)
+        principal = grantee.grant_principal
+        if isinstance(principal, Construct):
+            acknowledge_wildcards(principal, [arn], "The wildcard is the generation of one endpoint: its instance type.")
         return iam.Grant.add_to_principal(
             grantee=grantee,
             actions=["sagemaker:InvokeEndpoint", "sagemaker:InvokeEndpointWithResponseStream"],

@@ -1,0 +1,233 @@
+"""What the app's templates promise: order, retention, least privilege, updates that work; and clean checks."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from greensage.errors import SpecError
+from tests.conftest import MODELS, ROOT
+from tests.synth.conftest import Assembly, build_fleet, synthesize
+
+OWN_ENDPOINT = ("churn", "digits", "tabular")
+ALL = ("churn", "digits", "iris", "wine", "tabular", "greensage-platform-eu-north-1")
+
+
+def logical_id(assembly: Assembly, stack: str, kind: str) -> str:
+    (found,) = assembly.resources(stack, kind)
+    return found
+
+
+def test_aws_solutions_checks_report_no_error(fleet):
+    assert fleet.error == ""
+
+
+def test_every_acknowledgement_carries_a_reason_and_is_scoped(fleet):
+    report = json.loads((fleet.folder / "validation-report.json").read_text())
+    text = json.dumps(report)
+    assert "AwsSolutions-IAM5" in text, "the report no longer lists what was acknowledged"
+    assert not [row for row in report.get("pluginReports", []) if row.get("conclusion") == "failure"]
+
+
+def test_cfn_lint_reports_nothing(fleet):
+    templates = sorted(map(str, fleet.folder.glob("*.template.json")))
+    done = subprocess.run([Path(sys.executable).with_name("cfn-lint"), *templates], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_each_model_group_and_region_has_a_stack(fleet):
+    assert set(fleet.templates) == set(ALL)
+
+
+@pytest.mark.parametrize("name", OWN_ENDPOINT)
+def test_the_log_group_with_its_retention_comes_before_the_endpoint(fleet, name):
+    endpoint = fleet.one(name, "AWS::SageMaker::Endpoint")
+    group_name = f"/aws/sagemaker/Endpoints/{endpoint['Properties']['EndpointName']}"
+    groups = fleet.resources(name, "AWS::Logs::LogGroup")
+    (key,) = [key for key, row in groups.items() if row["Properties"].get("LogGroupName") == group_name]
+    assert groups[key]["Properties"]["RetentionInDays"] == 14
+    assert key in endpoint["DependsOn"]
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_no_log_group_is_kept_for_ever(fleet, name):
+    groups = fleet.resources(name, "AWS::Logs::LogGroup").values()
+    assert all(row["Properties"].get("RetentionInDays") and row["DeletionPolicy"] == "Delete" for row in groups)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_function_logs_into_a_group_of_its_stack(fleet, name):
+    for row in fleet.resources(name, "AWS::Lambda::Function").values():
+        assert row["Properties"]["LoggingConfig"]["LogGroup"]["Ref"] in fleet.resources(name, "AWS::Logs::LogGroup")
+        assert row["Properties"]["Architectures"] == ["arm64"]
+
+
+@pytest.mark.parametrize("name", OWN_ENDPOINT)
+def test_the_model_waits_for_its_policy(fleet, name):
+    model = fleet.one(name, "AWS::SageMaker::Model")
+    assert any("AccessPolicy" in key for key in model["DependsOn"])
+
+
+@pytest.mark.parametrize("name", ("churn", "tabular"))
+def test_autoscaled_counts_survive_an_update(fleet, name):
+    assert fleet.one(name, "AWS::SageMaker::Endpoint")["Properties"]["RetainAllVariantProperties"] is True
+    target = fleet.one(name, "AWS::ApplicationAutoScaling::ScalableTarget")["Properties"]
+    assert target["MinCapacity"] == 1 and target["MaxCapacity"] > 1
+
+
+def test_serverless_has_neither_instances_nor_a_scalable_target(fleet):
+    (variant,) = fleet.one("digits", "AWS::SageMaker::EndpointConfig")["Properties"]["ProductionVariants"]
+    assert "InstanceType" not in variant and variant["ServerlessConfig"]["MemorySizeInMB"] == 1024
+    assert not fleet.resources("digits", "AWS::ApplicationAutoScaling::ScalableTarget")
+
+
+def statements(fleet: Assembly, name: str) -> list[dict]:
+    return [
+        statement
+        for row in fleet.resources(name, "AWS::IAM::Policy").values()
+        for statement in row["Properties"]["PolicyDocument"]["Statement"]
+    ]
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_no_policy_is_broad(fleet, name):
+    without_arn = {"ecr:GetAuthorizationToken", "cloudwatch:PutMetricData"}
+    for statement in statements(fleet, name):
+        actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+        assert not [action for action in actions if "*" in action]
+        if statement["Resource"] == "*":
+            assert set(actions) <= without_arn
+    for row in fleet.resources(name, "AWS::IAM::Role").values():
+        assert "ManagedPolicyArns" not in row["Properties"]
+
+
+def test_the_execution_role_reads_its_own_prefix_only(fleet):
+    (read,) = [row for row in statements(fleet, "churn") if row.get("Sid") == "ReadOwnArtifacts"]
+    assert json.dumps(read["Resource"]).endswith('"/models/churn/*"]]}')
+    (read,) = [row for row in statements(fleet, "tabular") if row.get("Sid") == "ReadOwnArtifacts"]
+    assert json.dumps(read["Resource"]).endswith('"/groups/tabular/*"]]}')
+
+
+def test_the_bucket_is_versioned_encrypted_private_and_forgets(fleet):
+    bucket = fleet.one("greensage-platform-eu-north-1", "AWS::S3::Bucket")["Properties"]
+    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert bucket["BucketEncryption"] and all(bucket["PublicAccessBlockConfiguration"].values())
+    (rule,) = bucket["LifecycleConfiguration"]["Rules"]
+    assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}
+    assert rule["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
+    policy = fleet.one("greensage-platform-eu-north-1", "AWS::S3::BucketPolicy")["Properties"]["PolicyDocument"]
+    assert any(row["Effect"] == "Deny" and "aws:SecureTransport" in json.dumps(row["Condition"]) for row in policy["Statement"])
+
+
+def test_the_repository_scans_and_forgets_but_never_what_is_in_use(fleet):
+    repository = fleet.one("greensage-platform-eu-north-1", "AWS::ECR::Repository")["Properties"]
+    assert repository["ImageScanningConfiguration"] == {"ScanOnPush": True}
+    rules = sorted(json.loads(repository["LifecyclePolicy"]["LifecyclePolicyText"])["rules"], key=lambda row: row["rulePriority"])
+    assert rules[0]["selection"]["tagPrefixList"] == ["in-use-"] and rules[0]["selection"]["countNumber"] == 9999
+    assert rules[1]["selection"] == {
+        "tagStatus": "untagged",
+        "countType": "sinceImagePushed",
+        "countNumber": 1,
+        "countUnit": "days",
+    }
+    assert rules[2]["selection"]["countType"] == "imageCountMoreThan"
+    for name in OWN_ENDPOINT:
+        assert fleet.one(name, "Custom::GreensageImagePin")["Properties"]["PinTag"].startswith(f"in-use-{name}-")
+
+
+def test_pinned_images_and_copied_archives_come_before_the_model(fleet):
+    needed = fleet.one("churn", "AWS::SageMaker::Model")["DependsOn"]
+    assert logical_id(fleet, "churn", "Custom::GreensageImagePin") in needed
+    assert logical_id(fleet, "churn", "Custom::GreensageArtifact") in needed
+
+
+def test_clients_find_each_model_through_a_parameter(fleet):
+    names = [fleet.one(name, "AWS::SSM::Parameter")["Properties"]["Name"] for name in ("churn", "digits", "iris", "wine")]
+    assert names == [f"/greensage/models/{name}" for name in ("churn", "digits", "iris", "wine")]
+
+
+@pytest.mark.parametrize("name", OWN_ENDPOINT)
+def test_names_stay_within_sagemakers_limit(fleet, name):
+    endpoint = fleet.one(name, "AWS::SageMaker::Endpoint")["Properties"]["EndpointName"]
+    config = fleet.one(name, "AWS::SageMaker::EndpointConfig")["Properties"]["EndpointConfigName"]
+    assert len(endpoint) <= 63 and len(config) <= 63 and config.startswith(endpoint)
+    assert "ModelName" not in fleet.one(name, "AWS::SageMaker::Model")["Properties"]
+
+
+@pytest.fixture
+def copy(tmp_path) -> Path:
+    shutil.copytree(MODELS, tmp_path / "models")
+    return tmp_path / "models"
+
+
+def edited(copy: Path, name: str, old: str, new: str) -> None:
+    path = copy / f"{name}.yaml"
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+
+
+def template(copy: Path, tmp_path: Path, name: str) -> dict:
+    return synthesize(tmp_path / "out", build_fleet(copy), nag=False).templates[name]
+
+
+def test_adding_a_model_to_a_group_does_not_touch_its_endpoint(fleet, copy, tmp_path):
+    (copy / "wine2.yaml").write_text((copy / "wine.yaml").read_text().replace("name: wine", "name: wine2"))
+    assert template(copy, tmp_path, "tabular") == fleet.templates["tabular"]
+
+
+def test_a_new_archive_changes_model_and_config_name_but_not_the_endpoints(fleet, copy, tmp_path):
+    shutil.copy(copy / "artifacts/wine.tar.gz", copy / "artifacts/churn.tar.gz")
+    changed = template(copy, tmp_path, "churn")
+    old, new = (item["Resources"] for item in (fleet.templates["churn"], changed))
+    assert old["Endpoint8024A810"] == new["Endpoint8024A810"]
+    assert old["EndpointConfig24AD0A28"] != new["EndpointConfig24AD0A28"]
+    assert old.keys() == new.keys(), "logical ids are stable"
+
+
+def test_another_instance_type_is_another_generation(fleet, copy, tmp_path):
+    edited(copy, "churn", "region:", "hosting: {kind: real-time, instance_type: ml.c8g.large}\nregion:")
+    new = template(copy, tmp_path, "churn")["Resources"]["Endpoint8024A810"]["Properties"]["EndpointName"]
+    old = fleet.one("churn", "AWS::SageMaker::Endpoint")["Properties"]["EndpointName"]
+    assert old.endswith("-c8g-medium") and new.endswith("-c8g-large")
+    assert old.removesuffix("c8g-medium") == new.removesuffix("c8g-large")
+
+
+def test_one_model_is_synthesized_alone(tmp_path):
+    alone = synthesize(tmp_path / "out", build_fleet(MODELS, only="churn"))
+    assert set(alone.templates) == {"churn"} and alone.error == ""
+
+
+def test_one_model_alone_is_the_same_stack(fleet, tmp_path):
+    alone = synthesize(tmp_path / "out", build_fleet(MODELS, only="churn"), nag=False)
+    assert alone.templates["churn"] == fleet.templates["churn"]
+
+
+def test_a_key_of_the_user_encrypts_the_volume_and_may_be_used(copy, tmp_path):
+    edited(copy, "churn", "region:", "kms_key_arn: arn:aws:kms:eu-north-1:111111111111:key/abc\nregion:")
+    made = synthesize(tmp_path / "out", build_fleet(copy))
+    assert made.error == ""
+    assert made.one("churn", "AWS::SageMaker::EndpointConfig")["Properties"]["KmsKeyId"].endswith("key/abc")
+    assert any("kms:CreateGrant" in row["Action"] for row in statements(made, "churn"))
+
+
+def test_app_py_ends_with_status_two_and_no_traceback_on_bad_input(copy):
+    edited(copy, "churn", "framework: xgboost", "framework: xgbost")
+    command = [str(ROOT / "node_modules/.bin/cdk"), "--no-notices", "synth", "-q", "--app", f"{sys.executable} app.py"]
+    command += ["-c", f"models={copy}", "--output", str(copy / "out")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "churn.yaml:7:14: model.framework" in done.stderr and "xgboost?" in done.stderr
+    assert "Traceback" not in done.stderr and "Subprocess exited with error 2" in done.stderr
+
+
+def test_a_broken_neighbour_does_not_stop_one_model(copy, tmp_path):
+    (copy / "broken.yaml").write_text("name: [")
+    alone = synthesize(tmp_path / "out", build_fleet(copy, only="churn"), nag=False)
+    assert set(alone.templates) == {"churn"}
+    with pytest.raises(SpecError):
+        build_fleet(copy)(None)  # type: ignore[arg-type]
