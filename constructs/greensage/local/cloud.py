@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shutil
@@ -54,6 +53,7 @@ class LocalCloud:
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = (folder or Path(os.environ.get("GREENSAGE_LOCAL_DIR", ".greensage/local"))).resolve()
+        self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def log_file(self) -> Path:
@@ -74,7 +74,7 @@ class LocalCloud:
         chosen = port or _free_port()
         python = python_for_local_cloud(say)
         say(f"Starting the local cloud on port {chosen} ...")
-        process = self._start(python, chosen, auth)
+        self._process = process = self._start(python, chosen, auth)
         self._wait(process, chosen)
         started = Running(process.pid, chosen, auth, _started_ticks(process.pid))
         self._state_file.write_text(json.dumps(asdict(started)))
@@ -89,11 +89,12 @@ class LocalCloud:
         os.kill(running.pid, signal.SIGTERM)
         deadline = time.monotonic() + _STOP_SECONDS
         while _started_ticks(running.pid) == running.started_ticks and time.monotonic() < deadline:
-            _reap(running.pid)
+            self._reap()
             time.sleep(0.05)
         if _started_ticks(running.pid) == running.started_ticks:
             os.kill(running.pid, signal.SIGKILL)
-            _reap(running.pid)
+            time.sleep(0.1)
+            self._reap()
         self._clean()
         return True
 
@@ -148,6 +149,11 @@ class LocalCloud:
             time.sleep(0.1)
         process.kill()
         raise LocalError(f"the local cloud did not answer within {_START_SECONDS} s; see {self.log_file}")
+
+    def _reap(self) -> None:
+        """Collect the process if it is our own child, or it would stay as a zombie."""
+        if self._process is not None:
+            self._process.poll()
 
     def _last_lines(self) -> str:
         return "\n".join(self.log_file.read_text(errors="replace").splitlines()[-5:])
@@ -206,9 +212,3 @@ def _started_by_ps(pid: int) -> str:
         return ""
     done = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
     return done.stdout.strip()
-
-
-def _reap(pid: int) -> None:
-    """Collect the process if it is our own child, or it would stay as a zombie."""
-    with contextlib.suppress(ChildProcessError):
-        os.waitpid(pid, os.WNOHANG)

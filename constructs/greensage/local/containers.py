@@ -23,6 +23,10 @@ class ContainerFailed(Exception):
     """The container did not come up; the message is its last words."""
 
 
+class ContainerStopping(Exception):
+    """The container takes no more requests, because another has taken its place."""
+
+
 class Container:
     """One process with the server of the serving image on a free loopback port.
 
@@ -38,6 +42,7 @@ class Container:
         self._lines: list[str] = []
         self._on_line = on_line
         self._active = 0
+        self._stopping = False
         self._idle = threading.Condition()
         variables = {
             **_base_environment(),
@@ -77,8 +82,10 @@ class Container:
         self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None,
         timeout: float = limits.REALTIME_TIMEOUT_SECONDS,
     ) -> tuple[int, dict[str, str], bytes]:  # fmt: skip
-        """Return status, headers and body of the container's answer."""
+        """Return status, headers and body of the container's answer; ContainerStopping once `stop` was called."""
         with self._idle:
+            if self._stopping:
+                raise ContainerStopping
             self._active += 1
         try:
             connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
@@ -96,6 +103,7 @@ class Container:
     def stop(self) -> None:
         """Let requests finish, then end the process as SageMaker does: SIGTERM, and SIGKILL if that is ignored."""
         with self._idle:
+            self._stopping = True
             self._idle.wait_for(lambda: self._active == 0, timeout=_DRAIN_SECONDS)
         if self._process.poll() is None:
             self._process.terminate()
@@ -112,7 +120,7 @@ class Container:
     def _ping(self) -> bool:
         try:
             return self.request("GET", "/ping", timeout=limits.PING_TIMEOUT_SECONDS)[0] == 200
-        except OSError:
+        except (OSError, http.client.HTTPException):
             return False
 
     def _read(self) -> None:

@@ -15,12 +15,14 @@ from urllib.parse import unquote
 from ..catalog import limits
 from . import ministack_api as cloud
 from .archives import unpack
+from .containers import ContainerStopping
 from .ministack_api import Answer
 from .rules import artifact_bytes
 from .state import Endpoint, Variant, arn, store
 from .wire import AwsError, refusal
 
 _loading = threading.Lock()
+_SWAP_SECONDS = 0.01
 
 
 async def handle(method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, list[str]]) -> Answer:
@@ -40,6 +42,15 @@ async def handle(method: str, path: str, headers: dict[str, str], body: bytes, q
 
 
 def _invoke(name: str, headers: dict[str, str], body: bytes) -> Answer:
+    """Ask the endpoint's fleet; if an update has just swapped it, ask the new one."""
+    while True:
+        try:
+            return _invoke_once(name, headers, body)
+        except ContainerStopping:
+            time.sleep(_SWAP_SECONDS)
+
+
+def _invoke_once(name: str, headers: dict[str, str], body: bytes) -> Answer:
     endpoint = store().endpoints.get(name)
     if endpoint is None or not endpoint.variants:
         raise AwsError("ValidationError", f"Endpoint {name} of account {cloud.account()} not found.")

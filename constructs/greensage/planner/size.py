@@ -92,7 +92,7 @@ def _named(request: Request, image: ImagePlan, name: str, memory_mb: float) -> t
     available = in_region(request.region)
     if available is not None and name not in available:
         near = ", ".join(sorted(t for t in available if t.rsplit(".", 1)[-1] == name.rsplit(".", 1)[-1])[:6])
-        raise request.refuse(at, f"{request.region} does not host {name}", found=name, hint=near)
+        raise request.refuse(at, f"{request.region} does not host {name}, according to AWS's price list", found=name, hint=near)
     if item.accelerator:
         raise request.refuse(at, f"{name} has an accelerator, and the image is for CPUs", found=name, hint="a CPU type")
     if item.architecture != image.architecture:
