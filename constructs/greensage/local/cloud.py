@@ -24,6 +24,8 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 _START_SECONDS = 60
 _STOP_SECONDS = 30
 Say = Callable[[str], None]
+# The clouds this process started; they go on when it ends, so their handles are kept and not waited for.
+_started: dict[int, subprocess.Popen[bytes]] = {}
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,6 @@ class LocalCloud:
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = (folder or Path(os.environ.get("GREENSAGE_LOCAL_DIR", ".greensage/local"))).resolve()
-        self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def log_file(self) -> Path:
@@ -74,7 +75,8 @@ class LocalCloud:
         chosen = port or _free_port()
         python = python_for_local_cloud(say)
         say(f"Starting the local cloud on port {chosen} ...")
-        self._process = process = self._start(python, chosen, auth)
+        process = self._start(python, chosen, auth)
+        _started[process.pid] = process
         self._wait(process, chosen)
         started = Running(process.pid, chosen, auth, _started_ticks(process.pid))
         self._state_file.write_text(json.dumps(asdict(started)))
@@ -89,12 +91,12 @@ class LocalCloud:
         os.kill(running.pid, signal.SIGTERM)
         deadline = time.monotonic() + _STOP_SECONDS
         while _started_ticks(running.pid) == running.started_ticks and time.monotonic() < deadline:
-            self._reap()
+            _reap(running.pid)
             time.sleep(0.05)
         if _started_ticks(running.pid) == running.started_ticks:
             os.kill(running.pid, signal.SIGKILL)
             time.sleep(0.1)
-            self._reap()
+            _reap(running.pid)
         self._clean()
         return True
 
@@ -149,11 +151,6 @@ class LocalCloud:
             time.sleep(0.1)
         process.kill()
         raise LocalError(f"the local cloud did not answer within {_START_SECONDS} s; see {self.log_file}")
-
-    def _reap(self) -> None:
-        """Collect the process if it is our own child, or it would stay as a zombie."""
-        if self._process is not None:
-            self._process.poll()
 
     def _last_lines(self) -> str:
         return "\n".join(self.log_file.read_text(errors="replace").splitlines()[-5:])
@@ -212,3 +209,9 @@ def _started_by_ps(pid: int) -> str:
         return ""
     done = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
     return done.stdout.strip()
+
+
+def _reap(pid: int) -> None:
+    """Collect the process if it is our own child, or it would stay as a zombie."""
+    if pid in _started and _started[pid].poll() is not None:
+        del _started[pid]

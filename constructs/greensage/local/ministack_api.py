@@ -1,14 +1,18 @@
-"""The one file that touches ministack's private names. ministack is pinned; `missing_names` says what has moved."""
+"""The one room that touches ministack's private names (with ministack_fixes.py, its annex).
+
+ministack is pinned; `missing_names` says what has moved.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import importlib
 import json
-import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
+
+from .ministack_fixes import mend
 
 Answer = tuple[int, dict[str, str], bytes]
 Handler = Callable[[str, str, dict[str, str], bytes, dict[str, list[str]]], Awaitable[Answer]]
@@ -25,7 +29,7 @@ _PRIVATE_NAMES = {
     "ministack.core.concurrency": ("spawn_background",),
     "ministack.services.iam": ("_roles",),
     "ministack.services.s3": ("_buckets", "_get_object_data", "_delete_bucket"),
-    "ministack.services.ecr": ("_repositories", "_find_image", "_put_image", "_describe_images"),
+    "ministack.services.ecr": ("_repositories", "_find_image", "_put_image", "_describe_images", "_batch_delete_image"),
     "ministack.services.codebuild": ("_projects", "_builds", "_start_build", "_finish_build"),
     "ministack.services.cloudwatch": ("record_metric",),
     "ministack.services.cloudwatch_logs": ("_log_groups", "_create_log_group", "_create_log_stream", "_put_log_events"),
@@ -62,69 +66,7 @@ def install(handlers: Mapping[str, Handler]) -> None:
     app.detect_service = detect_with_runtime
     known: Any = app.SERVICE_HANDLERS
     known.update(handlers)
-    _treat_loopback_as_tls()
-    _refuse_to_delete_full_buckets()
-    _say_when_an_image_is_missing()
-    _name_the_project_of_builds()
-
-
-def _treat_loopback_as_tls() -> None:
-    """Buckets that demand TLS are ours by default, and the local cloud listens on loopback without it."""
-    from ministack import app
-    from ministack.core import iam_evaluator
-
-    app.pin_request_origin = lambda ip, secure: iam_evaluator.pin_request_origin(ip, secure or ip in ("127.0.0.1", "::1"))
-
-
-def _refuse_to_delete_full_buckets() -> None:
-    """AWS keeps a bucket that holds objects or versions, and the stack fails; ministack drops it in silence."""
-    from ministack.services import s3
-    from ministack.services.cloudformation import provisioners
-
-    def delete(physical_id: str, props: Mapping[str, Any]) -> None:
-        if physical_id not in s3._buckets:
-            return
-        status, _, body = s3._delete_bucket(physical_id)
-        if status >= 400:
-            message = re.search(rb"<Message>(.*?)</Message>", body)
-            raise ValueError(message.group(1).decode() if message else f"bucket {physical_id} was not deleted")
-
-    provisioners._RESOURCE_HANDLERS["AWS::S3::Bucket"]["delete"] = delete
-
-
-def _say_when_an_image_is_missing() -> None:
-    """DescribeImages of a missing tag is an error on AWS; tools read a plain answer as "it is there"."""
-    from ministack.core.responses import error_response_json
-    from ministack.services import ecr
-
-    describe = ecr._describe_images
-
-    def describe_or_fail(data: dict[str, Any]) -> Answer:
-        name = data.get("repositoryName", "")
-        for image in data.get("imageIds") or []:
-            if name in ecr._repositories and not ecr._find_image(name, image):
-                message = f"The image with imageId {image} does not exist within the repository with name '{name}'"
-                return error_response_json("ImageNotFoundException", message, 400)
-        return describe(data)
-
-    ecr._describe_images = describe_or_fail
-
-
-def _name_the_project_of_builds() -> None:
-    """BatchGetBuilds is authorized on the builds' project on AWS; ministack asks for all resources."""
-    from ministack.core import iam_actions
-
-    extract = iam_actions.extract_resource_arn
-
-    def extract_with_builds(
-        service: str, method: str, path: str, headers: dict[str, str], body: bytes, query: Any, region_name: str, account_id: str
-    ) -> str:
-        if headers.get("x-amz-target", "").endswith(".BatchGetBuilds"):
-            project = json.loads(body)["ids"][0].rsplit("/", 1)[-1].split(":")[0]
-            return f"arn:aws:codebuild:{region_name}:{account_id}:project/{project}"
-        return extract(service, method, path, headers, body, query, region_name, account_id)
-
-    iam_actions.extract_resource_arn = extract_with_builds
+    mend()
 
 
 def add_resource_type(

@@ -1,0 +1,99 @@
+"""Mends where ministack differs from AWS in ways that would make a green test mean nothing. Called by ministack_api."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+Answer = tuple[int, dict[str, str], bytes]
+
+
+def mend() -> None:
+    """Apply all fixes to the ministack in this process."""
+    _treat_loopback_as_tls()
+    _refuse_to_delete_full_buckets()
+    _say_when_an_image_is_missing()
+    _delete_a_tag_and_not_the_image()
+    _name_the_project_of_builds()
+
+
+def _treat_loopback_as_tls() -> None:
+    """Buckets that demand TLS are ours by default, and the local cloud listens on loopback without it."""
+    from ministack import app
+    from ministack.core import iam_evaluator
+
+    app.pin_request_origin = lambda ip, secure: iam_evaluator.pin_request_origin(ip, secure or ip in ("127.0.0.1", "::1"))
+
+
+def _refuse_to_delete_full_buckets() -> None:
+    """AWS keeps a bucket that holds objects or versions, and the stack fails; ministack drops it in silence."""
+    from ministack.services import s3
+    from ministack.services.cloudformation import provisioners
+
+    def delete(physical_id: str, props: Mapping[str, Any]) -> None:
+        if physical_id not in s3._buckets:
+            return
+        status, _, body = s3._delete_bucket(physical_id)
+        if status >= 400:
+            message = re.search(rb"<Message>(.*?)</Message>", body)
+            raise ValueError(message.group(1).decode() if message else f"bucket {physical_id} was not deleted")
+
+    provisioners._RESOURCE_HANDLERS["AWS::S3::Bucket"]["delete"] = delete
+
+
+def _say_when_an_image_is_missing() -> None:
+    """DescribeImages of a missing tag is an error on AWS; tools read a plain answer as "it is there"."""
+    from ministack.core.responses import error_response_json
+    from ministack.services import ecr
+
+    describe = ecr._describe_images
+
+    def describe_or_fail(data: dict[str, Any]) -> Answer:
+        name = data.get("repositoryName", "")
+        for image in data.get("imageIds") or []:
+            if name in ecr._repositories and not ecr._find_image(name, image):
+                message = f"The image with imageId {image} does not exist within the repository with name '{name}'"
+                return error_response_json("ImageNotFoundException", message, 400)
+        return describe(data)
+
+    ecr._describe_images = describe_or_fail
+
+
+def _name_the_project_of_builds() -> None:
+    """BatchGetBuilds is authorized on the builds' project on AWS; ministack asks for all resources."""
+    from ministack.core import iam_actions
+
+    extract = iam_actions.extract_resource_arn
+
+    def extract_with_builds(
+        service: str, method: str, path: str, headers: dict[str, str], body: bytes, query: Any, region_name: str, account_id: str
+    ) -> str:
+        if headers.get("x-amz-target", "").endswith(".BatchGetBuilds"):
+            project = json.loads(body)["ids"][0].rsplit("/", 1)[-1].split(":")[0]
+            return f"arn:aws:codebuild:{region_name}:{account_id}:project/{project}"
+        return extract(service, method, path, headers, body, query, region_name, account_id)
+
+    iam_actions.extract_resource_arn = extract_with_builds
+
+
+def _delete_a_tag_and_not_the_image() -> None:
+    """BatchDeleteImage by tag takes the tag away; the image goes with its last one. ministack deletes the image."""
+    from ministack.services import ecr
+
+    delete = ecr._batch_delete_image
+
+    def delete_tags_first(data: dict[str, Any]) -> Answer:
+        name, left = data.get("repositoryName", ""), []
+        for image_id in data.get("imageIds") or []:
+            tag = image_id.get("imageTag")
+            found = ecr._find_image(name, image_id) if tag and name in ecr._repositories else None
+            if found and len(found.get("imageTags", [])) > 1:
+                found["imageTags"].remove(tag)
+                found["imageId"]["imageTag"] = found["imageTags"][0]
+            else:
+                left.append(image_id)
+        return delete({**data, "imageIds": left})
+
+    ecr._batch_delete_image = delete_tags_first
