@@ -1,0 +1,143 @@
+"""With authorization switched on: the whole deployment runs with its own rights, and a neighbour's things are denied."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from botocore.exceptions import ClientError
+
+from greensage.client import EndpointClient
+from greensage.local.cloud import ACCOUNT, LocalCloud
+from tests.cloud.conftest import REGION, Cdk, bootstrapped, environment_of, session_of
+from tests.conftest import MODELS
+
+pytestmark = pytest.mark.cloud
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory):
+    """A local cloud that checks signatures and policies, with the whole example fleet on it."""
+    cloud = LocalCloud(tmp_path_factory.mktemp("guarded"))
+    cloud.up(auth=True)
+    try:
+        folder = tmp_path_factory.mktemp("fleet")
+        shutil.copytree(MODELS, folder / "models")
+        cdk = bootstrapped(Cdk(folder / "models", environment_of(cloud), folder / "cdk.out"))
+        cdk.deploy()
+        yield cloud, cdk
+        cdk.destroy()
+    finally:
+        cloud.down()
+
+
+@pytest.fixture(scope="module")
+def root(guarded):
+    return session_of(guarded[0])
+
+
+def described(root, name: str) -> tuple[dict, dict]:
+    """Return the model behind an endpoint and its place."""
+    place = json.loads(root.client("ssm").get_parameter(Name=f"/greensage/models/{name}")["Parameter"]["Value"])
+    sagemaker = root.client("sagemaker")
+    config = sagemaker.describe_endpoint(EndpointName=place["endpoint"])["EndpointConfigName"]
+    (variant,) = sagemaker.describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"]
+    return sagemaker.describe_model(ModelName=variant["ModelName"]), place
+
+
+@pytest.mark.parametrize("name", ["churn", "wine", "iris", "digits"])
+def test_the_fleet_answers_with_least_privilege(root, name):
+    wanted = json.loads((MODELS / f"artifacts/{name}.expected.json").read_text())
+    answer = EndpointClient(name, session=root).predict(wanted["rows"])
+    np.testing.assert_allclose(answer, wanted["predictions"], atol=1e-5)
+
+
+@pytest.mark.parametrize(("mine", "neighbour"), [("churn", "digits"), ("digits", "churn"), ("wine", "churn")])
+def test_an_execution_role_cannot_read_a_neighbours_archive(root, mine, neighbour):
+    own, other = described(root, mine)[0], described(root, neighbour)[0]
+    container = {**own["PrimaryContainer"], "ModelDataUrl": other["PrimaryContainer"]["ModelDataUrl"], "Mode": "SingleModel"}
+    with pytest.raises(ClientError, match='"s3:GetObject" permissions'):
+        root.client("sagemaker").create_model(
+            ModelName="spy", ExecutionRoleArn=own["ExecutionRoleArn"], PrimaryContainer=container
+        )
+
+
+def test_an_execution_role_reads_its_own_archive(root):
+    own = described(root, "churn")[0]
+    sagemaker = root.client("sagemaker")
+    sagemaker.create_model(ModelName="twin", ExecutionRoleArn=own["ExecutionRoleArn"], PrimaryContainer=own["PrimaryContainer"])
+    sagemaker.delete_model(ModelName="twin")
+
+
+def test_a_shared_endpoint_does_not_serve_a_model_outside_its_prefix(root):
+    place = described(root, "wine")[1]
+    runtime = root.client("sagemaker-runtime")
+    for outside in ("../models/churn/churn.tar.gz", "nothing.tar.gz"):
+        with pytest.raises(ClientError, match="Failed to download model data"):
+            runtime.invoke_endpoint(EndpointName=place["endpoint"], TargetModel=outside, Body=b"1", ContentType="text/csv")
+
+
+@pytest.fixture
+def user(root, guarded):
+    """A user who may do only what a test grants."""
+    iam = root.client("iam")
+    iam.create_user(UserName="caller")
+    key = iam.create_access_key(UserName="caller")["AccessKey"]
+
+    def grant(*statements: dict):
+        document = json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+        iam.put_user_policy(UserName="caller", PolicyName="p", PolicyDocument=document)
+        return session_of(guarded[0], key["AccessKeyId"], key["SecretAccessKey"])
+
+    yield grant
+    iam.delete_user_policy(UserName="caller", PolicyName="p")
+    iam.delete_access_key(UserName="caller", AccessKeyId=key["AccessKeyId"])
+    iam.delete_user(UserName="caller")
+
+
+def invoke(session, place: dict, name: str):
+    rows = json.loads((MODELS / f"artifacts/{name}.expected.json").read_text())["rows"]
+    target = {"TargetModel": place["targetModel"]} if "targetModel" in place else {}
+    body = json.dumps(rows).encode()
+    return session.client("sagemaker-runtime").invoke_endpoint(
+        EndpointName=place["endpoint"], Body=body, ContentType="application/json", **target
+    )
+
+
+def test_a_caller_reaches_the_endpoint_it_was_granted_and_no_other(root, user):
+    churn, digits = described(root, "churn")[1], described(root, "digits")[1]
+    base = churn["endpoint"].removesuffix("c8g-medium")
+    arn = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:endpoint/{base}*"
+    caller = user({"Effect": "Allow", "Action": "sagemaker:InvokeEndpoint", "Resource": arn})
+    assert invoke(caller, churn, "churn")["ResponseMetadata"]["HTTPStatusCode"] == 200
+    with pytest.raises(ClientError, match="not authorized to perform: sagemaker:InvokeEndpoint"):
+        invoke(caller, digits, "digits")
+
+
+def test_a_caller_can_be_limited_to_one_model_of_a_shared_endpoint(root, user):
+    wine, iris = described(root, "wine")[1], described(root, "iris")[1]
+    arn = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:endpoint/{wine['endpoint']}"
+    condition = {"StringLike": {"sagemaker:TargetModel": ["wine-*.tar.gz"]}}
+    caller = user({"Effect": "Allow", "Action": "sagemaker:InvokeEndpoint", "Resource": arn, "Condition": condition})
+    assert invoke(caller, wine, "wine")["ResponseMetadata"]["HTTPStatusCode"] == 200
+    with pytest.raises(ClientError, match="not authorized"):
+        invoke(caller, iris, "iris")
+
+
+def test_passing_a_role_needs_the_right_to(root, user):
+    own = described(root, "churn")[0]
+    caller = user({"Effect": "Allow", "Action": "sagemaker:CreateModel", "Resource": "*"})
+    with pytest.raises(ClientError, match="not authorized to perform: iam:PassRole"):
+        caller.client("sagemaker").create_model(
+            ModelName="mine", ExecutionRoleArn=own["ExecutionRoleArn"], PrimaryContainer=own["PrimaryContainer"]
+        )
+
+
+def test_a_wrong_signature_is_refused(root, guarded, user):
+    user({"Effect": "Allow", "Action": "*", "Resource": "*"})
+    key = root.client("iam").list_access_keys(UserName="caller")["AccessKeyMetadata"][0]["AccessKeyId"]
+    forged = session_of(guarded[0], key, "wrong-secret")
+    with pytest.raises(ClientError, match="signature"):
+        forged.client("sagemaker").list_endpoints()
