@@ -26,6 +26,7 @@ class ModelStack(Stack):
         super().__init__(scope, id, **props)
         self._model = model
         self._parameters = parameters
+        self._key = key_from_arn(self, model.spec.kms_key_arn)
         shared = model.kind == "multi-model"
         artifact = ModelArtifact(
             self,
@@ -34,6 +35,7 @@ class ModelStack(Stack):
             bucket=artifact_bucket(self, parameters),
             prefix=group_prefix(model.group or "") if shared else f"models/{model.name}/",
             name=model.name,
+            encryption_key=self._key,
         )
         if shared:
             self._join_group(artifact)
@@ -53,7 +55,7 @@ class ModelStack(Stack):
             "artifact": artifact.location,
             "image": image,
             "environment": environment(allow_pickle=model.spec.model.allow_pickle),
-            "encryption_key": key_from_arn(self, model.spec.kms_key_arn),
+            "encryption_key": self._key,
             "log_retention_days": model.spec.retention.logs_days,
         }
         if model.kind == "serverless":

@@ -33,7 +33,8 @@ class PlatformStack(Stack):
         self.repository = ServingRepository(self, "Serving")
         for architecture in architectures:
             suffix = architecture.replace("_", "")
-            ServingImage(self, f"Image-{suffix}", repository=self.repository, architecture=architecture)
+            base = self.node.try_get_context("serving-base")
+            ServingImage(self, f"Image-{suffix}", repository=self.repository, architecture=architecture, base_image=base)
         _publish(self, "BucketName", parameters.artifact_bucket, self.bucket.bucket_name)
         _publish(self, "RepositoryName", parameters.serving_repository, self.repository.repository_name)
 

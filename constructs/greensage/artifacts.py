@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aws_cdk import CustomResource
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_s3_assets as assets
 
@@ -51,11 +52,23 @@ class ModelArtifact(Construct):
         Where to; the prefix ends with a slash.
     name:
         First part of the key.
+    encryption_key:
+        Encrypts the copy with this KMS key; default: as the bucket encrypts. Give the endpoint the same key.
 
     `location` goes to an endpoint; depend on the construct itself (`endpoint.needs(artifact)`).
     """
 
-    def __init__(self, scope: Construct, id: str, *, source: str, bucket: s3.IBucket, prefix: str, name: str = "model") -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        source: str,
+        bucket: s3.IBucket,
+        prefix: str,
+        name: str = "model",
+        encryption_key: kms.IKey | None = None,
+    ) -> None:
         super().__init__(scope, id)
         helper = StackHelper.of(self)
         bucket_name, bucket_arn, key, digest = self._source(source)
@@ -64,6 +77,8 @@ class ModelArtifact(Construct):
         self.location = ArtifactLocation(bucket.bucket_name, bucket.bucket_arn, target, prefix)
         helper.allow(["s3:GetObject", "s3:GetObjectVersion"], f"{bucket_arn}/{key}")
         helper.allow(["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"], f"{bucket.bucket_arn}/{prefix}*")
+        if encryption_key:
+            helper.allow(["kms:Decrypt", "kms:GenerateDataKey"], encryption_key.key_arn)
         self.resource = CustomResource(
             self,
             "Copy",
@@ -74,6 +89,7 @@ class ModelArtifact(Construct):
                 "SourceKey": key,
                 "TargetBucket": bucket.bucket_name,
                 "TargetKey": target,
+                **({"KmsKeyArn": encryption_key.key_arn} if encryption_key else {}),
             },
         )
         helper.before(self.resource)

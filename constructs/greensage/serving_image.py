@@ -41,10 +41,19 @@ def serving_tag(architecture: Architecture) -> str:
 class ServingImage(Construct):
     """The serving image for one architecture, built into `repository` whenever its sources change.
 
-    `tag` is what endpoints refer to. The build takes some minutes; the stack waits for it.
+    `tag` is what endpoints refer to. The build takes some minutes; the stack waits for it. `base_image` replaces
+    the Python image that the Dockerfile names, for instance by one of a mirror without limits on pulls.
     """
 
-    def __init__(self, scope: Construct, id: str, *, repository: ecr.IRepository, architecture: Architecture) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        repository: ecr.IRepository,
+        architecture: Architecture,
+        base_image: str | None = None,
+    ) -> None:
         super().__init__(scope, id)
         self.tag = serving_tag(architecture)
         source = assets.Asset(self, "Source", path=str(serving_folder()), exclude=list(_NOT_IN_IMAGE))
@@ -64,6 +73,7 @@ class ServingImage(Construct):
                 "REPOSITORY_URI": codebuild.BuildEnvironmentVariable(value=repository.repository_uri),
                 "REPOSITORY": codebuild.BuildEnvironmentVariable(value=repository.repository_name),
                 "TAG": codebuild.BuildEnvironmentVariable(value=self.tag),
+                **_base_variable(base_image),
             },
             build_spec=codebuild.BuildSpec.from_object(_buildspec()),
             timeout=Duration.minutes(14),
@@ -109,12 +119,21 @@ class ServingImage(Construct):
         )  # fmt: skip
 
 
+def _base_variable(base_image: str | None) -> dict[str, codebuild.BuildEnvironmentVariable]:
+    return {"BASE": codebuild.BuildEnvironmentVariable(value=base_image)} if base_image else {}
+
+
 def _buildspec() -> dict[str, object]:
     login = "aws ecr get-login-password | docker login --username AWS --password-stdin ${REPOSITORY_URI%%/*}"
     return {
         "version": "0.2",
         "phases": {
             "pre_build": {"commands": [login]},
-            "build": {"commands": ['docker build --tag "$REPOSITORY_URI:$TAG" .', 'docker push "$REPOSITORY_URI:$TAG"']},
+            "build": {
+                "commands": [
+                    'docker build ${BASE:+--build-arg BASE=$BASE} --tag "$REPOSITORY_URI:$TAG" .',
+                    'docker push "$REPOSITORY_URI:$TAG"',
+                ]
+            },
         },
     }

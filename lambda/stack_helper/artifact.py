@@ -16,7 +16,14 @@ def handle(event: dict[str, Any], s3: Any) -> tuple[str, dict[str, str]]:
         return event["PhysicalResourceId"], {}
     bucket, key = props["TargetBucket"], props["TargetKey"]
     # The managed copy goes in parts above 5 GB, which one CopyObject refuses.
-    s3.copy({"Bucket": props["SourceBucket"], "Key": props["SourceKey"]}, bucket, key)
+    # Tags of the source are not copied: that would need rights on them.
+    encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": props["KmsKeyArn"]} if "KmsKeyArn" in props else {}
+    s3.copy(
+        {"Bucket": props["SourceBucket"], "Key": props["SourceKey"]},
+        bucket,
+        key,
+        ExtraArgs={"TaggingDirective": "REPLACE", **encryption},
+    )
     return f"{bucket}/{key}", {"Key": key}
 
 

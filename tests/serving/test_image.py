@@ -32,7 +32,7 @@ def test_it_starts_as_sagemaker_starts_it():
 def test_the_rules_a_linter_would_check():
     """As hadolint: pinned base, exec form, no cache kept, versions of system packages, no ADD, no sudo."""
     assert not re.search(r"^FROM \S+:latest", DOCKERFILE, re.M)
-    assert re.search(r"^ARG PYTHON=3\.\d+-slim-\w+$", DOCKERFILE, re.M)
+    assert re.search(r"^ARG BASE=python:3\.\d+-slim-\w+$", DOCKERFILE, re.M)
     assert "rm -rf /var/lib/apt/lists/*" in DOCKERFILE and "--no-install-recommends" in DOCKERFILE
     assert "--no-cache-dir" in DOCKERFILE and "--only-binary=:all:" in DOCKERFILE
     assert not re.search(r"^(ADD|MAINTAINER)|sudo", DOCKERFILE, re.M)

@@ -213,6 +213,7 @@ def test_a_key_of_the_user_encrypts_the_volume_and_may_be_used(copy, tmp_path):
     assert made.error == ""
     assert made.one("churn", "AWS::SageMaker::EndpointConfig")["Properties"]["KmsKeyId"].endswith("key/abc")
     assert any("kms:CreateGrant" in row["Action"] for row in statements(made, "churn"))
+    assert made.one("churn", "Custom::GreensageArtifact")["Properties"]["KmsKeyArn"].endswith("key/abc")
 
 
 def test_app_py_ends_with_status_two_and_no_traceback_on_bad_input(copy):

@@ -10,14 +10,13 @@ from aws_cdk import aws_s3 as s3
 
 from constructs import Construct
 
-from ..names import generation_of
-from ..scaling import DEFAULT_TRACKING, TargetTracking, VariantScaling
-from .base import DEFAULT_VARIANT, Endpoint
+from ..scaling import DEFAULT_TRACKING, TargetTracking
+from .base import DEFAULT_VARIANT
 from .image import ContainerImage
-from .instance import check_instance, has_local_storage
+from .on_instances import InstanceEndpoint
 
 
-class MultiModelEndpoint(Endpoint):
+class MultiModelEndpoint(InstanceEndpoint):
     """A multi-model endpoint: models are the *.tar.gz under one prefix, added and removed without touching it.
 
     Parameters
@@ -54,37 +53,26 @@ class MultiModelEndpoint(Endpoint):
         endpoint_name: str | None = None,
         variant_name: str = DEFAULT_VARIANT,
     ) -> None:
-        check_instance(instance_type, image)
         self.prefix = prefix if prefix.endswith("/") else f"{prefix}/"
         super().__init__(
             scope,
             id,
-            generation=generation_of(instance_type, multi_model=True),
             image=image,
+            instance_type=instance_type,
+            scaling=scaling,
             container={
                 "mode": "MultiModel",
                 "modelDataUrl": f"s3://{bucket.bucket_name}/{self.prefix}",
                 "environment": dict(environment or {}),
             },
-            variant={
-                "instanceType": instance_type,
-                "initialInstanceCount": scaling.min_instances if scaling else 1,
-            },
             artifact_bucket_arn=bucket.bucket_arn,
             artifact_prefix=self.prefix,
-            list_prefix=True,
-            retain_variant_properties=scaling is not None,
             role=role,
             encryption_key=encryption_key,
-            volume_key=not has_local_storage(instance_type),
             log_retention_days=log_retention_days,
             endpoint_name=endpoint_name,
             variant_name=variant_name,
-        )
-        self.scaling = (
-            VariantScaling(self, "Scaling", endpoint=self.cfn_endpoint, variant_name=variant_name, tracking=scaling)
-            if scaling
-            else None
+            multi_model=True,
         )
 
     def grant_invoke(self, grantee: iam.IGrantable, *, target_models: Sequence[str] | None = None) -> iam.Grant:

@@ -10,14 +10,13 @@ from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from ..artifacts import ArtifactLocation
-from ..names import generation_of
-from ..scaling import DEFAULT_TRACKING, TargetTracking, VariantScaling
-from .base import DEFAULT_VARIANT, Endpoint
+from ..scaling import DEFAULT_TRACKING, TargetTracking
+from .base import DEFAULT_VARIANT
 from .image import ContainerImage
-from .instance import check_instance, has_local_storage
+from .on_instances import InstanceEndpoint
 
 
-class RealTimeEndpoint(Endpoint):
+class RealTimeEndpoint(InstanceEndpoint):
     """A real-time endpoint with one production variant, autoscaled, with limited logs and a role of its own.
 
     Parameters
@@ -67,30 +66,19 @@ class RealTimeEndpoint(Endpoint):
         endpoint_name: str | None = None,
         variant_name: str = DEFAULT_VARIANT,
     ) -> None:
-        check_instance(instance_type, image)
         super().__init__(
             scope,
             id,
-            generation=generation_of(instance_type),
             image=image,
+            instance_type=instance_type,
+            scaling=scaling,
             container={"modelDataUrl": artifact.uri, "environment": dict(environment or {})},
-            variant={
-                "instanceType": instance_type,
-                "initialInstanceCount": scaling.min_instances if scaling else 1,
-            },
             artifact_bucket_arn=artifact.bucket_arn,
             artifact_prefix=artifact.prefix,
-            list_prefix=False,
-            retain_variant_properties=scaling is not None,
             role=role,
             encryption_key=encryption_key,
-            volume_key=not has_local_storage(instance_type),
             log_retention_days=log_retention_days,
             endpoint_name=endpoint_name,
             variant_name=variant_name,
-        )
-        self.scaling = (
-            VariantScaling(self, "Scaling", endpoint=self.cfn_endpoint, variant_name=variant_name, tracking=scaling)
-            if scaling
-            else None
+            multi_model=False,
         )

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 import uuid
 from collections.abc import Callable
-from typing import Any
 
 from . import ministack_api as cloud
 from .ministack_api import Answer
+from .protocol import Request, respond
 from .rules import COUNT_DIMENSION
 from .state import Variant, store
-from .wire import AwsError, answer, check_request, check_response, operation, refusal, validation_error
+from .wire import AwsError, validation_error
 
-Request = dict[str, Any]
 _RESOURCE = re.compile(r"^endpoint/([A-Za-z0-9-]+)/variant/([A-Za-z0-9-]+)$")
 _METRICS = {
     COUNT_DIMENSION: {"SageMakerVariantInvocationsPerInstance", "SageMakerVariantConcurrentRequestsPerModelHighResolution"}
@@ -24,21 +22,13 @@ _METRICS = {
 
 async def handle(method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, list[str]]) -> Answer:
     """Answer one HTTP request."""
-    name = headers.get("x-amz-target", "").split(".")[-1]
-    try:
-        model = operation("application-autoscaling", name)
-        request = json.loads(body or b"{}")
-        check_request(model, request)
-        if name not in OPERATIONS:
-            raise AwsError("UnknownOperationException", f"The local cloud does not have application-autoscaling:{name}.")
-        denied = cloud.authorize(headers, query, f"application-autoscaling:{name}", "*")
-        if denied is not None:
-            return denied
-        response = OPERATIONS[name](request)
-        check_response(model, response)
-        return answer(response)
-    except AwsError as error:
-        return refusal(error)
+    return respond(
+        "application-autoscaling",
+        OPERATIONS,
+        lambda name, request: cloud.authorize(headers, query, f"application-autoscaling:{name}", "*"),
+        headers,
+        body,
+    )
 
 
 def register(request: Request) -> Request:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Callable
@@ -12,32 +11,16 @@ from . import fleet, rules
 from . import ministack_api as cloud
 from .images import find_image
 from .ministack_api import Answer
+from .protocol import Request, respond
 from .state import Endpoint, Store, arn, store
-from .wire import AwsError, answer, check_request, check_response, operation, refusal, validation_error
+from .wire import validation_error
 
-Request = dict[str, Any]
 _KIND_OF = {"Model": "model", "EndpointConfig": "endpoint-config", "Endpoint": "endpoint"}
 
 
 async def handle(method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, list[str]]) -> Answer:
     """Answer one HTTP request."""
-    name = headers.get("x-amz-target", "").split(".")[-1]
-    try:
-        model = operation("sagemaker", name)
-        request = json.loads(body or b"{}")
-        check_request(model, request)
-        if name not in OPERATIONS:
-            raise AwsError("UnknownOperationException", f"The local cloud does not have sagemaker:{name}.")
-        denied = _authorize(name, request, headers, query)
-        if denied is not None:
-            return denied
-        response = OPERATIONS[name](request)
-        check_response(model, response)
-        return answer(response)
-    except AwsError as error:
-        return refusal(error)
-    except json.JSONDecodeError:
-        return refusal(AwsError("SerializationException", "The request is not JSON."))
+    return respond("sagemaker", OPERATIONS, lambda name, request: _authorize(name, request, headers, query), headers, body)
 
 
 def _authorize(name: str, request: Request, headers: dict[str, str], query: dict[str, list[str]]) -> Answer | None:

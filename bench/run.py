@@ -1,0 +1,131 @@
+"""`make bench`: the measurements of issue 1, interleaved, as medians and ratios of one run, into RESULTS.md."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+ROUNDS = 5
+QUIET = {**os.environ, "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "1", "NODE_NO_WARNINGS": "1"}
+PLAN = """
+import sys, time
+sys.path.insert(0, "constructs")
+from pathlib import Path
+started = time.perf_counter()
+from greensage import load_specs, plan
+found = plan(load_specs(Path(sys.argv[1])))
+elapsed = time.perf_counter() - started
+assert len(found.models) == 1000 and not {"jsii", "aws_cdk", "boto3"} & sys.modules.keys()
+print(elapsed)
+"""
+
+
+def main() -> int:
+    lines = [
+        "# Results of `make bench`",
+        "",
+        f"{time.strftime('%Y-%m-%d')}, {os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, "
+        f"medians of {ROUNDS} interleaved rounds. The machine is shared and noisy: read ratios, not seconds.",
+        "",
+        "| what | measured | wanted |",
+        "|---|---|---|",
+        *(
+            f"| {what} | {measured} | {wanted} |"
+            for what, measured, wanted in (synthesis(), planning(), importing(), installing())
+        ),
+    ]
+    (ROOT / "bench/RESULTS.md").write_text("\n".join(lines) + "\n")
+    print("\n".join(lines[5:]))
+    return 0
+
+
+def synthesis() -> tuple[str, str, str]:
+    with tempfile.TemporaryDirectory() as folder:
+        ours = [sys.executable, "app.py"]
+        settings = {**QUIET, "CDK_CONTEXT_JSON": '{"model": "churn"}', "CDK_OUTDIR": f"{folder}/ours"}
+        run(ours, settings)
+        naive = [sys.executable, "bench/naive_app.py"]
+        template = f"{folder}/ours/churn.template.json"
+        plain = {**QUIET, "CDK_OUTDIR": f"{folder}/naive", "GREENSAGE_BENCH_TEMPLATE": template}
+        run(naive, plain)
+        count = len(json.loads(Path(template).read_text())["Resources"])
+        mine, theirs = interleaved(lambda: run(ours, settings), lambda: run(naive, plain))
+    text = f"{mine / theirs:.2f} x ({mine:.2f} s against {theirs:.2f} s, {count} resources)"
+    return "synthesis of `-c model=churn` against a hand-written L1 app with the same resources", text, "≤ 1.3 x"
+
+
+def planning() -> tuple[str, str, str]:
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "model.tar.gz").write_bytes(b"x")
+        kinds = ("xgboost", "lightgbm", "sklearn", "onnx")
+        for index in range(1000):
+            group = f"group: g{index % 20}\n" if index % 3 == 0 else ""
+            cold = "false" if index % 5 == 0 else "true"
+            text = (
+                f"name: m{index}\nmodel: {{artifact: model.tar.gz, framework: {kinds[index % 4]}}}\n"
+                f"sla: {{latency_p95_ms: {50 + index}, cold_start_ok: {cold}}}\n"
+                f"traffic: {{requests_per_day: {index * 100}, pattern: steady}}\nregion: {{allowed: [eu-north-1]}}\n{group}"
+            )
+            (Path(folder) / f"m{index}.yaml").write_text(text)
+        seconds = [float(run([sys.executable, "-c", PLAN, folder], QUIET)) for _ in range(ROUNDS)]
+    text = f"{statistics.median(seconds):.2f} s, no Node process, imports and reading 1,000 files included"
+    return "planning 1,000 specs", text, "≤ 1 s"
+
+
+def importing() -> tuple[str, str, str]:
+    def measure(code: str) -> Callable[[], str]:
+        return lambda: run([sys.executable, "-c", f"import sys; sys.path.insert(0, 'constructs'); {code}"], QUIET)
+
+    bare, plain, planner = interleaved(
+        measure("pass"), measure("import greensage"), measure("import greensage; greensage.plan; greensage.load_specs")
+    )
+    text = f"{plain - bare:.3f} s (with planner and specs {planner - bare:.2f} s)"
+    return "`import greensage` without `aws_cdk`", text, "≤ 0.3 s"
+
+
+def installing() -> tuple[str, str, str]:
+    """Size of what `pip install greensage` adds to an environment that has aws-cdk-lib, constructs and boto3."""
+    with tempfile.TemporaryDirectory() as folder:
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        run([*pip, "--target", f"{folder}/deps", "pydantic>=2.11,<3", "PyYAML>=6.0.2,<7"], QUIET)
+        run([*pip, "--no-deps", "--target", f"{folder}/own", "."], QUIET)
+        shared = ("typing_extensions",)  # jsii, under aws-cdk-lib, has it already
+        deps = sum(size(path) for path in Path(folder, "deps").iterdir() if not path.name.startswith(shared))
+        own = size(Path(folder, "own"))
+    text = f"{(deps + own) / 1e6:.1f} MB ({own / 1e6:.2f} MB of it greensage)"
+    return "base install beyond `aws-cdk-lib`, `constructs` and `boto3`", text, "≤ 20 MB"
+
+
+def interleaved(*measured: Callable[[], object]) -> list[float]:
+    times: list[list[float]] = [[] for _ in measured]
+    for _ in range(ROUNDS):
+        for row, work in zip(times, measured, strict=True):
+            started = time.perf_counter()
+            work()
+            row.append(time.perf_counter() - started)
+    return [statistics.median(row) for row in times]
+
+
+def run(command: list[str], environment: dict[str, str]) -> str:
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise SystemExit(f"{command} failed:\n{done.stderr[-3000:]}")
+    return done.stdout.strip()
+
+
+def size(path: Path) -> int:
+    files = [path] if path.is_file() else [item for item in path.rglob("*") if item.is_file()]
+    return sum(item.stat().st_size for item in files if "__pycache__" not in item.parts)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
