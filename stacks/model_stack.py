@@ -16,7 +16,7 @@ from greensage.planner import ModelPlan
 from greensage.scaling import TargetTracking
 
 from .group_stack import group_prefix
-from .shared import artifact_bucket, container_image, environment, key_from_arn, tag_stack
+from .shared import allow_unpinning, artifact_bucket, container_image, environment, key_from_arn, tag_stack
 
 
 class ModelStack(Stack):
@@ -37,6 +37,7 @@ class ModelStack(Stack):
             name=model.name,
             encryption_key=self._key,
         )
+        allow_unpinning(self, parameters)
         if shared:
             self._join_group(artifact)
         else:
@@ -45,8 +46,9 @@ class ModelStack(Stack):
 
     def _join_group(self, artifact: ModelArtifact) -> None:
         group = self._model.group or ""
-        endpoint = ssm.StringParameter.value_for_string_parameter(self, self._parameters.group_endpoint(group))
-        self._publish(endpoint, artifact.target_model).node.add_dependency(artifact)
+        # A pointer and not the name: the group's endpoint may be replaced without this stack being deployed.
+        place = {"endpointParameter": self._parameters.group_endpoint(group), "targetModel": artifact.target_model}
+        self._publish(place).node.add_dependency(artifact)
 
     def _own_endpoint(self, artifact: ModelArtifact) -> None:
         model = self._model
@@ -67,16 +69,13 @@ class ModelStack(Stack):
                 self, "Endpoint", instance_type=model.instance_type or "", scaling=_tracking(model), **common
             )
         endpoint.needs(artifact, *([pin] if pin else []))
-        self._publish(endpoint.cfn_endpoint.attr_endpoint_name, None)
+        self._publish({"endpoint": endpoint.cfn_endpoint.attr_endpoint_name})
 
-    def _publish(self, endpoint: str, target_model: str | None) -> ssm.StringParameter:
-        value = {"endpoint": endpoint, **({"targetModel": target_model} if target_model else {})}
-        CfnOutput(self, "EndpointName", value=endpoint)
-        if target_model:
-            CfnOutput(self, "TargetModel", value=target_model)
-        return ssm.StringParameter(
-            self, "Parameter", parameter_name=self._parameters.model(self._model.name), string_value=json.dumps(value)
-        )
+    def _publish(self, place: dict[str, str]) -> ssm.StringParameter:
+        for key, value in place.items():
+            CfnOutput(self, f"Output-{key}", value=value)
+        name = self._parameters.model(self._model.name)
+        return ssm.StringParameter(self, "Parameter", parameter_name=name, string_value=json.dumps(place))
 
 
 def _tracking(model: ModelPlan) -> TargetTracking | None:

@@ -14,6 +14,8 @@ from greensage.names import Parameters
 from greensage.retention import ArtifactBucket, ServingRepository
 from greensage.serving_image import ServingImage
 
+from .shared import serving_base
+
 
 class PlatformStack(Stack):
     """One per Region. Other stacks find it through SSM parameters, so each can be synthesized alone."""
@@ -33,7 +35,7 @@ class PlatformStack(Stack):
         self.repository = ServingRepository(self, "Serving")
         for architecture in architectures:
             suffix = architecture.replace("_", "")
-            base = self.node.try_get_context("serving-base")
+            base = serving_base(self)
             ServingImage(self, f"Image-{suffix}", repository=self.repository, architecture=architecture, base_image=base)
         _publish(self, "BucketName", parameters.artifact_bucket, self.bucket.bucket_name)
         _publish(self, "RepositoryName", parameters.serving_repository, self.repository.repository_name)

@@ -12,7 +12,7 @@ from aws_cdk import aws_ssm as ssm
 from greensage.endpoints import ContainerImage
 from greensage.names import Parameters
 from greensage.planner import ImagePlan
-from greensage.retention import ImagePin
+from greensage.retention import ImagePin, allow_unpin
 from greensage.serving_image import serving_tag
 
 
@@ -27,7 +27,7 @@ def container_image(stack: Stack, image: ImagePlan, parameters: Parameters) -> t
     if image.uri is not None:
         return ContainerImage.from_uri(image.uri, architecture=image.architecture), None
     repository = ssm.StringParameter.value_for_string_parameter(stack, parameters.serving_repository)
-    tag = serving_tag(image.architecture)
+    tag = serving_tag(image.architecture, serving_base(stack))
     built = ContainerImage.from_repository_name(stack, repository, tag, architecture=image.architecture)
     pin = ImagePin(stack, "ImageInUse", repository_name=repository, repository_arn=built.repository_arn, tag=tag)
     return built, pin
@@ -47,3 +47,14 @@ def tag_stack(stack: Stack, tags: Mapping[str, str]) -> None:
     """Tag every resource of `stack`, for cost allocation among other things."""
     for key, value in tags.items():
         Tags.of(stack).add(key, value)
+
+
+def serving_base(stack: Stack) -> str | None:
+    """Return the base image of the serving image if the user has set one: `-c serving-base=IMAGE`."""
+    return stack.node.try_get_context("serving-base")
+
+
+def allow_unpinning(stack: Stack, parameters: Parameters) -> None:
+    """Let the stack remove the pin of an image that it used before an update."""
+    name = ssm.StringParameter.value_for_string_parameter(stack, parameters.serving_repository)
+    allow_unpin(stack, stack.format_arn(service="ecr", resource="repository", resource_name=name))

@@ -6,7 +6,6 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from aws_cdk import CustomResource
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_s3_assets as assets
@@ -14,6 +13,8 @@ from aws_cdk import aws_s3_assets as assets
 from constructs import Construct
 
 from .stack_helper import StackHelper
+
+_HASH_LENGTH = 12
 
 
 @dataclass(frozen=True)
@@ -75,16 +76,15 @@ class ModelArtifact(Construct):
         prefix = prefix if prefix.endswith("/") else f"{prefix}/"
         target = f"{prefix}{name}-{digest}.tar.gz"
         self.location = ArtifactLocation(bucket.bucket_name, bucket.bucket_arn, target, prefix)
-        helper.allow(["s3:GetObject", "s3:GetObjectVersion"], f"{bucket_arn}/{key}")
-        helper.allow(["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"], f"{bucket.bucket_arn}/{prefix}*")
+        self._grant(helper, bucket, f"{bucket_arn}/{key}", name)
+        encryption_key = encryption_key or bucket.encryption_key
         if encryption_key:
             helper.allow(["kms:Decrypt", "kms:GenerateDataKey"], encryption_key.key_arn)
-        self.resource = CustomResource(
+        self.resource = helper.resource(
             self,
             "Copy",
-            resource_type="Custom::GreensageArtifact",
-            service_token=helper.service_token,
-            properties={
+            "Artifact",
+            {
                 "SourceBucket": bucket_name,
                 "SourceKey": key,
                 "TargetBucket": bucket.bucket_name,
@@ -92,7 +92,6 @@ class ModelArtifact(Construct):
                 **({"KmsKeyArn": encryption_key.key_arn} if encryption_key else {}),
             },
         )
-        helper.before(self.resource)
 
     @property
     def key(self) -> str:
@@ -104,13 +103,23 @@ class ModelArtifact(Construct):
         """The name by which a multi-model endpoint is asked for this model: the key below the prefix."""
         return self.location.key.removeprefix(self.location.prefix)
 
+    def _grant(self, helper: StackHelper, bucket: s3.IBucket, source_arn: str, name: str) -> None:
+        """Rights to copy to this key, and to delete any key this model ever had.
+
+        CloudFormation deletes what an update replaced after it has replaced the policy too, so the right to delete
+        must not depend on the present prefix: it covers every prefix, but only keys of this name and a hash.
+        """
+        helper.allow(["s3:GetObject", "s3:GetObjectVersion"], source_arn)
+        helper.allow(["s3:PutObject", "s3:AbortMultipartUpload"], f"{bucket.bucket_arn}/{self.location.key}")
+        helper.allow(["s3:DeleteObject"], f"{bucket.bucket_arn}/*/{name}-{'?' * _HASH_LENGTH}.tar.gz")
+
     def _source(self, source: str) -> tuple[str, str, str, str]:
         if source.startswith("s3://"):
             bucket_name, _, key = source.removeprefix("s3://").partition("/")
             imported = s3.Bucket.from_bucket_name(self, "Source", bucket_name)
             # S3 content is not known at synth; the URI stands for it, so replace archives under a new key.
-            return bucket_name, imported.bucket_arn, key, hashlib.sha256(source.encode()).hexdigest()[:12]
+            return bucket_name, imported.bucket_arn, key, hashlib.sha256(source.encode()).hexdigest()[:_HASH_LENGTH]
         if not Path(source).is_file():
             raise ValueError(f"source {source!r} is neither a file nor an s3:// URI")
         asset = assets.Asset(self, "Asset", path=source)
-        return asset.s3_bucket_name, asset.bucket.bucket_arn, asset.s3_object_key, asset.asset_hash[:12]
+        return asset.s3_bucket_name, asset.bucket.bucket_arn, asset.s3_object_key, asset.asset_hash[:_HASH_LENGTH]

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 _PARAMETER_ROOT = "/greensage"
 _KEEP_SECONDS = 60.0
+_GONE = ("not found", "Failed to download model data")
 
 
 class EndpointClient:
@@ -46,19 +47,28 @@ class EndpointClient:
     def invoke(self, body: bytes, *, content_type: str, accept: str = "application/json") -> bytes:
         """Return the raw answer to a raw request.
 
-        When the endpoint is gone, because a deployment replaced it, the parameter is read again, once.
+        When endpoint or archive are gone, because a deployment replaced them, the parameters are read again, once.
         """
         try:
             return self._invoke(body, content_type, accept)
         except ClientError as error:
-            if "not found" not in str(error):
+            if not any(text in str(error) for text in _GONE):
                 raise
             self._known_until = 0.0
             return self._invoke(body, content_type, accept)
 
+    def _find(self) -> dict[str, str]:
+        place = json.loads(self._parameter_value(self._parameter))
+        if "endpointParameter" in place:
+            place["endpoint"] = self._parameter_value(place["endpointParameter"])
+        return place
+
+    def _parameter_value(self, name: str) -> str:
+        return self._ssm.get_parameter(Name=name)["Parameter"]["Value"]
+
     def _invoke(self, body: bytes, content_type: str, accept: str) -> bytes:
         if time.monotonic() > self._known_until:
-            self._target = json.loads(self._ssm.get_parameter(Name=self._parameter)["Parameter"]["Value"])
+            self._target = self._find()
             self._known_until = time.monotonic() + _KEEP_SECONDS
         shared = {"TargetModel": self._target["targetModel"]} if "targetModel" in self._target else {}
         answer = self._runtime.invoke_endpoint(

@@ -54,7 +54,7 @@ class Parameters:
     root: str = "/greensage"
 
     def model(self, name: str) -> str:
-        """JSON with the endpoint, and for a shared one the target model, of model `name`."""
+        """JSON with the endpoint of model `name`; for a shared one with `endpointParameter` and `targetModel`."""
         return f"{self.root}/models/{name}"
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_cdk import CustomResource, Duration, RemovalPolicy, Stack
+from aws_cdk import Duration, RemovalPolicy, Stack, Tags
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
@@ -19,6 +19,8 @@ from .stack_helper import StackHelper
 # Images that a stack uses carry a tag with this prefix, which shields them from expiry (see ServingRepository).
 IN_USE_PREFIX = "in-use-"
 _NEVER = 9_999
+# The same word stands in lambda/stack_helper/bucket.py.
+EMPTY_ON_DELETE = "greensage:empty-on-delete"
 
 
 def log_retention(days: int) -> logs.RetentionDays:
@@ -98,11 +100,10 @@ class ArtifactBucket(s3.Bucket):
         helper = StackHelper.of(self)
         helper.allow(["s3:ListBucketVersions"], self.bucket_arn)
         helper.allow(["s3:DeleteObject", "s3:DeleteObjectVersion"], f"{self.bucket_arn}/*")
-        empty = CustomResource(
-            self, "Empty", resource_type="Custom::GreensageEmptyBucket", service_token=helper.service_token,
-            properties={"Bucket": self.bucket_name},
-        )  # fmt: skip
-        helper.before(empty)
+        helper.allow(["s3:GetBucketTagging"], self.bucket_arn)
+        # The tag is asked for before emptying: a bucket that has become one to RETAIN has lost it by then.
+        Tags.of(self).add(EMPTY_ON_DELETE, "true")
+        empty = helper.resource(self, "Empty", "EmptyBucket", {"Bucket": self.bucket_name})
         if self.policy:
             empty.node.add_dependency(self.policy)
 
@@ -148,13 +149,14 @@ class ImagePin(Construct):
     def __init__(self, scope: Construct, id: str, *, repository_name: str, repository_arn: str, tag: str) -> None:
         super().__init__(scope, id)
         helper = StackHelper.of(self)
-        helper.allow(["ecr:BatchGetImage", "ecr:PutImage", "ecr:BatchDeleteImage"], repository_arn)
+        helper.allow(["ecr:BatchGetImage", "ecr:PutImage"], repository_arn)
+        allow_unpin(self, repository_arn)
         user = f"{Stack.of(self).stack_name}-{self.node.addr[-8:]}"
-        self.resource = CustomResource(
-            self,
-            "Pin",
-            resource_type="Custom::GreensageImagePin",
-            service_token=helper.service_token,
-            properties={"Repository": repository_name, "Tag": tag, "PinTag": f"{IN_USE_PREFIX}{user}"},
-        )
-        helper.before(self.resource)
+        pin = {"Repository": repository_name, "Tag": tag, "PinTag": f"{IN_USE_PREFIX}{user}"}
+        self.resource = helper.resource(self, "Pin", "ImagePin", pin)
+
+
+def allow_unpin(scope: Construct, repository_arn: str) -> None:
+    """Let the stack's helper remove a pin. A stack that no longer has a pin needs the right too: CloudFormation
+    deletes the old pin after it has updated the policy."""
+    StackHelper.of(scope).allow(["ecr:BatchDeleteImage"], repository_arn)

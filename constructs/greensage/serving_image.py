@@ -28,9 +28,9 @@ _MACHINES = {
 }
 
 
-def serving_tag(architecture: Architecture) -> str:
+def serving_tag(architecture: Architecture, base_image: str | None = None) -> str:
     """Return the tag of the serving image for `architecture`: the hash of its sources, known at synth."""
-    digest = hashlib.sha256()
+    digest = hashlib.sha256((base_image or "").encode())
     folder = serving_folder()
     for path in sorted(folder.rglob("*")):
         if path.is_file() and not any(part in _NOT_IN_IMAGE for part in path.parts):
@@ -42,7 +42,7 @@ class ServingImage(Construct):
     """The serving image for one architecture, built into `repository` whenever its sources change.
 
     `tag` is what endpoints refer to. The build takes some minutes; the stack waits for it. `base_image` replaces
-    the Python image that the Dockerfile names, for instance by one of a mirror without limits on pulls.
+    the Python image that the Dockerfile names, by one of a public mirror without limits on pulls.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class ServingImage(Construct):
         base_image: str | None = None,
     ) -> None:
         super().__init__(scope, id)
-        self.tag = serving_tag(architecture)
+        self.tag = serving_tag(architecture, base_image)
         source = assets.Asset(self, "Source", path=str(serving_folder()), exclude=list(_NOT_IN_IMAGE))
         log_group = logs.LogGroup(self, "Logs", retention=logs.RetentionDays.ONE_WEEK, removal_policy=RemovalPolicy.DESTROY)
         role, access = self._role(source, repository, log_group)
@@ -89,6 +89,7 @@ class ServingImage(Construct):
         source_arn = f"{source.bucket.bucket_arn}/{source.s3_object_key}"
         statements = [
             iam.PolicyStatement(actions=["s3:GetObject", "s3:GetObjectVersion"], resources=[source_arn]),
+            iam.PolicyStatement(actions=["s3:GetBucketLocation", "s3:ListBucket"], resources=[source.bucket.bucket_arn]),
             iam.PolicyStatement(actions=push, resources=[repository.repository_arn]),
             iam.PolicyStatement(actions=["ecr:GetAuthorizationToken"], resources=[_NO_ARN]),
             iam.PolicyStatement(actions=["logs:CreateLogStream", "logs:PutLogEvents"], resources=[log_group.log_group_arn]),
@@ -100,14 +101,9 @@ class ServingImage(Construct):
     def _build_on_deploy(self, repository: ecr.IRepository, access: iam.Policy) -> CustomResource:
         helper = StackHelper.of(self)
         helper.allow(["codebuild:StartBuild", "codebuild:BatchGetBuilds"], self.project.project_arn)
-        build = CustomResource(
-            self,
-            "Image",
-            resource_type="Custom::GreensageImageBuild",
-            service_token=helper.service_token,
-            properties={"Project": self.project.project_name, "Tag": self.tag, "Repository": repository.repository_name},
-        )
-        helper.before(build)
+        helper.allow(["ecr:BatchGetImage"], repository.repository_arn)
+        names = {"Project": self.project.project_name, "Tag": self.tag, "Repository": repository.repository_name}
+        build = helper.resource(self, "Image", "ImageBuild", names)
         build.node.add_dependency(access)
         return build
 
@@ -117,6 +113,14 @@ class ServingImage(Construct):
             self.project, "AwsSolutions-CB4",
             "The build has no artifact of its own; its output is an image in ECR, which encrypts at rest.",
         )  # fmt: skip
+
+
+# SageMaker refuses OCI manifests ("Unsupported manifest media type"), which newer builders push by default with
+# attestations: aws/amazon-sagemaker-feedback issue 180. These flags give Docker's own format.
+_BUILD = (
+    "docker buildx build ${BASE:+--build-arg BASE=$BASE} --provenance=false --sbom=false --output type=docker "
+    '--tag "$REPOSITORY_URI:$TAG" .'
+)
 
 
 def _base_variable(base_image: str | None) -> dict[str, codebuild.BuildEnvironmentVariable]:
@@ -131,7 +135,7 @@ def _buildspec() -> dict[str, object]:
             "pre_build": {"commands": [login]},
             "build": {
                 "commands": [
-                    'docker build ${BASE:+--build-arg BASE=$BASE} --tag "$REPOSITORY_URI:$TAG" .',
+                    _BUILD,
                     'docker push "$REPOSITORY_URI:$TAG"',
                 ]
             },

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from aws_cdk import RemovalPolicy, Stack
+from aws_cdk import CustomResource, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3_assets as assets
 
-from constructs import Construct, IConstruct
+from constructs import Construct
 
 from .acknowledge import acknowledge, acknowledge_wildcards
 from .folders import lambda_folder
@@ -56,16 +56,23 @@ class StackHelper(Construct):
         )
         acknowledge(self.function, "AwsSolutions-L1", "Python 3.13 is supported by Lambda and has all that the function needs.")
 
-    @property
-    def service_token(self) -> str:
-        """The ARN that custom resources name as their provider."""
-        return self.function.attr_arn
+    def resource(self, scope: Construct, id: str, kind: str, properties: Mapping[str, str]) -> CustomResource:
+        """Return a new custom resource `Custom::Greensage<kind>`, created after the rights of the function.
+
+        Its time limit is the function's: one that ran out of time answers nobody, and the default is an hour.
+        """
+        made = CustomResource(
+            scope,
+            id,
+            resource_type=f"Custom::Greensage{kind}",
+            service_token=self.function.attr_arn,
+            service_timeout=Duration.seconds(_LONGEST_BUILD_SECONDS),
+            properties=dict(properties),
+        )
+        made.node.add_dependency(self._policy)
+        return made
 
     def allow(self, actions: Sequence[str], *resource_arns: str) -> None:
         """Add one statement to the function's role."""
         self._policy.add_statements(iam.PolicyStatement(actions=list(actions), resources=list(resource_arns)))
         acknowledge_wildcards(self._policy, resource_arns, "All objects below a prefix or in a bucket that greensage owns.")
-
-    def before(self, resource: IConstruct) -> None:
-        """Have the function's rights in place before `resource` is created, and until after it is deleted."""
-        resource.node.add_dependency(self._policy)

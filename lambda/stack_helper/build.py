@@ -10,11 +10,17 @@ LONGEST_POLL_SECONDS = 8
 LONGEST_SECONDS = 840
 
 
-def handle(event: dict[str, Any], codebuild: Any) -> tuple[str, dict[str, str]]:
-    """Start the project's build on Create and Update and return when it succeeded; raise when it did not."""
+def handle(event: dict[str, Any], codebuild: Any, ecr: Any) -> tuple[str, dict[str, str]]:
+    """Start the project's build on Create and Update and return when it succeeded; raise when it did not.
+
+    An image that is there is not built again: its tag is the hash of its sources. A rollback asks for an old one.
+    """
     props = event["ResourceProperties"]
     if event["RequestType"] == "Delete":
         return event["PhysicalResourceId"], {}
+    answer = ecr.batch_get_image(repositoryName=props["Repository"], imageIds=[{"imageTag": props["Tag"]}])
+    if answer.get("images"):
+        return f"{props['Project']}/{props['Tag']}", {"Tag": props["Tag"]}
     build_id = codebuild.start_build(projectName=props["Project"])["build"]["id"]
     status = _wait(codebuild, build_id)
     if status != "SUCCEEDED":

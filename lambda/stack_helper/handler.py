@@ -7,21 +7,25 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 import urllib.request
 from typing import Any
 
 import boto3
+from botocore.exceptions import ClientError
 
 from stack_helper import artifact, bucket, build, pin
 
 logger = logging.getLogger()
 logger.setLevel(logging.INFO)
 
+IAM_TRIES = 4
+IAM_SECONDS = 5
 ACTIONS = {
     "Custom::GreensageArtifact": lambda event: artifact.handle(event, boto3.client("s3")),
     "Custom::GreensageEmptyBucket": lambda event: bucket.handle(event, boto3.client("s3")),
     "Custom::GreensageImagePin": lambda event: pin.handle(event, boto3.client("ecr")),
-    "Custom::GreensageImageBuild": lambda event: build.handle(event, boto3.client("codebuild")),
+    "Custom::GreensageImageBuild": lambda event: build.handle(event, boto3.client("codebuild"), boto3.client("ecr")),
 }
 
 
@@ -30,12 +34,25 @@ def on_event(event: dict[str, Any], context: Any) -> None:
     logger.info("%s %s %s", event["RequestType"], event["ResourceType"], event["LogicalResourceId"])
     fallback = event.get("PhysicalResourceId") or event["LogicalResourceId"]
     try:
-        physical_id, data = ACTIONS[event["ResourceType"]](event)
+        physical_id, data = _act(event)
         status, reason = "SUCCESS", ""
     except Exception as error:
         logger.exception("failed")
         physical_id, data, status, reason = fallback, {}, "FAILED", f"{type(error).__name__}: {error}"
     _answer(event, status, reason, physical_id, data)
+
+
+def _act(event: dict[str, Any]) -> tuple[str, dict[str, str]]:
+    """Do the work; rights that were granted a moment ago take some seconds to be known everywhere."""
+    for _ in range(IAM_TRIES):
+        try:
+            return ACTIONS[event["ResourceType"]](event)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in ("AccessDenied", "AccessDeniedException", "403"):
+                raise
+            logger.info("no right yet: %s", error)
+            time.sleep(IAM_SECONDS)
+    return ACTIONS[event["ResourceType"]](event)
 
 
 def _answer(event: dict[str, Any], status: str, reason: str, physical_id: str, data: dict[str, str]) -> None:

@@ -19,9 +19,10 @@ def handle(event: dict[str, Any], ecr: Any) -> tuple[str, dict[str, str]]:
         raise RuntimeError(f"repository {repository} has no image {props['Tag']}; deploy the platform stack first")
     image = answer["images"][0]
     digest = image["imageId"]["imageDigest"]
-    _unpin(ecr, repository, pin)
     media = {"imageManifestMediaType": image["imageManifestMediaType"]} if image.get("imageManifestMediaType") else {}
-    ecr.put_image(repositoryName=repository, imageManifest=image["imageManifest"], imageTag=pin, **media)
+    # Putting moves the tag. Removing it first could delete an image whose last tag it is.
+    with contextlib.suppress(ecr.exceptions.ImageAlreadyExistsException):
+        ecr.put_image(repositoryName=repository, imageManifest=image["imageManifest"], imageTag=pin, **media)
     return physical_id, {"Digest": digest}
 
 

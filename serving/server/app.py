@@ -82,7 +82,7 @@ class App:
         if method == "GET" and len(parts) == 1:
             return _json(self._registry.describe(parts[0]))
         if method == "DELETE" and len(parts) == 1:
-            self._registry.unload(parts[0])
+            await asyncio.to_thread(self._registry.unload, parts[0])
             return _json({})
         raise ServingError(404, f"no route for {method} /models/{'/'.join(parts)}")
 

@@ -22,18 +22,24 @@ class Registry:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._models: dict[str, tuple[str, Predict]] = {}
+        self._loading: set[str] = set()
         self._lock = threading.Lock()
 
     def load(self, name: str, url: str) -> None:
         """Load the files at `url`: 409 when `name` is loaded, 507 when there is no room, 404 without files."""
+        folder = Path(url)
         with self._lock:
-            if name in self._models:
+            if name in self._models or name in self._loading:
                 raise ServingError(409, f"model {name} is loaded already")
-            folder = Path(url)
             if not folder.exists():
                 raise ServingError(404, f"there are no files at {url}")
             self._check_room(folder)
+            self._loading.add(name)
+        # Not under the lock: loading takes its time, and others are unloaded meanwhile.
+        try:
             self._models[name] = (url, load(folder, self._settings))
+        finally:
+            self._loading.discard(name)
 
     def unload(self, name: str) -> None:
         """Forget model `name`; 404 when it is not loaded."""
@@ -51,7 +57,7 @@ class Registry:
 
     def list(self) -> list[dict[str, str]]:
         """Return what is loaded, as SageMaker's List Models API shows it."""
-        return [{"modelName": name, "modelUrl": url} for name, (url, _) in sorted(self._models.items())]
+        return [{"modelName": name, "modelUrl": url} for name, (url, _) in sorted(self._models.copy().items())]
 
     def describe(self, name: str) -> dict[str, str]:
         """Return one loaded model; 404 when it is not."""
@@ -64,7 +70,7 @@ class Registry:
 
     def _check_room(self, folder: Path) -> None:
         limit = self._settings.max_models
-        if limit and len(self._models) >= limit:
+        if limit and len(self._models) + len(self._loading) >= limit:
             raise ServingError(507, f"{limit} models are loaded, which is the limit")
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         if size * _LOADED_TO_FILES > _available_bytes():

@@ -40,7 +40,10 @@ def root(guarded):
 
 def described(root, name: str) -> tuple[dict, dict]:
     """Return the model behind an endpoint and its place."""
-    place = json.loads(root.client("ssm").get_parameter(Name=f"/greensage/models/{name}")["Parameter"]["Value"])
+    ssm = root.client("ssm")
+    place = json.loads(ssm.get_parameter(Name=f"/greensage/models/{name}")["Parameter"]["Value"])
+    if "endpointParameter" in place:
+        place["endpoint"] = ssm.get_parameter(Name=place["endpointParameter"])["Parameter"]["Value"]
     sagemaker = root.client("sagemaker")
     config = sagemaker.describe_endpoint(EndpointName=place["endpoint"])["EndpointConfigName"]
     (variant,) = sagemaker.describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"]
@@ -141,3 +144,23 @@ def test_a_wrong_signature_is_refused(root, guarded, user):
     forged = session_of(guarded[0], key, "wrong-secret")
     with pytest.raises(ClientError, match="signature"):
         forged.client("sagemaker").list_endpoints()
+
+
+def test_a_model_that_moves_into_a_group_leaves_nothing_behind(root, guarded):
+    """What an update replaced is deleted after its policy was replaced too; the right to delete must survive that."""
+    _, cdk = guarded
+    s3, ecr = root.client("s3"), root.client("ecr")
+    parameter = root.client("ssm").get_parameter
+    bucket = parameter(Name="/greensage/platform/artifact-bucket")["Parameter"]["Value"]
+    repository = parameter(Name="/greensage/platform/serving-repository")["Parameter"]["Value"]
+    path = cdk.models / "churn.yaml"
+    path.write_text(path.read_text().replace("cold_start_ok: false", "cold_start_ok: true") + "group: tabular\n")
+    cdk.deploy("churn")
+    wanted = json.loads((MODELS / "artifacts/churn.expected.json").read_text())
+    np.testing.assert_allclose(EndpointClient("churn", session=root).predict(wanted["rows"]), wanted["predictions"], atol=1e-5)
+    keys = [row["Key"] for row in s3.list_objects_v2(Bucket=bucket)["Contents"] if "churn" in row["Key"]]
+    assert len(keys) == 1 and keys[0].startswith("groups/tabular/churn-")
+    tags = [tag for image in ecr.describe_images(repositoryName=repository)["imageDetails"] for tag in image["imageTags"]]
+    assert not [tag for tag in tags if tag.startswith("in-use-churn")]
+    endpoints = [row["EndpointName"] for row in root.client("sagemaker").list_endpoints()["Endpoints"]]
+    assert not [name for name in endpoints if name.startswith("churn")]

@@ -40,7 +40,11 @@ def rows_of(cdk: Cdk, name: str) -> dict:
 
 
 def target(session, name: str) -> dict[str, str]:
-    return json.loads(session.client("ssm").get_parameter(Name=f"/greensage/models/{name}")["Parameter"]["Value"])
+    ssm = session.client("ssm")
+    place = json.loads(ssm.get_parameter(Name=f"/greensage/models/{name}")["Parameter"]["Value"])
+    if "endpointParameter" in place:
+        place["endpoint"] = ssm.get_parameter(Name=place["endpointParameter"])["Parameter"]["Value"]
+    return place
 
 
 def endpoint_of(session, name: str) -> dict:
@@ -88,6 +92,18 @@ def test_three_kinds_are_deployed(cdk, session, sagemaker):
     assert "CurrentServerlessConfig" in variants["digits"]
     assert variants["churn"]["CurrentInstanceCount"] == 1
     assert target(session, "wine")["endpoint"] == target(session, "iris")["endpoint"]
+
+
+def test_a_groups_instance_type_changes_by_its_stack_alone_without_a_failed_request(cdk, session):
+    wanted = rows_of(cdk, "wine")
+    before = target(session, "wine")["endpoint"]
+    for name in ("wine", "iris"):
+        edit(cdk, name, "group: tabular", "group: tabular\nhosting: {kind: multi-model, instance_type: ml.c8g.large}")
+    with RequestLoop(EndpointClient("wine", session=session), wanted["rows"]) as loop:
+        cdk("deploy", "tabular", "--exclusively", "--require-approval", "never")
+    assert loop.failures == [] and len(loop.answers) > 50
+    after = target(session, "wine")["endpoint"]
+    assert after != before and after.endswith("mm-c8g-large")
 
 
 def test_logs_are_written_into_the_group_that_expires(cdk, session):

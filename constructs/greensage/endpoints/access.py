@@ -48,14 +48,19 @@ class ExecutionAccess(Construct):
         self.policy = iam.Policy(self, "Policy", statements=statements, roles=[self.role])
         acknowledge_wildcards(
             self.policy,
-            [f"{bucket_arn}/{prefix}*", _NO_ARN],
+            [_objects(bucket_arn, prefix), _NO_ARN],
             "The objects under the model's own prefix; and ecr:GetAuthorizationToken and cloudwatch:PutMetricData, "
             "which IAM cannot limit to an ARN (PutMetricData is limited to SageMaker's namespaces).",
         )
 
 
+def _objects(bucket_arn: str, prefix: str) -> str:
+    """A prefix ends with a slash and stands for all below it; anything else is one key."""
+    return f"{bucket_arn}/{prefix}*" if prefix.endswith("/") else f"{bucket_arn}/{prefix}"
+
+
 def _artifact_statements(bucket_arn: str, prefix: str, list_prefix: bool) -> list[iam.PolicyStatement]:
-    read = iam.PolicyStatement(sid="ReadOwnArtifacts", actions=["s3:GetObject"], resources=[f"{bucket_arn}/{prefix}*"])
+    read = iam.PolicyStatement(sid="ReadOwnArtifacts", actions=["s3:GetObject"], resources=[_objects(bucket_arn, prefix)])
     if not list_prefix:
         return [read]
     only_prefix = {"StringLike": {"s3:prefix": [f"{prefix}*"]}}

@@ -78,7 +78,9 @@ class Endpoint(Construct):
             ],
             "kms_key_id": encryption_key.key_arn if encryption_key and volume_key else None,
         }
-        digest = content_hash(self, {"image": image.uri, "container": dict(container), "config": config})
+        digest = content_hash(
+            self, {"image": image.uri, "container": dict(container), "config": config, "role": self.role.role_arn}
+        )
         self.cfn_endpoint_config = sagemaker.CfnEndpointConfig(
             self, "Config", endpoint_config_name=f"{self._names.config_base}-{digest}", **config
         )

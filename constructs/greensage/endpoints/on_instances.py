@@ -32,6 +32,8 @@ class InstanceEndpoint(Endpoint):
         **shared: Any,
     ) -> None:
         check_instance(instance_type, image)
+        if scaling and instance_type.startswith("ml.t"):
+            raise ValueError(f"instance_type {instance_type} is burstable and cannot be autoscaled; use scaling=None")
         super().__init__(
             scope,
             id,

@@ -28,7 +28,7 @@ _PRIVATE_NAMES = {
     "ministack.core.iam_actions": ("access_denied_response", "identity_denial_message", "extract_resource_arn"),
     "ministack.core.concurrency": ("spawn_background",),
     "ministack.services.iam": ("_roles",),
-    "ministack.services.s3": ("_buckets", "_get_object_data", "_delete_bucket"),
+    "ministack.services.s3": ("_buckets", "_bucket_tags", "_get_object_data", "_delete_bucket"),
     "ministack.services.ecr": ("_repositories", "_find_image", "_put_image", "_describe_images", "_batch_delete_image"),
     "ministack.services.codebuild": ("_projects", "_builds", "_start_build", "_finish_build"),
     "ministack.services.cloudwatch": ("record_metric",),

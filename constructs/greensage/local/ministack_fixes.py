@@ -13,6 +13,7 @@ Answer = tuple[int, dict[str, str], bytes]
 def mend() -> None:
     """Apply all fixes to the ministack in this process."""
     _treat_loopback_as_tls()
+    _tag_buckets()
     _refuse_to_delete_full_buckets()
     _say_when_an_image_is_missing()
     _delete_a_tag_and_not_the_image()
@@ -25,6 +26,22 @@ def _treat_loopback_as_tls() -> None:
     from ministack.core import iam_evaluator
 
     app.pin_request_origin = lambda ip, secure: iam_evaluator.pin_request_origin(ip, secure or ip in ("127.0.0.1", "::1"))
+
+
+def _tag_buckets() -> None:
+    """CloudFormation puts a bucket's tags on the bucket; ministack drops them."""
+    from ministack.services import s3
+    from ministack.services.cloudformation import provisioners
+
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::S3::Bucket"]
+    create, update = handlers["create"], handlers["update"]
+
+    def tagged(made: tuple[str, Any], props: Mapping[str, Any]) -> tuple[str, Any]:
+        s3._bucket_tags[made[0]] = {row["Key"]: row["Value"] for row in props.get("Tags", [])}
+        return made
+
+    handlers["create"] = lambda logical_id, props, stack: tagged(create(logical_id, props, stack), props)
+    handlers["update"] = lambda physical_id, old, new, *rest: tagged(update(physical_id, old, new, *rest), new)
 
 
 def _refuse_to_delete_full_buckets() -> None:
