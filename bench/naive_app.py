@@ -6,6 +6,13 @@ import json
 import os
 from pathlib import Path
 
+# A hand-written app imports the modules of the L1s it uses; so does this one, though it makes them from a template.
+import aws_cdk.aws_applicationautoscaling
+import aws_cdk.aws_iam
+import aws_cdk.aws_lambda
+import aws_cdk.aws_logs
+import aws_cdk.aws_sagemaker
+import aws_cdk.aws_ssm  # noqa: F401
 from aws_cdk import App, CfnResource, Environment, Stack
 from aws_cdk import aws_s3_assets as assets
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from aws_cdk import App, Environment, Stack
 
 from greensage.names import Parameters
@@ -9,7 +11,9 @@ from greensage.planner import Plan
 
 from .group_stack import GroupStack
 from .model_stack import ModelStack
-from .platform_stack import PlatformStack
+
+if TYPE_CHECKING:
+    from .platform_stack import PlatformStack
 
 
 def add_fleet(app: App, plan: Plan, *, account: str | None, parameters: Parameters, only: str | None = None) -> None:
@@ -30,6 +34,9 @@ def add_fleet(app: App, plan: Plan, *, account: str | None, parameters: Paramete
 
 
 def _platform(app: App, plan: Plan, region: str, account: str | None, parameters: Parameters) -> PlatformStack:
+    # Loaded here, because one model alone needs neither the platform nor CodeBuild.
+    from .platform_stack import PlatformStack
+
     days = [model.spec.retention.artifact_versions_days for model in plan.models if model.region == region]
     return PlatformStack(
         app,

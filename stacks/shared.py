@@ -13,7 +13,7 @@ from greensage.endpoints import ContainerImage
 from greensage.names import Parameters
 from greensage.planner import ImagePlan
 from greensage.retention import ImagePin, allow_unpin
-from greensage.serving_image import serving_tag
+from greensage.serving_tag import serving_tag
 
 
 def artifact_bucket(stack: Stack, parameters: Parameters) -> s3.IBucket:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-
 from aws_cdk import CustomResource, Duration, RemovalPolicy
 from aws_cdk import aws_codebuild as codebuild
 from aws_cdk import aws_ecr as ecr
@@ -17,25 +15,15 @@ from .acknowledge import acknowledge, acknowledge_wildcards
 from .catalog.instances import Architecture
 from .folders import serving_folder
 from .roles import service_role
+from .serving_tag import NOT_IN_IMAGE, serving_tag
 from .stack_helper import StackHelper
 
 # ecr:GetAuthorizationToken has no resource-level permissions in IAM.
 _NO_ARN = "*"
-_NOT_IN_IMAGE = ("__pycache__", ".pytest_cache")
 _MACHINES = {
     "arm64": codebuild.LinuxArmBuildImage.AMAZON_LINUX_2023_STANDARD_3_0,
     "x86_64": codebuild.LinuxBuildImage.AMAZON_LINUX_2023_5,
 }
-
-
-def serving_tag(architecture: Architecture, base_image: str | None = None) -> str:
-    """Return the tag of the serving image for `architecture`: the hash of its sources, known at synth."""
-    digest = hashlib.sha256((base_image or "").encode())
-    folder = serving_folder()
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and not any(part in _NOT_IN_IMAGE for part in path.parts):
-            digest.update(str(path.relative_to(folder)).encode() + b"\0" + path.read_bytes() + b"\0")
-    return f"{digest.hexdigest()[:12]}-{architecture}"
 
 
 class ServingImage(Construct):
@@ -56,7 +44,7 @@ class ServingImage(Construct):
     ) -> None:
         super().__init__(scope, id)
         self.tag = serving_tag(architecture, base_image)
-        source = assets.Asset(self, "Source", path=str(serving_folder()), exclude=list(_NOT_IN_IMAGE))
+        source = assets.Asset(self, "Source", path=str(serving_folder()), exclude=list(NOT_IN_IMAGE))
         log_group = logs.LogGroup(self, "Logs", retention=logs.RetentionDays.ONE_WEEK, removal_policy=RemovalPolicy.DESTROY)
         role, access = self._role(source, repository, log_group)
         self.project = codebuild.Project(
