@@ -6,7 +6,7 @@ import math
 
 from ..catalog import limits, traffic
 from ..catalog.discontinued import discontinued
-from ..catalog.instances import InstanceType, cpu_candidates, in_region, instance, is_hosting_type
+from ..catalog.instances import InstanceType, cpu_candidates, in_region, instance
 from ..errors import CatalogError
 from .context import Request
 from .types import Choice, ImagePlan, Rejected, ScalingPlan
@@ -105,7 +105,7 @@ def _named(request: Request, image: ImagePlan, name: str, memory_mb: float) -> t
 
 
 def _fits(item: InstanceType, memory_mb: float) -> bool:
-    return item.memory_gib * 1024 * _USABLE_MEMORY >= memory_mb and is_hosting_type(item.name)
+    return item.memory_gib * 1024 * _USABLE_MEMORY >= memory_mb
 
 
 def _power_of_two(number: int) -> int:
