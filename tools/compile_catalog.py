@@ -42,6 +42,36 @@ for framework in sys.argv[1:]:
                          "repository": repository, "tag": tag, "accounts": row["registries"]})
 print(json.dumps({"version": version("sagemaker-core"), "rows": rows}))
 """
+# The same for GPUs (with Triton, the only server that SageMaker allows on multi-model GPU endpoints) and for Neuron.
+ASK_SDK_ACCELERATED = """
+import json
+from sagemaker.core import image_uris
+config, retrieve, rows = image_uris.config_for_framework, image_uris.retrieve, []
+def add(framework, version, processor, uri, accounts):
+    repository, tag = uri.split("/", 1)[1].rsplit(":", 1)
+    rows.append({"framework": framework, "version": version, "architecture": "x86_64", "processor": processor,
+                 "repository": repository, "tag": tag, "accounts": accounts})
+asked = [("pytorch", "pytorch", "gpu", "ml.g5.xlarge"), ("tensorflow", "tensorflow", "gpu", "ml.g5.xlarge"),
+         ("sagemaker-tritonserver", "triton", "gpu", "ml.g5.xlarge"),
+         ("inferentia-pytorch", "pytorch", "inf1", "ml.inf1.xlarge"), ("inferentia-tensorflow", "tensorflow", "inf1", "ml.inf1.xlarge")]
+for table, framework, processor, instance in asked:
+    rows_of = config(table)
+    for number, row in (rows_of.get("inference") or rows_of)["versions"].items():
+        try:
+            uri = retrieve(table, "us-east-1", version=number, image_scope="inference", instance_type=instance)
+        except (ValueError, KeyError):
+            continue
+        if processor != "gpu" or "gpu" in uri or framework == "triton":
+            add(framework, number, processor, uri, row["registries"])
+for version, outer in config("huggingface-neuronx")["inference"]["versions"].items():
+    for name, row in outer.items():
+        if name.startswith("pytorch"):
+            number = name.removeprefix("pytorch")
+            system = f"{row['py_versions'][0]}-{row['sdk_versions'][0]}-{row['container_version']['inf']}"
+            uri = f"x/{row['repository']}:{number}-transformers{version}-neuronx-{system}"
+            add("pytorch", number, "neuronx", uri, row["registries"])
+print(json.dumps(rows))
+"""
 
 
 def main() -> None:
@@ -69,7 +99,13 @@ def compile_images(python: Path, date: str) -> dict[str, Any]:
         "date": date,
         "registries": registries,
         "images": images,
+        "accelerated": [{"registry": _registry_name(row.pop("accounts"), registries), **row} for row in _accelerated(python)],
     }
+
+
+def _accelerated(python: Path) -> list[dict[str, Any]]:
+    done = subprocess.run([str(python), "-c", ASK_SDK_ACCELERATED], capture_output=True, text=True, check=True)
+    return json.loads(done.stdout.strip().splitlines()[-1])
 
 
 def _registry_name(accounts: dict[str, str], registries: dict[str, dict[str, str]]) -> str:
@@ -124,16 +160,21 @@ def compile_instances(data: Path, date: str) -> dict[str, Any]:
         "licence": "Apache-2.0",
         "date": date,
         "unknown": unknown,
+        "transform": sorted(_types_of("TransformInstanceType")),
         "types": rows,
     }
 
 
-@cache
 def _hosting_types() -> set[str]:
+    return _types_of("ProductionVariantInstanceType")
+
+
+@cache
+def _types_of(shape: str) -> set[str]:
     root = Path(find_spec("botocore").origin).parent  # type: ignore[union-attr,arg-type]
     with gzip.open(root / "data/sagemaker/2017-07-24/service-2.json.gz") as handle:
         model = json.load(handle)
-    return set(model["shapes"]["ProductionVariantInstanceType"]["enum"])
+    return set(model["shapes"][shape]["enum"])
 
 
 def _derive(name: str, known: dict[str, Any], teads: dict[str, Any]) -> dict[str, Any] | None:

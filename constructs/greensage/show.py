@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, is_dataclass
 from typing import Any
 
-from .planner import Choice, GroupPlan, ModelPlan, Plan
+from .planner import Choice, GroupPlan, ModelPlan, Plan, VariantPlan
 
 
 def plan_table(plan: Plan) -> str:
@@ -24,44 +24,67 @@ def plan_reasons(plan: Plan) -> str:
 
 def plan_json(plan: Plan) -> dict[str, Any]:
     """Return the plan as plain values with string keys; of the specs only name and framework."""
-    return {"models": [_model_json(model) for model in plan.models], "groups": [asdict(group) for group in plan.groups]}
+    return {"models": [_model_json(model) for model in plan.models], "groups": [_group_json(group) for group in plan.groups]}
 
 
 def _model_json(model: ModelPlan) -> dict[str, Any]:
     chosen = {
-        field.name: getattr(model, field.name)
-        for field in fields(model)
-        if field.name not in ("spec", "choices", "image", "scaling")
+        field.name: _plain(getattr(model, field.name)) for field in fields(model) if field.name not in ("spec", "containers")
     }
-    return {
-        "name": model.name,
-        "framework": model.spec.model.framework,
-        **chosen,
-        "image": asdict(model.image),
-        "scaling": asdict(model.scaling) if model.scaling else None,
-        "choices": [asdict(choice) for choice in model.choices],
+    return {"name": model.name, "framework": model.spec.model.framework, **chosen}
+
+
+def _plain(value: Any) -> Any:
+    """Return dataclasses as mappings; a container's source is its artifact's place, which says enough."""
+    if isinstance(value, VariantPlan):
+        return {"name": value.container.name, "weight": value.weight, "image": asdict(value.container.image)}
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
+
+
+def _group_json(group: GroupPlan) -> dict[str, Any]:
+    chosen = {
+        field.name: _plain(getattr(group, field.name)) for field in fields(group) if field.name not in ("lead", "containers")
     }
+    return {**chosen, "members": list(group.members)}
 
 
 def _row(plan: Plan, model: ModelPlan) -> tuple[str, ...]:
-    host: ModelPlan | GroupPlan = plan.group(model.group) if model.group else model
+    host = plan.group_of(model) or model
     kind = f"{model.kind} ({model.group})" if model.group else model.kind
-    size = f"{model.memory_mb} MB" if model.memory_mb else str(host.instance_type)
-    scaling = (
-        f"{host.scaling.min_instances}-{host.scaling.max_instances} instances"
-        if host.scaling
-        else f"0-{model.max_concurrency} at once"
-    )
-    silicon = "Graviton" if model.image.architecture == "arm64" else "x86_64"
     days = host.logs_days if isinstance(host, GroupPlan) else model.spec.retention.logs_days
-    return model.name, kind, silicon, size, scaling, model.region, f"{days} days"
+    return model.name, kind, _silicon(model), _size(model, host), _scaling(model, host), model.region, f"{days} days"
+
+
+def _silicon(model: ModelPlan) -> str:
+    if model.kind == "edge":
+        return "devices"
+    names = {"gpu": "GPU", "inf1": "Inferentia 1", "neuronx": "Neuron"}
+    return names.get(model.image.processor, "Graviton" if model.image.architecture == "arm64" else "x86_64")
+
+
+def _size(model: ModelPlan, host: ModelPlan | GroupPlan) -> str:
+    if model.component:
+        return f"{model.component.memory_mb} MB of {host.instance_type}"
+    return f"{model.memory_mb} MB" if model.memory_mb else str(host.instance_type or "-")
+
+
+def _scaling(model: ModelPlan, host: ModelPlan | GroupPlan) -> str:
+    if model.component:
+        return f"{model.component.min_copies}-{model.component.max_copies} copies"
+    if host.scaling:
+        return f"{host.scaling.min_instances}-{host.scaling.max_instances} instances"
+    return {"serverless": f"0-{model.max_concurrency} at once", "batch": "per job"}.get(model.kind, "-")
 
 
 def _reasons(plan: Plan, model: ModelPlan) -> Iterator[str]:
     yield f"{model.name}:"
-    choices = [*model.choices, *(plan.group(model.group).choices[1:] if model.group else ())]
-    for choice in choices:
+    group = plan.group_of(model)
+    for choice in (*model.choices, *(group.choices[1:] if group else ())):
         yield from _choice(choice)
+    for quota in model.quotas:
+        yield f"  quota     {quota}"
     for note in model.notes:
         yield f"  note      {note}"
 

@@ -12,7 +12,7 @@ from greensage.catalog import capabilities, limits
 from greensage.catalog._data import load, names
 from greensage.catalog.discontinued import discontinued
 from greensage.catalog.images import prebuilt_image, prebuilt_images
-from greensage.catalog.instances import cpu_candidates, in_region, instance
+from greensage.catalog.instances import candidates, in_region, instance
 from greensage.errors import CatalogError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,7 +47,7 @@ def test_every_type_of_a_region_is_a_hosting_type():
 
 
 def test_candidates_are_sorted_by_size_and_available():
-    found = cpu_candidates("arm64", "eu-west-2")
+    found = candidates("arm64", "eu-west-2")
     assert found and all(item.architecture == "arm64" for item in found)
     assert [item.vcpu for item in found] == sorted(item.vcpu for item in found)
     assert {item.name for item in found} <= (in_region("eu-west-2") or set())
@@ -66,10 +66,12 @@ def test_an_image_in_china_has_its_own_suffix():
 
 
 def test_the_matrix_answers_for_every_kind_and_feature():
-    rows = load("capabilities")["kinds"]
-    features = {feature for row in rows.values() for feature in row}
-    assert all(row.keys() == features for row in rows.values())
-    assert capabilities.capability("serverless", "vpc") == "n"
+    for feature in capabilities.features():
+        for kind in capabilities.kinds():
+            cell = capabilities.capability(kind, feature)
+            assert cell.answer in ("y", "n", "?") and cell.source
+            assert cell.source != "none found" or cell.answer == "?"
+    assert capabilities.capability("serverless", "vpc").answer == "n"
     with pytest.raises(CatalogError):
         capabilities.capability("serverless", "teleport")
 

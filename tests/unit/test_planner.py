@@ -102,7 +102,7 @@ REFUSED = {
         "name: a\nhosting: {kind: real-time, instance_type: ml.c8g.large}\n" + MODEL.replace("eu-north-1", "eu-west-2"), "eu-west-2 does not host ml.c8g.large",
     ),
     "type of other silicon": ("name: a\nhosting: {kind: real-time, instance_type: ml.c5.large}\n" + MODEL, "exec format error"),
-    "GPU for a CPU image": ("name: a\nhosting: {kind: real-time, instance_type: ml.g5.xlarge}\nsilicon: x86\n" + MODEL, "has an accelerator"),
+    "GPU for a CPU image": ("name: a\nhosting: {kind: real-time, instance_type: ml.g5.xlarge}\nsilicon: x86\n" + MODEL, "needs an image and artifact for gpu"),
     "Elastic Inference": ("name: a\nhosting: {kind: real-time, instance_type: ml.eia2.medium}\n" + MODEL, "Elastic Inference is discontinued"),
     "burstable and autoscaled": (
         "name: a\nhosting: {kind: real-time, instance_type: ml.t2.large}\nsilicon: x86\n" + MODEL.replace("eu-north-1", "eu-west-1"), "burstable types cannot be autoscaled",
@@ -111,7 +111,7 @@ REFUSED = {
         "name: a\nhosting: {kind: real-time, instance_type: ml.c8g.medium}\nmodel: {artifact: 's3://b/k.tar.gz', framework: xgboost, size_mb: 5000}\nregion: {allowed: [eu-north-1]}",
         "ml.c8g.medium has 2 GiB",
     ),
-    "serverless on Graviton": ("name: a\nhosting: serverless\nsilicon: graviton\n" + MODEL, "no source says that serverless hosting runs on Graviton"),
+    "batch on Graviton": ("name: a\nhosting: batch\nsilicon: graviton\n" + MODEL, "AWS does not offer Graviton on batch hosting"),
     "image URI that is none": ("name: a\n" + MODEL.replace("xgboost}", "xgboost, image: my/image}"), "neither a choice nor the URI"),
     "own image without architecture": (
         "name: a\n" + MODEL.replace("xgboost}", "xgboost, image: '111111111111.dkr.ecr.eu-north-1.amazonaws.com/a:1'}"), "needs model.image_architecture",
@@ -145,12 +145,12 @@ def test_more_load_raises_the_upper_limit(write):
 def test_a_group_shares_one_endpoint(group_of):
     fleet = group_of(MODEL, MODEL.replace("xgboost", "lightgbm"))
     assert [model.kind for model in fleet.models] == ["multi-model", "multi-model"]
-    assert fleet.group("tabular").members == ("m0", "m1")
+    assert fleet.groups[0].members == ("m0", "m1")
 
 
 def test_a_third_model_leaves_the_groups_endpoint_as_it_is(group_of):
-    two = group_of(MODEL, MODEL).group("tabular")
-    three = group_of(MODEL, MODEL, MODEL).group("tabular")
+    two = group_of(MODEL, MODEL).groups[0]
+    three = group_of(MODEL, MODEL, MODEL).groups[0]
     assert (two.instance_type, two.scaling, two.image) == (three.instance_type, three.scaling, three.image)
 
 

@@ -25,7 +25,7 @@ def test_the_examples_are_valid(path):
 
 
 @pytest.mark.parametrize(
-    "change", [{"names": "a"}, {"hosting": "batch"}, {"retention": {"logs_days": 15}}, {"sla": {"latency_p95_ms": 0}}]
+    "change", [{"names": "a"}, {"hosting": "bulk"}, {"retention": {"logs_days": 15}}, {"sla": {"latency_p95_ms": 0}}]
 )
 def test_mistakes_are_marked_in_the_editor(change):
     valid = {"name": "a", "model": {"artifact": "a.tar.gz", "framework": "onnx"}}

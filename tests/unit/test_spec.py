@@ -75,7 +75,7 @@ BAD = {
     "option of another kind": (
         VALID + "hosting: {kind: serverless, instance_type: ml.c7g.large}", "3:29: hosting.instance_type: unknown key", "memory_mb",
     ),
-    "kind not built yet": (VALID + "hosting: batch", "SageMaker has batch hosting, but greensage does not build it yet", "real-time"),
+    "unknown kind alone": (VALID + "hosting: bacth", "not a hosting kind", "batch?"),
     "kind that is none": (VALID + "hosting: realtime", "hosting: not a hosting kind", "real-time?"),
     "multi-model without group": (VALID + "hosting: multi-model", "need the same group", ""),
     "min above max": (VALID + "hosting: {kind: real-time, min_instances: 3, max_instances: 2}", "min_instances (3) is above", ""),

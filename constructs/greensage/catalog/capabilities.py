@@ -1,7 +1,9 @@
-"""The capability matrix: what each hosting kind can do according to AWS, and which kinds greensage builds."""
+"""The capability matrix: what each hosting kind can do according to AWS, cell by cell, with the source of each."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Literal
 
 from ..errors import CatalogError
@@ -10,15 +12,50 @@ from ._data import load
 Answer = Literal["y", "n", "?"]
 
 
-def capability(kind: str, feature: str) -> Answer:
-    """Return whether AWS supports `feature` on hosting `kind`: y, n, or ? where no source was found."""
+@dataclass(frozen=True)
+class Capability:
+    """One cell: `answer` is y, n (AWS refuses) or ? (no source, or sources in conflict); `words` say more."""
+
+    answer: Answer
+    words: str
+    source: str
+
+
+def capability(kind: str, feature: str) -> Capability:
+    """Return what AWS says about `feature` on hosting `kind`."""
     try:
-        return load("capabilities")["kinds"][kind][feature]
+        return Capability(**load("capabilities")["features"][feature]["kinds"][kind])
     except KeyError:
         raise CatalogError(f"the capability matrix has no {feature!r} for {kind!r}") from None
 
 
-def kinds(*, built: bool | None = None) -> tuple[str, ...]:
-    """Return the hosting kinds, all or only those that greensage does (not) build yet."""
-    rows = load("capabilities")["kinds"]
-    return tuple(name for name, row in rows.items() if built is None or row["built"] is built)
+def features() -> tuple[str, ...]:
+    """Return the features that the matrix has a row for."""
+    return tuple(load("capabilities")["features"])
+
+
+def label(feature: str) -> str:
+    """Return the words for `feature` in a sentence."""
+    return str(load("capabilities")["features"][feature]["label"])
+
+
+def kinds() -> tuple[str, ...]:
+    """Return the hosting kinds."""
+    return tuple(load("hosting")["kinds"])
+
+
+def shares(kind: str) -> bool:
+    """Return whether an endpoint of `kind` is shared by the model files of a group."""
+    return bool(load("hosting")["kinds"][kind]["shares"])
+
+
+def on_instances(kind: str) -> bool:
+    """Return whether `kind` runs on instances of SageMaker."""
+    return bool(load("hosting")["kinds"][kind]["instances"])
+
+
+def kinds_with(wanted: Iterable[str], *, near: str) -> tuple[str, ...]:
+    """Return the kinds on which AWS supports all features `wanted`, those most like `near` first."""
+    order: list[str] = load("hosting")["kinds"][near]["near"]
+    needed = tuple(wanted)
+    return tuple(kind for kind in order if all(capability(kind, feature).answer == "y" for feature in needed))

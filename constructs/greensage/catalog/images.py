@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from ._data import load
-from .instances import Architecture
+from .instances import Architecture, Processor
 
 # What the server in serving/ can load; the others need AWS's images.
 SERVED_FRAMEWORKS = ("xgboost", "lightgbm", "sklearn", "onnx")
@@ -14,7 +14,7 @@ SERVED_FRAMEWORKS = ("xgboost", "lightgbm", "sklearn", "onnx")
 
 @dataclass(frozen=True)
 class PrebuiltImage:
-    """One of AWS's CPU inference images. `accounts` maps a Region to the account that owns it there."""
+    """One of AWS's inference images and the processor it is for; `registry` names the accounts that own it."""
 
     framework: str
     version: str
@@ -22,6 +22,7 @@ class PrebuiltImage:
     repository: str
     tag: str
     registry: str
+    processor: Processor = "cpu"
 
     def uri(self, region: str) -> str | None:
         """Return the image's URI in `region`, or None where AWS does not publish it."""
@@ -48,6 +49,17 @@ def prebuilt_image(framework: str, version: str | None, architecture: Architectu
     if version is None:
         return images[-1] if images else None
     return next((image for image in images if image.version == version), None)
+
+
+@cache
+def accelerated_images(framework: str, processor: Processor) -> tuple[PrebuiltImage, ...]:
+    """Return AWS's images of `framework` for a GPU or for Neuron (inf1, neuronx), oldest first."""
+    rows = [row for row in load("images")["accelerated"] if row["framework"] == framework and row["processor"] == processor]
+    return tuple(PrebuiltImage(**row) for row in sorted(rows, key=lambda row: _numbers(row["version"])))
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(part) for part in version.split(".")]
 
 
 def account_of(registry: str, region: str) -> str | None:

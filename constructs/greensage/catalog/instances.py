@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
-from typing import Literal
+from typing import Literal, cast
 
 from ..errors import CatalogError
 from ._data import load
 
 Architecture = Literal["arm64", "x86_64"]
+Processor = Literal["cpu", "gpu", "inf1", "neuronx"]
+_NEURON = {"inf1": "inf1", "inf2": "neuronx", "trn1": "neuronx", "trn1n": "neuronx", "trn2": "neuronx"}
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,18 @@ class InstanceType:
     def family(self) -> str:
         """The part between `ml.` and the size: c7g of ml.c7g.large."""
         return self.name.split(".")[1]
+
+    @property
+    def processor(self) -> Processor:
+        """What the container must be built for: cpu, gpu, inf1 or neuronx (Inferentia 2 and Trainium)."""
+        return cast(Processor, _NEURON.get(self.family, "gpu" if self.accelerator else "cpu"))
+
+    @property
+    def feature(self) -> str | None:
+        """The row of the capability matrix that this silicon belongs to; None for x86 CPUs."""
+        if self.processor == "cpu":
+            return "graviton" if self.architecture == "arm64" else None
+        return {"gpu": "gpu", "inf1": "inf1", "neuronx": "inf2"}[self.processor]
 
 
 @cache
@@ -68,19 +82,30 @@ def regions() -> tuple[str, ...]:
 
 
 @cache
-def cpu_candidates(architecture: Architecture, region: str | None) -> tuple[InstanceType, ...]:
-    """Return the CPU types the planner may choose in `region`, smallest first within the preferred families.
+def candidates(silicon: str, region: str | None, *, batch: bool = False) -> tuple[InstanceType, ...]:
+    """Return the types the planner may choose in `region`, smallest first within the preferred families.
 
-    The order of the families is data (preferences.json): newest Graviton first, burstable and
-    previous generations left out.
+    `silicon` is a row of preferences.json: arm64, x86_64, gpu, inf1, inf2 or trainium. `batch` leaves what batch
+    transform does not have. The order of the families is data: newest first, burstable and previous generations out.
     """
-    families: list[str] = load("preferences")["families"][architecture]
+    families: list[str] = load("preferences")["families"][silicon]
     available = in_region(region) if region else None
+    allowed = batch_types() if batch else None
     known = [instance(name) for name in load("instances")["types"]]
     chosen = [
-        item for item in known if item.family in families and (available is None or item.name in available)
-    ]  # fmt: skip
+        item
+        for item in known
+        if item.family in families
+        and (available is None or item.name in available or batch)
+        and (allowed is None or item.name in allowed)
+    ]
     return tuple(sorted(chosen, key=lambda item: (item.vcpu, item.memory_gib, families.index(item.family))))
+
+
+@cache
+def batch_types() -> frozenset[str]:
+    """Return the types of batch transform, which are fewer than those of hosting."""
+    return frozenset(load("instances")["transform"])
 
 
 def why_graviton() -> str:

@@ -12,8 +12,21 @@ def source_of(name: str) -> str:
     return str(_ROWS[name]["source"])
 
 
+def shown(name: str) -> str:
+    """Return the limit called `name` with its unit, for people."""
+    value, unit = _ROWS[name]["value"], _ROWS[name]["unit"]
+    if unit == "bytes":
+        return f"{value / 1_048_576:,.0f} MiB"
+    text = f"{value[0]:,} to {value[-1]:,}" if isinstance(value, list) else f"{value:,}"
+    return f"{text} {unit}"
+
+
 def _int(name: str) -> int:
     return int(_ROWS[name]["value"])
+
+
+def _float(name: str) -> float:
+    return float(_ROWS[name]["value"])
 
 
 def _ints(name: str) -> tuple[int, ...]:
@@ -36,3 +49,24 @@ MODEL_SIZE_MB = _int("MODEL_SIZE_MB")
 PING_TIMEOUT_SECONDS = _int("PING_TIMEOUT_SECONDS")
 STARTUP_TIMEOUT_SECONDS = _int("STARTUP_TIMEOUT_SECONDS")
 LOG_RETENTION_DAYS = _ints("LOG_RETENTION_DAYS")
+CONTAINERS_MIN = _int("CONTAINERS_MIN")
+CONTAINERS_MAX = _int("CONTAINERS_MAX")
+VARIANTS_MAX = _int("VARIANTS_MAX")
+COMPONENT_MEMORY_MIN_MB = _int("COMPONENT_MEMORY_MIN_MB")
+ASYNC_PAYLOAD_BYTES = _int("ASYNC_PAYLOAD_BYTES")
+ASYNC_TIMEOUT_SECONDS = _int("ASYNC_TIMEOUT_SECONDS")
+ASYNC_CONCURRENCY_MAX = _int("ASYNC_CONCURRENCY_MAX")
+TRANSFORM_PAYLOAD_MB = _int("TRANSFORM_PAYLOAD_MB")
+TRANSFORM_TIMEOUT_SECONDS = _int("TRANSFORM_TIMEOUT_SECONDS")
+TRANSFORM_INSTANCES_MAX = _int("TRANSFORM_INSTANCES_MAX")
+WAIT_SECONDS_MAX = _int("WAIT_SECONDS_MAX")
+DEPLOYMENT_TIMEOUT_MIN_SECONDS = _int("DEPLOYMENT_TIMEOUT_MIN_SECONDS")
+DEPLOYMENT_TIMEOUT_MAX_SECONDS = _int("DEPLOYMENT_TIMEOUT_MAX_SECONDS")
+CANARY_PERCENT_MAX = _int("CANARY_PERCENT_MAX")
+LINEAR_PERCENT_MIN = _int("LINEAR_PERCENT_MIN")
+ROLLING_PERCENT_MIN = _int("ROLLING_PERCENT_MIN")
+ALARMS_MAX = _int("ALARMS_MAX")
+SUBNETS_MAX = _int("SUBNETS_MAX")
+SECURITY_GROUPS_MAX = _int("SECURITY_GROUPS_MAX")
+COMPONENT_CPU_MIN = _float("COMPONENT_CPU_MIN")
+METRIC_SECONDS = _ints("METRIC_SECONDS")

@@ -10,6 +10,11 @@ COLD_START_SECONDS: float = _DATA["cold_start_seconds"]
 SERVERLESS_MAX_REQUESTS_PER_MONTH: int = _DATA["serverless_max_requests_per_month"]
 ASSUMED_ARTIFACT_MB: float = _DATA["assumed_artifact_mb"]
 MAX_INSTANCES: int = _DATA["max_instances"]
+# The server, the operating system and the page cache want a share of the memory.
+USABLE_MEMORY: float = _DATA["usable_memory"]
+SERVERLESS_MIN_CONCURRENCY: int = _DATA["serverless_min_concurrency"]
+LATENCY_HEADROOM: float = _DATA["latency_headroom"]
+STEP_PERCENT: dict[str, int] = _DATA["step_percent"]
 
 
 def peak_requests_per_second(requests_per_day: int, pattern: str) -> float:

@@ -2,7 +2,38 @@
 
 from __future__ import annotations
 
+from .placement import Placement, Share, place
 from .plan import plan
-from .types import Choice, GroupPlan, ImagePlan, ModelPlan, Plan, Rejected, ScalingPlan
+from .types import (
+    Choice,
+    ComponentPlan,
+    ContainerPlan,
+    DeploymentPlan,
+    GroupPlan,
+    ImagePlan,
+    Kind,
+    ModelPlan,
+    Plan,
+    Rejected,
+    ScalingPlan,
+    VariantPlan,
+)
 
-__all__ = ["Choice", "GroupPlan", "ImagePlan", "ModelPlan", "Plan", "Rejected", "ScalingPlan", "plan"]
+__all__ = [
+    "Choice",
+    "ComponentPlan",
+    "ContainerPlan",
+    "DeploymentPlan",
+    "GroupPlan",
+    "ImagePlan",
+    "Kind",
+    "ModelPlan",
+    "Placement",
+    "Plan",
+    "Rejected",
+    "ScalingPlan",
+    "Share",
+    "VariantPlan",
+    "place",
+    "plan",
+]

@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
-from ..catalog import traffic
+from ..catalog import capabilities, traffic
+from ..catalog.instances import InstanceType
 from ..errors import PlanError, Problem
-from ..spec import Located, ModelSpec
+from ..spec import (
+    BatchHosting,
+    InferenceComponentHosting,
+    Located,
+    ModelSource,
+    ModelSpec,
+    RealTimeHosting,
+    SerialPipelineHosting,
+)
+from .advice import notes_of, quotas_of
 from .context import Request
+from .edge import check_edge
 from .groups import plan_groups
 from .kind import choose_kind
+from .refusals import check_matrix, check_silicon
 from .region import choose_region
+from .rollout import choose_deployment
 from .silicon import choose_image
-from .size import choose_instance, choose_scaling, choose_serverless
-from .types import Choice, ModelPlan, Plan
+from .size import choose_instance, choose_scaling, choose_serverless, zero_scaling
+from .types import Choice, ComponentPlan, ContainerPlan, Kind, ModelPlan, Plan, VariantPlan
 
 
 def plan(specs: Iterable[tuple[ModelSpec, Located]], *, default_region: str | None = None) -> Plan:
@@ -39,28 +53,90 @@ def plan(specs: Iterable[tuple[ModelSpec, Located]], *, default_region: str | No
 def _plan_model(request: Request, default_region: str | None) -> tuple[Request, ModelPlan]:
     request, region = choose_region(request, default_region)
     kind, why_kind = choose_kind(request)
+    warnings = check_matrix(request, kind)
     image, why_image = choose_image(request, kind)
     choices: list[Choice] = [why_kind, why_image, region]
-    base = {"spec": request.spec, "kind": kind, "region": request.region, "image": image, "notes": _notes(request)}
-    memory = traffic.memory_mb(request.spec.model.framework, request.size_mb)
+    base: dict[str, Any] = {"spec": request.spec, "kind": kind, "region": request.region, "image": image}
+    if capabilities.shares(kind):
+        base |= {"group": request.spec.group, "component": _component(request)}
+    elif kind == "edge":
+        choices.append(check_edge(request))
+    elif kind == "serverless":
+        memory = traffic.memory_mb(request.spec.model.framework, request.size_mb)
+        memory_mb, concurrency, why = choose_serverless(request, memory, request.peak_requests_per_second)
+        base |= {"memory_mb": memory_mb, "max_concurrency": concurrency}
+        choices.append(why)
+    else:
+        item, why, more = _on_instances(request, kind, image)
+        warnings += check_silicon(request, kind, item, "hosting.instance_type")
+        base |= more
+        choices += why
+        base["quotas"] = quotas_of(kind, item, base.get("scaling"), request)
+    notes = (*warnings, *notes_of(request, kind))
+    return request, ModelPlan(**base, choices=tuple(choices), notes=notes)
+
+
+def _on_instances(request: Request, kind: Kind, image: Any) -> tuple[InstanceType, list[Choice], dict[str, Any]]:
+    """Instance type, scaling, containers, variants and the guarded deployment of an endpoint of its own, or a batch job."""
+    containers = _chain(request, kind)
+    variants = tuple(
+        VariantPlan(_container(request, kind, f"variants.{index}.model", item.name, item.model), item.weight)
+        for index, item in enumerate(request.spec.variants)
+    )
+    sources = [item.source for item in containers] or [request.spec.model]
+    memory = sum(traffic.memory_mb(item.framework, item.size_mb or traffic.ASSUMED_ARTIFACT_MB) for item in sources)
     peak = request.peak_requests_per_second
-    if kind == "multi-model":
-        return request, ModelPlan(**base, choices=tuple(choices), group=request.spec.group)
-    if kind == "serverless":
-        memory_mb, concurrency, why = choose_serverless(request, memory, peak)
-        return request, ModelPlan(**base, choices=(*choices, why), memory_mb=memory_mb, max_concurrency=concurrency)
-    item, why_instance = choose_instance(request, image, memory, peak)
-    scaling, why_scaling = choose_scaling(request, item, peak)
-    choices += [why_instance, why_scaling]
-    return request, ModelPlan(**base, choices=tuple(choices), instance_type=item.name, scaling=scaling)
+    item, why_instance = choose_instance(request, image, memory, peak, kind)
+    made: dict[str, Any] = {"instance_type": item.name, "containers": containers, "variants": variants}
+    if kind == "batch":
+        return item, [why_instance, _why_batch(request)], made
+    scaling, why_scaling = zero_scaling(request) if kind == "asynchronous" else choose_scaling(request, item, peak)
+    deployment, why_deployment = choose_deployment(request, kind, image)
+    hosting = request.spec.hosting
+    weight = hosting.weight if isinstance(hosting, RealTimeHosting) else 1.0
+    made |= {"scaling": scaling, "deployment": deployment, "weight": weight, "shadow": _shadow(request, kind, weight)}
+    return item, [why_instance, why_scaling, why_deployment], made
 
 
-def _notes(request: Request) -> tuple[str, ...]:
-    notes = []
-    if request.spec.drift is not None:
-        notes.append("drift: is read and checked, but monitoring and retraining are not deployed by this version")
-    if request.spec.sla.latency_p95_ms is None and request.spec.sla.cold_start_ok:
-        notes.append("nobody waits for the answer: asynchronous or batch hosting will fit better once it is built")
-    if request.spec.model.artifact.startswith("s3://") and request.spec.model.size_mb is None:
-        notes.append("the size of an s3:// artifact is taken as 100 MB; set model.size_mb")
-    return tuple(notes)
+def _chain(request: Request, kind: Kind) -> tuple[ContainerPlan, ...]:
+    hosting = request.spec.hosting
+    if not isinstance(hosting, SerialPipelineHosting):
+        return ()
+    before = [(f"hosting.before.{i}", f"before-{i + 1}", item) for i, item in enumerate(hosting.before)]
+    after = [(f"hosting.after.{i}", f"after-{i + 1}", item) for i, item in enumerate(hosting.after)]
+    chain = [*before, ("model", "model", request.spec.model), *after]
+    return tuple(_container(request, kind, at, name, source) for at, name, source in chain)
+
+
+def _container(request: Request, kind: Kind, at: str, name: str, source: ModelSource) -> ContainerPlan:
+    image, _ = choose_image(request, kind, source, at)
+    main, _ = choose_image(request, kind)
+    if (image.architecture, image.processor) != (main.architecture, main.processor):
+        raise request.refuse(
+            at, f"one endpoint has one silicon: this container is for {image.architecture}, the model's for {main.architecture}",
+            hint="silicon: x86, or the same framework and version",
+        )  # fmt: skip
+    return ContainerPlan(name, source, image)
+
+
+def _shadow(request: Request, kind: Kind, weight: float) -> VariantPlan | None:
+    shadow = request.spec.shadow
+    if shadow is None:
+        return None
+    # The share of copied requests is the shadow's weight relative to the production variant's.
+    return VariantPlan(_container(request, kind, "shadow.model", "Shadow", shadow.model), weight * shadow.traffic_percent / 100)
+
+
+def _component(request: Request) -> ComponentPlan | None:
+    hosting = request.spec.hosting
+    if not isinstance(hosting, InferenceComponentHosting):
+        return None
+    memory = hosting.memory_mb or round(traffic.memory_mb(request.spec.model.framework, request.size_mb))
+    return ComponentPlan(memory, hosting.cpu_cores, hosting.accelerators, hosting.min_copies, hosting.max_copies)
+
+
+def _why_batch(request: Request) -> Choice:
+    hosting = request.spec.hosting
+    assert isinstance(hosting, BatchHosting)
+    when = hosting.schedule or "files arrive"
+    return Choice("scaling", f"0 to {hosting.instances} instances", f"a job starts at {when} and ends with its input")

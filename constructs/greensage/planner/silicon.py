@@ -1,109 +1,164 @@
-"""Which silicon and image: Graviton unless the framework, the image or the user rules it out."""
+"""Which silicon and image: Graviton unless the artifact, the framework, the image or the user rules it out."""
 
 from __future__ import annotations
 
 import re
 
-from ..catalog.images import SERVED_FRAMEWORKS, PrebuiltImage, prebuilt_image, prebuilt_images
-from ..catalog.instances import Architecture, why_graviton
+from ..catalog.images import SERVED_FRAMEWORKS, PrebuiltImage, accelerated_images, prebuilt_image, prebuilt_images
+from ..catalog.instances import Architecture, Processor, why_graviton
+from ..spec import ModelSource
 from .context import Request
 from .types import Choice, ImagePlan, Kind, Rejected
 
 _ECR_URI = re.compile(r"^\d{12}\.dkr\.ecr\.[a-z0-9-]+\.[a-z0-9.-]+/[a-z0-9._/-]+([:@][A-Za-z0-9:._-]+)?$")
+_NEURON_SDK = "compile it with the AWS Neuron SDK and set model.compiled_for: inf2 (or inf1, trainium)"
+# Kinds that have no Graviton (batch) or of which no source says that they have (serverless, inference components).
+_WITHOUT_GRAVITON = {
+    "batch": "batch transform has no Graviton types",
+    "serverless": "no source says that serverless hosting runs arm64 images",
+    "inference-components": "no source says that inference components run on Graviton",
+}
 
 
-def choose_image(request: Request, kind: Kind) -> tuple[ImagePlan, Choice]:
-    """Return the image with its architecture, and why.
+def choose_image(request: Request, kind: Kind, source: ModelSource | None = None, at: str = "model") -> tuple[ImagePlan, Choice]:
+    """Return the image with its architecture, and why; of `source`, which stands at `at`, or of the spec's model.
 
     Raises PlanError when what the spec asks for does not exist: a prebuilt image for Graviton, an image
     of a version or in a Region where AWS has none, an architecture that contradicts the image.
     """
-    source = _origin(request)
-    if source == "custom":
-        return _custom(request, kind)
-    if kind == "serverless":
-        return _serverless(request, source)
-    if request.spec.silicon == "x86":
-        return _image(request, source, "x86_64"), Choice(
-            "silicon", "x86_64", "silicon: x86 in the spec", (Rejected("Graviton", "ruled out by the spec"),)
-        )
-    if source == "serving" or _prebuilt(request, "arm64") is not None:
-        reason = "Graviton by default; " + (
-            "greensage's serving image is built for arm64"
-            if source == "serving"
-            else "AWS has a prebuilt arm64 image of this version"
-        )
-        return _image(request, source, "arm64"), Choice("silicon", "Graviton (arm64)", reason, (_x86_loses(),))
-    return _prebuilt_without_graviton(request)
+    return _Chooser(request, kind, source or request.spec.model, at).choose()
 
 
-def _origin(request: Request) -> str:
-    image, framework = request.spec.model.image, request.spec.model.framework
-    if image in ("serving", "prebuilt"):
-        if image == "serving" and framework not in SERVED_FRAMEWORKS:
-            raise request.refuse(
-                "model.image", f"greensage's serving image does not load {framework}", found=image,
-                allowed=f"serving with {', '.join(SERVED_FRAMEWORKS)}", hint="image: prebuilt",
+def silicon_of(request: Request, source: ModelSource) -> str:
+    """Return what the spec and the artifact ask for: auto, graviton, x86, gpu, inf1, inf2 or trainium."""
+    asked, compiled = request.spec.silicon, source.compiled_for
+    if asked == "inferentia":
+        return compiled if compiled in ("inf1", "inf2") else "inf2"
+    if asked == "auto":
+        return compiled or ("gpu" if source.framework == "triton" else "auto")
+    return asked
+
+
+class _Chooser:
+    """The questions about one container's image, asked in order."""
+
+    def __init__(self, request: Request, kind: Kind, source: ModelSource, at: str) -> None:
+        self._request, self._kind, self._source, self._at = request, kind, source, at
+        self._silicon = silicon_of(request, source)
+
+    def choose(self) -> tuple[ImagePlan, Choice]:
+        self._check_compiled()
+        origin = self._origin()
+        if origin == "custom":
+            return self._custom()
+        if self._silicon in ("gpu", "inf1", "inf2", "trainium"):
+            return self._accelerated()
+        if self._silicon == "x86":
+            return self._image(origin, "x86_64"), Choice(
+                "silicon", "x86_64", "silicon: x86 in the spec", (Rejected("Graviton", "ruled out by the spec"),)
+            )
+        why_not = _WITHOUT_GRAVITON.get(self._kind)
+        if why_not and self._silicon == "auto":
+            return self._image(origin, "x86_64"), Choice("silicon", "x86_64", why_not, (Rejected("Graviton", why_not),))
+        if origin == "serving" or self._prebuilt("arm64") is not None:
+            reason = "Graviton by default; " + (
+                "greensage's serving image is built for arm64"
+                if origin == "serving"
+                else "AWS has a prebuilt arm64 image of this version"
+            )
+            return self._image(origin, "arm64"), Choice(
+                "silicon", "Graviton (arm64)", reason, (Rejected("x86_64", why_graviton()),)
+            )
+        return self._prebuilt_without_graviton()
+
+    def _check_compiled(self) -> None:
+        """A Neuron artifact runs on its own silicon only, and that silicon runs nothing else."""
+        compiled, silicon = self._source.compiled_for, self._silicon
+        needed = {"inf1": "inf1", "inf2": "inf2", "trainium": "trainium"}.get(silicon)
+        if needed and compiled != needed:
+            raise self._request.refuse(
+                f"{self._at}.compiled_for", f"{silicon} runs only artifacts compiled for it by Neuron (AWS Neuron documentation)",
+                found=compiled or "not compiled", allowed=needed, hint=_NEURON_SDK,
             )  # fmt: skip
-        return image
-    if image != "auto":
-        return "custom"
-    return "serving" if framework in SERVED_FRAMEWORKS else "prebuilt"
+        if compiled and silicon != compiled:
+            raise self._request.refuse(
+                f"{self._at}.compiled_for", f"a Neuron artifact does not run on {silicon}", found=compiled,
+                hint="silicon: auto, or the artifact before compilation",
+            )  # fmt: skip
+
+    def _origin(self) -> str:
+        image, framework = self._source.image, self._source.framework
+        if image in ("serving", "prebuilt"):
+            if image == "serving" and framework not in SERVED_FRAMEWORKS:
+                raise self._request.refuse(
+                    f"{self._at}.image", f"greensage's serving image does not load {framework}", found=image,
+                    allowed=f"serving with {', '.join(SERVED_FRAMEWORKS)}", hint="image: prebuilt",
+                )  # fmt: skip
+            return image
+        if image != "auto":
+            return "custom"
+        return "serving" if framework in SERVED_FRAMEWORKS else "prebuilt"
+
+    def _custom(self) -> tuple[ImagePlan, Choice]:
+        request, uri, architecture = self._request, self._source.image, self._source.image_architecture
+        if not _ECR_URI.match(uri):
+            raise request.refuse(f"{self._at}.image", "neither a choice nor the URI of an ECR image", found=uri,
+                                 allowed="auto, serving, prebuilt, or ACCOUNT.dkr.ecr.REGION.amazonaws.com/NAME:TAG")  # fmt: skip
+        if architecture is None:
+            raise request.refuse(f"{self._at}.image", "an image of your own needs model.image_architecture: an image on the "
+                                 "wrong silicon fails with 'exec format error' after minutes", allowed="arm64 or x86_64")  # fmt: skip
+        wanted = {"graviton": "arm64", "auto": architecture}.get(self._silicon, "x86_64")
+        if wanted != architecture:
+            raise request.refuse("silicon", f"the image is built for {architecture}", found=request.spec.silicon)
+        processor = _PROCESSORS.get(self._silicon, "cpu")
+        return ImagePlan("custom", architecture, uri, processor), Choice("silicon", architecture, "the image was built for it")
+
+    def _accelerated(self) -> tuple[ImagePlan, Choice]:
+        processor, source = _PROCESSORS[self._silicon], self._source
+        images = accelerated_images(source.framework, processor)
+        chosen = images[-1] if images and source.version is None else None
+        chosen = chosen or next((item for item in images if item.version == source.version), None)
+        if chosen is None:
+            have = ", ".join(dict.fromkeys(item.version for item in images)) or f"no version of {source.framework}"
+            raise self._request.refuse(
+                f"{self._at}.version", f"AWS has no {self._silicon} image of {source.framework} in this version",
+                found=str(source.version), allowed=have, hint="image: the URI of an image of your own",
+            )  # fmt: skip
+        why = f"the artifact was compiled for {self._silicon}" if processor != "gpu" else "silicon: gpu in the spec"
+        others = (Rejected("Graviton", "ruled out by the artifact" if processor != "gpu" else "ruled out by the spec"),)
+        return self._located(chosen), Choice("silicon", self._silicon, why, others)
+
+    def _prebuilt_without_graviton(self) -> tuple[ImagePlan, Choice]:
+        model = self._source
+        have = ", ".join(image.version for image in prebuilt_images(model.framework, "arm64")) or "none"
+        why = f"AWS has no prebuilt arm64 image of {model.framework} {model.version or ''} (it has: {have})".replace("  ", " ")
+        if self._silicon == "graviton":
+            hint = "image: serving" if model.framework in SERVED_FRAMEWORKS else f"one of the versions {have}"
+            raise self._request.refuse("silicon", why, found="graviton", hint=hint)
+        return self._image("prebuilt", "x86_64"), Choice("silicon", "x86_64", why, (Rejected("Graviton", why),))
+
+    def _image(self, origin: str, architecture: Architecture) -> ImagePlan:
+        if origin == "serving":
+            return ImagePlan("serving", architecture)
+        model = self._source
+        image = self._prebuilt(architecture)
+        if image is None:
+            have = ", ".join(item.version for item in prebuilt_images(model.framework, architecture)) or "none"
+            raise self._request.refuse(
+                f"{self._at}.version", f"AWS has no prebuilt {architecture} image of {model.framework} in this version",
+                found=str(model.version), allowed=have,
+            )  # fmt: skip
+        return self._located(image)
+
+    def _located(self, image: PrebuiltImage) -> ImagePlan:
+        uri = image.uri(self._request.region)
+        if uri is None:
+            message = f"AWS does not publish {image.repository}:{image.tag} there"
+            raise self._request.refuse("region.allowed", message, found=self._request.region)
+        return ImagePlan("prebuilt", image.architecture, uri, image.processor)
+
+    def _prebuilt(self, architecture: Architecture) -> PrebuiltImage | None:
+        return prebuilt_image(self._source.framework, self._source.version, architecture)
 
 
-def _custom(request: Request, kind: Kind) -> tuple[ImagePlan, Choice]:
-    uri, architecture = request.spec.model.image, request.spec.model.image_architecture
-    if not _ECR_URI.match(uri):
-        raise request.refuse("model.image", "neither a choice nor the URI of an ECR image", found=uri,
-                             allowed="auto, serving, prebuilt, or ACCOUNT.dkr.ecr.REGION.amazonaws.com/NAME:TAG")  # fmt: skip
-    if architecture is None:
-        raise request.refuse("model.image", "an image of your own needs model.image_architecture: an image on the "
-                             "wrong silicon fails with 'exec format error' after minutes", allowed="arm64 or x86_64")  # fmt: skip
-    wanted = {"graviton": "arm64", "x86": "x86_64"}.get(request.spec.silicon, architecture)
-    if wanted != architecture:
-        raise request.refuse("silicon", f"the image is built for {architecture}", found=request.spec.silicon)
-    if kind == "serverless" and architecture == "arm64":
-        raise request.refuse("model.image_architecture", "no source says that serverless hosting runs arm64 images",
-                             found="arm64", allowed="x86_64, or another hosting kind")  # fmt: skip
-    return ImagePlan("custom", architecture, uri), Choice("silicon", architecture, "the image was built for it")
-
-
-def _serverless(request: Request, source: str) -> tuple[ImagePlan, Choice]:
-    if request.spec.silicon == "graviton":
-        raise request.refuse("silicon", "no source says that serverless hosting runs on Graviton", found="graviton",
-                             allowed="auto or x86, or hosting: real-time")  # fmt: skip
-    why = "no source says that serverless hosting runs arm64 images"
-    return _image(request, source, "x86_64"), Choice("silicon", "x86_64", why, (Rejected("Graviton", why),))
-
-
-def _prebuilt_without_graviton(request: Request) -> tuple[ImagePlan, Choice]:
-    model = request.spec.model
-    have = ", ".join(image.version for image in prebuilt_images(model.framework, "arm64")) or "none"
-    why = f"AWS has no prebuilt arm64 image of {model.framework} {model.version or ''} (it has: {have})".replace("  ", " ")
-    if request.spec.silicon == "graviton":
-        hint = "image: serving" if model.framework in SERVED_FRAMEWORKS else f"one of the versions {have}"
-        raise request.refuse("silicon", why, found="graviton", hint=hint)
-    return _image(request, "prebuilt", "x86_64"), Choice("silicon", "x86_64", why, (Rejected("Graviton", why),))
-
-
-def _image(request: Request, source: str, architecture: Architecture) -> ImagePlan:
-    if source == "serving":
-        return ImagePlan("serving", architecture)
-    model = request.spec.model
-    image = _prebuilt(request, architecture)
-    if image is None:
-        have = ", ".join(item.version for item in prebuilt_images(model.framework, architecture)) or "none"
-        raise request.refuse("model.version", f"AWS has no prebuilt {architecture} image of {model.framework} in this version",
-                             found=str(model.version), allowed=have)  # fmt: skip
-    uri = image.uri(request.region)
-    if uri is None:
-        raise request.refuse("region.allowed", f"AWS does not publish {image.repository}:{image.tag} there", found=request.region)
-    return ImagePlan("prebuilt", architecture, uri)
-
-
-def _prebuilt(request: Request, architecture: Architecture) -> PrebuiltImage | None:
-    return prebuilt_image(request.spec.model.framework, request.spec.model.version, architecture)
-
-
-def _x86_loses() -> Rejected:
-    return Rejected("x86_64", why_graviton())
+_PROCESSORS: dict[str, Processor] = {"gpu": "gpu", "inf1": "inf1", "inf2": "neuronx", "trainium": "neuronx"}

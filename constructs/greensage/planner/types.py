@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ..catalog.instances import Architecture
-from ..spec import ModelSpec
+from ..catalog.instances import Architecture, Processor
+from ..spec import ModelSource, ModelSpec
+from .placement import Placement
 
-Kind = Literal["real-time", "multi-model", "serverless"]
+Kind = Literal[
+    "real-time", "multi-model", "multi-container", "serial-pipeline", "inference-components",
+    "serverless", "asynchronous", "batch", "edge",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,48 @@ class ImagePlan:
     origin: Literal["serving", "prebuilt", "custom"]
     architecture: Architecture
     uri: str | None = None
+    processor: Processor = "cpu"
+
+
+@dataclass(frozen=True)
+class ContainerPlan:
+    """One container: its name (a hostname where containers have one), its artifact and its image."""
+
+    name: str
+    source: ModelSource
+    image: ImagePlan
+
+
+@dataclass(frozen=True)
+class VariantPlan:
+    """A production or shadow variant beside the main one."""
+
+    container: ContainerPlan
+    weight: float
+
+
+@dataclass(frozen=True)
+class DeploymentPlan:
+    """A guarded deployment. `step_percent` is of the capacity, None for all-at-once; waits are in seconds."""
+
+    strategy: Literal["all-at-once", "canary", "linear", "rolling"]
+    step_percent: int | None
+    interval_seconds: int
+    bake_seconds: int
+    max_error_percent: float
+    max_latency_ms: float | None
+    alarms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ComponentPlan:
+    """What one copy of an inference component reserves, and how many copies there may be."""
+
+    memory_mb: int
+    cpu_cores: float
+    accelerators: int
+    min_copies: int
+    max_copies: int
 
 
 @dataclass(frozen=True)
@@ -52,7 +98,7 @@ class ScalingPlan:
 
 @dataclass(frozen=True)
 class ModelPlan:
-    """How one model is hosted. `instance_type` and `scaling` are None when serverless or hosted by a group."""
+    """How one model is hosted. What does not apply to its kind is None or empty; `weight` is the main variant's."""
 
     spec: ModelSpec
     kind: Kind
@@ -64,7 +110,14 @@ class ModelPlan:
     scaling: ScalingPlan | None = None
     memory_mb: int | None = None
     max_concurrency: int | None = None
+    containers: tuple[ContainerPlan, ...] = ()
+    variants: tuple[VariantPlan, ...] = ()
+    shadow: VariantPlan | None = None
+    weight: float = 1.0
+    component: ComponentPlan | None = None
+    deployment: DeploymentPlan | None = None
     notes: tuple[str, ...] = ()
+    quotas: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -74,19 +127,32 @@ class ModelPlan:
 
 @dataclass(frozen=True)
 class GroupPlan:
-    """A multi-model endpoint and the models that share it."""
+    """An endpoint and the models that share it. `lead` is the first member: what must be equal in all is read there."""
 
     name: str
+    kind: Kind
     region: str
     image: ImagePlan
     instance_type: str
     scaling: ScalingPlan
-    members: tuple[str, ...]
+    lead: ModelSpec
+    containers: tuple[ContainerPlan, ...]
     logs_days: int
     artifact_versions_days: int
-    kms_key_arn: str | None
     allow_pickle: bool
     choices: tuple[Choice, ...]
+    deployment: DeploymentPlan | None = None
+    placement: Placement | None = None
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """The names of the models that share the endpoint."""
+        return tuple(item.name for item in self.containers)
+
+    @property
+    def stack_name(self) -> str:
+        """The name of its stack. Another kind is another stack, so that members move over while the old one serves."""
+        return self.name if self.kind == "multi-model" else f"{self.name}-{self.kind}"
 
 
 @dataclass(frozen=True)
@@ -96,16 +162,25 @@ class Plan:
     models: tuple[ModelPlan, ...]
     groups: tuple[GroupPlan, ...]
 
-    def group(self, name: str) -> GroupPlan:
-        """Return the group called `name`."""
-        return next(group for group in self.groups if group.name == name)
+    def group_of(self, model: ModelPlan) -> GroupPlan | None:
+        """Return the group whose endpoint hosts `model`, or None."""
+        shared = (item for item in self.groups if (item.name, item.kind) == (model.group, model.kind))
+        return next(shared, None)
 
     def serving_architectures(self, region: str) -> tuple[Architecture, ...]:
         """Return what greensage's serving image has to be built for in `region`."""
-        users = [item.image for item in (*self.models, *self.groups) if item.region == region]
-        return tuple(sorted({image.architecture for image in users if image.origin == "serving"}))
+        images = [image for model in self.models if model.region == region for image in _images(model)]
+        images += [group.image for group in self.groups if group.region == region]
+        return tuple(sorted({image.architecture for image in images if image.origin == "serving"}))
 
     @property
     def regions(self) -> tuple[str, ...]:
         """The Regions that the plan deploys to."""
         return tuple(sorted({model.region for model in self.models}))
+
+
+def _images(model: ModelPlan) -> list[ImagePlan]:
+    if model.kind == "edge":
+        return []
+    beside = [*model.variants, *([model.shadow] if model.shadow else [])]
+    return [model.image, *(item.image for item in model.containers), *(item.container.image for item in beside)]

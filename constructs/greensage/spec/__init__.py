@@ -2,34 +2,47 @@
 
 from __future__ import annotations
 
-from .load import load_spec, load_specs
-from .model import (
-    DriftSpec,
-    ModelSource,
-    ModelSpec,
+from .hosting import (
+    AsynchronousHosting,
+    BatchHosting,
+    EdgeHosting,
+    InferenceComponentHosting,
+    MultiContainerHosting,
     MultiModelHosting,
     RealTimeHosting,
-    RegionSpec,
-    RetentionSpec,
+    SerialPipelineHosting,
     ServerlessHosting,
-    SlaSpec,
-    TrafficSpec,
 )
+from .load import load_spec, load_specs
+from .model import DriftSpec, ModelSpec, RegionSpec, RetentionSpec, SlaSpec, TrafficSpec
+from .parts import CaptureSpec, DeploymentSpec, ModelSource, ScheduleSpec, ShadowSpec, VariantSpec, VpcSpec
 from .schema import json_schema
 from .source import Located
 
 __all__ = [
+    "AsynchronousHosting",
+    "BatchHosting",
+    "CaptureSpec",
+    "DeploymentSpec",
     "DriftSpec",
+    "EdgeHosting",
+    "InferenceComponentHosting",
     "Located",
     "ModelSource",
     "ModelSpec",
+    "MultiContainerHosting",
     "MultiModelHosting",
     "RealTimeHosting",
     "RegionSpec",
     "RetentionSpec",
+    "ScheduleSpec",
+    "SerialPipelineHosting",
     "ServerlessHosting",
+    "ShadowSpec",
     "SlaSpec",
     "TrafficSpec",
+    "VariantSpec",
+    "VpcSpec",
     "json_schema",
     "load_spec",
     "load_specs",

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from ..catalog import limits
 from ..errors import Problem, SpecError
+from .hosting import SerialPipelineHosting
 from .model import ModelSpec
-from .source import Located, read_yaml
+from .parts import ModelSource, ShadowSpec, VariantSpec
+from .source import Located, Path_, read_yaml
 from .translate import problems_of
+
+_HasModel = TypeVar("_HasModel", VariantSpec, ShadowSpec)
 
 
 def load_spec(file: Path | str) -> tuple[ModelSpec, Located]:
@@ -27,9 +32,9 @@ def load_spec(file: Path | str) -> tuple[ModelSpec, Located]:
         spec = ModelSpec.model_validate(located.content)
     except ValidationError as error:
         raise SpecError(problems_of(error, located)) from None
-    if problem := _artifact_problem(spec, path, located):
-        raise SpecError([problem])
-    return _with_absolute_artifact(spec, path), located
+    if problems := [found for at, source in _sources(spec) if (found := _artifact_problem(source, at, path, located))]:
+        raise SpecError(problems)
+    return _with_absolute_artifacts(spec, path), located
 
 
 def load_specs(folder: Path | str, *, only: str | None = None) -> list[tuple[ModelSpec, Located]]:
@@ -91,9 +96,19 @@ def _only(
     return chosen
 
 
-def _artifact_problem(spec: ModelSpec, file: Path, located: Located) -> Problem | None:
-    artifact = spec.model.artifact
-    at = ("model", "artifact")
+def _sources(spec: ModelSpec) -> Iterator[tuple[Path_, ModelSource]]:
+    """Yield every model source of a file with the place where it stands."""
+    yield ("model",), spec.model
+    yield from ((("variants", index, "model"), item.model) for index, item in enumerate(spec.variants))
+    if spec.shadow is not None:
+        yield ("shadow", "model"), spec.shadow.model
+    if isinstance(spec.hosting, SerialPipelineHosting):
+        for key, sources in (("before", spec.hosting.before), ("after", spec.hosting.after)):
+            yield from ((("hosting", key, index), item) for index, item in enumerate(sources))
+
+
+def _artifact_problem(source: ModelSource, place: Path_, file: Path, located: Located) -> Problem | None:
+    artifact, at = source.artifact, (*place, "artifact")
     if artifact.startswith("s3://"):
         bucket, _, key = artifact.removeprefix("s3://").partition("/")
         if not bucket or not key:
@@ -110,14 +125,28 @@ def _artifact_problem(spec: ModelSpec, file: Path, located: Located) -> Problem 
     return None
 
 
-def _with_absolute_artifact(spec: ModelSpec, file: Path) -> ModelSpec:
-    artifact = spec.model.artifact
-    if artifact.startswith("s3://"):
-        return spec
-    path = (file.parent / artifact).resolve()
+def _with_absolute_artifacts(spec: ModelSpec, file: Path) -> ModelSpec:
+    changes: dict[str, Any] = {"model": _absolute(spec.model, file)}
+    if spec.variants:
+        changes["variants"] = tuple(_with_model(item, file) for item in spec.variants)
+    if spec.shadow is not None:
+        changes["shadow"] = _with_model(spec.shadow, file)
+    if isinstance(spec.hosting, SerialPipelineHosting):
+        chain = {key: tuple(_absolute(item, file) for item in getattr(spec.hosting, key)) for key in ("before", "after")}
+        changes["hosting"] = spec.hosting.model_copy(update=chain)
+    return spec.model_copy(update=changes)
+
+
+def _with_model(part: _HasModel, file: Path) -> _HasModel:
+    return part.model_copy(update={"model": _absolute(part.model, file)})
+
+
+def _absolute(source: ModelSource, file: Path) -> ModelSource:
+    if source.artifact.startswith("s3://"):
+        return source
+    path = (file.parent / source.artifact).resolve()
     size_mb = max(path.stat().st_size / 1_000_000, 0.001)
-    source = spec.model.model_copy(update={"artifact": str(path), "size_mb": spec.model.size_mb or size_mb})
-    return spec.model_copy(update={"model": source})
+    return source.model_copy(update={"artifact": str(path), "size_mb": source.size_mb or size_mb})
 
 
 def _shown(path: Path) -> str:

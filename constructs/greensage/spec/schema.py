@@ -15,7 +15,7 @@ def json_schema() -> dict[str, Any]:
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     schema["title"] = "greensage model file"
     hosting = schema["properties"]["hosting"]
-    hosting["anyOf"] = [{"enum": ["auto", *kinds(built=True)]}, *(row for row in hosting["anyOf"] if "const" not in row)]
+    hosting["anyOf"] = [{"enum": ["auto", *kinds()]}, *(row for row in hosting["anyOf"] if "const" not in row)]
     return schema
 
 

@@ -81,14 +81,18 @@ def _unknown_key(path: Path_, located: Located) -> Problem:
 def _valid_keys(parent: Path_, located: Located) -> list[str]:
     model: type[BaseModel] = ModelSpec
     for part in parent:
-        model = _KIND_MODELS[located.content["hosting"]["kind"]] if part == "hosting" else _part_model(str(part))
+        if part == "hosting":
+            model = _KIND_MODELS[located.content["hosting"]["kind"]]
+        elif isinstance(part, str):
+            model = _part_model(model.model_fields[part].annotation) or model
     return list(model.model_fields)
 
 
-def _part_model(key: str) -> type[BaseModel]:
-    annotation = ModelSpec.model_fields[key].annotation
-    candidates = [annotation, *get_args(annotation)]
-    return next(item for item in candidates if isinstance(item, type) and issubclass(item, BaseModel))
+def _part_model(annotation: Any) -> type[BaseModel] | None:
+    """The part behind an annotation: itself, or inside an optional or a tuple."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for item in get_args(annotation) if (found := _part_model(item))), None)
 
 
 def _unknown_kind(path: Path_, value: Any, located: Located) -> Problem:
@@ -99,11 +103,9 @@ def _unknown_kind(path: Path_, value: Any, located: Located) -> Problem:
     message = "not a hosting kind"
     if kind is None:
         message = "hosting with options needs the key kind"
-    elif kind in kinds(built=False):
-        message = f"SageMaker has {kind} hosting, but greensage does not build it yet"
-    built = ["auto", *kinds(built=True)]
-    near = get_close_matches(str(kind), built, n=1, cutoff=0.5)
-    return located.problem(path, message, found=_shown(kind), allowed=", ".join(built), hint=f"{near[0]}?" if near else "")
+    known = ["auto", *kinds()]
+    near = get_close_matches(str(kind), known, n=1, cutoff=0.5)
+    return located.problem(path, message, found=_shown(kind), allowed=", ".join(known), hint=f"{near[0]}?" if near else "")
 
 
 def _message(kind: str) -> str:
@@ -146,7 +148,7 @@ def _hint(kind: str, value: Any, context: dict[str, Any], key: str) -> str:
 
 def _describe(path: Path_) -> str:
     examples = {"name": "name: churn", "model": "model: with artifact and framework", "artifact": "a path or s3:// URI",
-                "framework": "xgboost, lightgbm, sklearn, onnx, pytorch or tensorflow"}  # fmt: skip
+                "framework": "xgboost, lightgbm, sklearn, onnx, pytorch, tensorflow or triton"}  # fmt: skip
     return examples.get(str(path[-1]), "")
 
 

@@ -1,0 +1,44 @@
+"""What an edge deployment needs to know: device groups, and a format that the devices can run."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+
+from ..catalog._data import load
+from ..spec import EdgeHosting
+from .context import Request
+from .types import Choice
+
+_OF_THE_SERVER = ("onnx", "xgboost", "lightgbm", "sklearn")
+
+
+def check_edge(request: Request) -> Choice:
+    """Return how the model gets onto the devices; PlanError where it cannot."""
+    hosting = request.spec.hosting
+    assert isinstance(hosting, EdgeHosting)
+    if not hosting.device_groups:
+        raise request.refuse("hosting", "edge hosting needs the groups of devices", allowed="device_groups: [NAME, …]",
+                             hint="the names of AWS IoT thing groups")  # fmt: skip
+    framework = request.spec.model.framework
+    if hosting.device is not None:
+        return _compiled(request, hosting)
+    if framework not in _OF_THE_SERVER:
+        raise request.refuse("model.framework", "the component runs models with ONNX Runtime or a tree library",
+                             found=framework, allowed=", ".join(_OF_THE_SERVER), hint="export the model to ONNX (framework: onnx)")  # fmt: skip
+    return Choice("optimized", framework, "runs as it is; hosting.device would compile it with Neo where that is supported")
+
+
+def _compiled(request: Request, hosting: EdgeHosting) -> Choice:
+    neo = load("neo")
+    device, framework = str(hosting.device), request.spec.model.framework
+    if device not in neo["devices"]:
+        near = get_close_matches(device, neo["devices"], n=1)
+        raise request.refuse("hosting.device", f"Neo does not compile for it ({neo['devices_source']})", found=device,
+                             allowed=", ".join(neo["devices"]), hint=f"{near[0]}?" if near else "leave it out and use ONNX")  # fmt: skip
+    if framework not in neo["frameworks"]:
+        raise request.refuse("model.framework", f"Neo does not compile {framework} ({neo['frameworks_source']})", found=framework,
+                             allowed=", ".join(neo["frameworks"]), hint="leave out hosting.device and use ONNX")  # fmt: skip
+    if hosting.input_shape is None:
+        raise request.refuse("hosting.device", "Neo needs the shape of the input", allowed='input_shape: \'{"input": [1, 64]}\'')
+    versions = neo["frameworks"][framework]["versions"]
+    return Choice("optimized", f"Neo for {device}", f"Neo compiles {framework} {versions} ({neo['frameworks_source']})")

@@ -1,0 +1,139 @@
+"""What AWS would refuse, found before anything is synthesized: the capability matrix and pairs that exclude each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ..catalog import limits
+from ..catalog._data import load
+from ..catalog.capabilities import capability, kinds_with, label
+from ..catalog.instances import InstanceType
+from ..errors import PlanError, Problem
+from ..spec import RealTimeHosting
+from .context import Request
+from .types import Kind
+
+_RANGES = {
+    "canary": (1, limits.CANARY_PERCENT_MAX),
+    "linear": (limits.LINEAR_PERCENT_MIN, limits.CANARY_PERCENT_MAX),
+    "rolling": (limits.ROLLING_PERCENT_MIN, limits.CANARY_PERCENT_MAX),
+}
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A feature that a file asks for, and the key that asks."""
+
+    feature: str
+    path: str
+
+
+def check_matrix(request: Request, kind: Kind) -> tuple[str, ...]:
+    """Return warnings for what no source confirms; PlanError with all that AWS refuses on `kind`."""
+    asked = list(_asks(request))
+    problems = [problem for ask in asked if (problem := _refusal(request, kind, ask, asked))]
+    problems += _conflicts(request, asked)
+    problems += _ranges(request)
+    if problems:
+        raise PlanError(problems)
+    return tuple(warning for ask in asked if (warning := _warning(kind, ask)))
+
+
+def check_silicon(request: Request, kind: Kind, item: InstanceType, path: str) -> tuple[str, ...]:
+    """Return a warning, or raise PlanError, for the silicon of the chosen instance type on `kind`."""
+    if item.feature is None:
+        return ()
+    ask = Ask(item.feature, path)
+    problem = _refusal(request, kind, ask, [ask])
+    if problem:
+        raise PlanError([problem])
+    warning = _warning(kind, ask)
+    return (warning,) if warning else ()
+
+
+def _asks(request: Request) -> Iterator[Ask]:
+    spec, hosting = request.spec, request.spec.hosting
+    if getattr(hosting, "min_instances", None) == 0:
+        yield Ask("scale_to_zero", "hosting.min_instances")
+    simple = {
+        "capture": ("data_capture", spec.capture), "vpc": ("vpc", spec.vpc), "kms_key_arn": ("kms_volume", spec.kms_key_arn),
+        "network_isolation": ("network_isolation", spec.network_isolation), "shadow": ("shadow", spec.shadow),
+        "variants": ("variants", spec.variants), "schedule": ("autoscaling", spec.schedule),
+        "model.artifact": ("uncompressed_model", spec.model.artifact.endswith("/")),
+    }  # fmt: skip
+    yield from (Ask(feature, path) for path, (feature, given) in simple.items() if given)
+    silicon = {"gpu": "gpu", "graviton": "graviton", "trainium": "inf2"}.get(spec.silicon)
+    if spec.silicon == "inferentia":
+        silicon = "inf1" if spec.model.compiled_for == "inf1" else "inf2"
+    if silicon:
+        yield Ask(silicon, "silicon")
+    elif spec.model.compiled_for:
+        yield Ask("inf1" if spec.model.compiled_for == "inf1" else "inf2", "model.compiled_for")
+    elif spec.model.image_architecture == "arm64":
+        yield Ask("graviton", "model.image_architecture")
+    if "strategy" in spec.deployment.model_fields_set:
+        yield Ask("rolling" if spec.deployment.strategy == "rolling" else "blue_green", "deployment.strategy")
+
+
+def _refusal(request: Request, kind: Kind, ask: Ask, asked: list[Ask]) -> Problem | None:
+    cell = capability(kind, ask.feature)
+    if cell.answer != "n":
+        return None
+    wanted = [item.feature for item in asked]
+    others = kinds_with(wanted, near=kind) or kinds_with([ask.feature], near=kind)
+    hint = f"hosting: {others[0]}" if others else f"leave out {ask.path}"
+    return request.located.problem(
+        tuple(_keys(ask.path)), f"AWS does not offer {label(ask.feature)} on {kind} hosting ({cell.source})",
+        found=_found(request, ask.path), allowed=", ".join(others) or "no hosting kind", hint=hint,
+    )  # fmt: skip
+
+
+def _warning(kind: Kind, ask: Ask) -> str | None:
+    cell = capability(kind, ask.feature)
+    if cell.answer != "?":
+        return None
+    return f"{ask.path}: whether AWS offers {label(ask.feature)} on {kind} hosting is not settled ({cell.source}: {cell.words})"
+
+
+def _conflicts(request: Request, asked: list[Ask]) -> Iterator[Problem]:
+    paths = {ask.feature: ask.path for ask in asked}
+    if request.spec.deployment.strategy in ("canary", "linear"):
+        paths["stepped"] = "deployment.strategy"
+    if isinstance(request.spec.hosting, RealTimeHosting) and request.spec.hosting.managed_scaling:
+        paths["managed_scaling"] = "hosting.managed_scaling"
+    if request.spec.schedule:
+        paths["autoscaling_schedule"] = "schedule"
+    for row in load("conflicts")["conflicts"]:
+        first, second = row["features"]
+        if first in paths and second in paths:
+            message = f"cannot be combined with {paths[second]}: {row['rule']} ({row['source']})"
+            yield request.located.problem(tuple(_keys(paths[first])), message, hint=row["way_out"])
+
+
+def _ranges(request: Request) -> Iterator[Problem]:
+    deployment = request.spec.deployment
+    step = deployment.step_percent
+    if step is None:
+        return
+    if deployment.strategy not in _RANGES:
+        yield request.located.problem(
+            ("deployment", "step_percent"), "all-at-once has no steps", found=str(step), allowed="canary, linear or rolling"
+        )
+        return
+    low, high = _RANGES[deployment.strategy]
+    if not low <= step <= high:
+        yield request.located.problem(
+            ("deployment", "step_percent"), f"out of range for {deployment.strategy}", found=str(step), allowed=f"{low} to {high}"
+        )
+
+
+def _keys(path: str) -> list[str | int]:
+    return [int(part) if part.isdigit() else part for part in path.split(".")]
+
+
+def _found(request: Request, path: str) -> str:
+    value: object = request.located.content
+    for key in _keys(path):
+        value = value.get(key) if isinstance(value, dict) else None
+    return str(value) if isinstance(value, str | int | float) else ""

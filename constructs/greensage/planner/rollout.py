@@ -1,0 +1,31 @@
+"""How an update reaches the traffic: the guarded deployment that AWS has for the kind and the silicon."""
+
+from __future__ import annotations
+
+from ..catalog import traffic
+from ..catalog.capabilities import capability
+from .context import Request
+from .types import Choice, DeploymentPlan, ImagePlan, Kind
+
+
+def choose_deployment(request: Request, kind: Kind, image: ImagePlan) -> tuple[DeploymentPlan | None, Choice]:
+    """Return the guarded deployment and why; None where AWS has none, which leaves its plain update."""
+    spec = request.spec.deployment
+    feature = "rolling" if spec.strategy == "rolling" else "blue_green"
+    cell = capability(kind, feature)
+    if cell.answer != "y":
+        return None, Choice("updates", "plain", f"no guarded deployment is known for {kind} hosting ({cell.source})")
+    if image.processor == "inf1":
+        return None, Choice("updates", "plain", "Inferentia 1 is excluded (developer guide, deployment-guardrails-exclusions)")
+    step = spec.step_percent or traffic.STEP_PERCENT.get(spec.strategy)
+    latency = spec.max_latency_ms or _from_sla(request)
+    chosen = DeploymentPlan(
+        spec.strategy, step, spec.interval_seconds, spec.bake_seconds, spec.max_error_percent, latency, spec.alarms
+    )
+    watched = [f"more than {spec.max_error_percent:g} % errors", *([f"p95 above {latency:g} ms"] if latency else []), *spec.alarms]
+    return chosen, Choice("updates", spec.strategy, f"rolls back at {' or '.join(watched)}; bakes {spec.bake_seconds} s")
+
+
+def _from_sla(request: Request) -> float | None:
+    p95 = request.spec.sla.latency_p95_ms
+    return p95 * traffic.LATENCY_HEADROOM if p95 else None

@@ -1,0 +1,163 @@
+"""The hosting kinds of a model file with their options. What AWS refuses for a kind is the planner's to say."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from ..catalog import limits
+from .parts import AsTuple, ModelSource, Part, Texts
+
+_Sources = Annotated[tuple[ModelSource, ...], AsTuple]
+
+
+class _OnInstances(Part):
+    instance_type: str | None = Field(default=None, description="For instance ml.c7g.large; default: chosen for you.")
+    min_instances: int | None = Field(default=None, ge=0, le=1_000)
+    max_instances: int | None = Field(default=None, ge=1, le=1_000)
+
+    @model_validator(mode="after")
+    def _limits_in_order(self) -> _OnInstances:
+        low, high = self.min_instances, self.max_instances
+        if low is not None and high is not None and low > high:
+            raise ValueError(f"hosting.min_instances ({low}) is above hosting.max_instances ({high})")
+        return self
+
+
+class RealTimeHosting(_OnInstances):
+    """An endpoint of its own, on instances that follow the load."""
+
+    kind: Literal["real-time"]
+    weight: float = Field(default=1, gt=0, description="Share of the main variant, beside `variants`.")
+    managed_scaling: bool = Field(
+        default=False, description="SageMaker's managed instance scaling instead of Application Auto Scaling."
+    )
+
+
+class MultiModelHosting(_OnInstances):
+    """An endpoint shared by all files of one group; models are loaded when they are called."""
+
+    kind: Literal["multi-model"]
+    cache_models: bool = Field(default=True, description="Keep models in memory between requests.")
+
+
+class MultiContainerHosting(_OnInstances):
+    """An endpoint shared by the 2 to 15 files of one group, a container each, called by the model's name."""
+
+    kind: Literal["multi-container"]
+
+
+class SerialPipelineHosting(_OnInstances):
+    """A chain of 2 to 15 containers: each gets the answer of the one before."""
+
+    kind: Literal["serial-pipeline"]
+    before: _Sources = Field(default=(), description="Containers before the model, for instance preprocessing.")
+    after: _Sources = Field(default=(), description="Containers after the model.")
+
+    @model_validator(mode="after")
+    def _length(self) -> SerialPipelineHosting:
+        count = len(self.before) + 1 + len(self.after)
+        if not limits.CONTAINERS_MIN <= count <= limits.CONTAINERS_MAX:
+            allowed = f"{limits.CONTAINERS_MIN} to {limits.CONTAINERS_MAX} containers: the model with `before` and `after`"
+            raise ValueError(f"the pipeline has {count} container{'s' if count > 1 else ''} | {allowed}")
+        return self
+
+
+class InferenceComponentHosting(_OnInstances):
+    """A share of the instances of one group: its own cores, memory and copies, down to zero."""
+
+    kind: Literal["inference-components"]
+    memory_mb: int | None = Field(default=None, ge=limits.COMPONENT_MEMORY_MIN_MB, description="Default: estimated.")
+    cpu_cores: float = Field(default=1, ge=limits.COMPONENT_CPU_MIN, le=192)
+    accelerators: int = Field(default=0, ge=0, le=16, description="Whole accelerator devices per copy.")
+    min_copies: int = Field(default=0, ge=0, le=1_000)
+    max_copies: int = Field(default=2, ge=1, le=1_000)
+
+    @model_validator(mode="after")
+    def _copies_in_order(self) -> InferenceComponentHosting:
+        if self.min_copies > self.max_copies:
+            raise ValueError(f"hosting.min_copies ({self.min_copies}) is above hosting.max_copies ({self.max_copies})")
+        return self
+
+
+class ServerlessHosting(Part):
+    """No instance at all: billed by the millisecond, zero when idle, with cold starts."""
+
+    kind: Literal["serverless"]
+    memory_mb: int | None = Field(default=None, json_schema_extra={"enum": [*limits.SERVERLESS_MEMORY_MB, None]})
+    max_concurrency: int | None = Field(default=None, ge=1, le=limits.SERVERLESS_MAX_CONCURRENCY)
+    provisioned_concurrency: int | None = Field(
+        default=None, ge=1, le=limits.SERVERLESS_MAX_CONCURRENCY, description="Warm environments; these bill when idle."
+    )
+    max_provisioned_concurrency: int | None = Field(
+        default=None, ge=1, le=limits.SERVERLESS_MAX_CONCURRENCY, description="Scale the warm environments up to this."
+    )
+
+    @field_validator("memory_mb")
+    @classmethod
+    def _memory_step(cls, value: int | None) -> int | None:
+        if value is not None and value not in limits.SERVERLESS_MEMORY_MB:
+            allowed = ", ".join(map(str, limits.SERVERLESS_MEMORY_MB))
+            raise ValueError(f"serverless memory comes in steps of 1024 MB | {allowed}")
+        return value
+
+    @model_validator(mode="after")
+    def _provisioned_fits(self) -> ServerlessHosting:
+        low, high, most = self.provisioned_concurrency, self.max_provisioned_concurrency, self.max_concurrency
+        if high is not None and low is None:
+            raise ValueError("hosting.max_provisioned_concurrency needs hosting.provisioned_concurrency")
+        if low is not None and high is not None and low > high:
+            raise ValueError(f"hosting.provisioned_concurrency ({low}) is above hosting.max_provisioned_concurrency ({high})")
+        wanted = high or low
+        if wanted is not None and most is not None and wanted > most:
+            raise ValueError(f"provisioned concurrency ({wanted}) is above hosting.max_concurrency ({most})")
+        return self
+
+
+class AsynchronousHosting(_OnInstances):
+    """Requests wait in a queue and answers come as files; zero instances when the queue is empty."""
+
+    kind: Literal["asynchronous"]
+    concurrency_per_instance: int = Field(default=4, ge=1, le=limits.ASYNC_CONCURRENCY_MAX)
+    backlog_per_instance: float = Field(default=5, gt=0, description="Scale out when more requests wait per instance.")
+    notify: bool = Field(default=False, description="Tell SNS topics of each result and failure.")
+
+
+class BatchHosting(Part):
+    """Files are scored by a job that ends; started on a schedule or by files that arrive."""
+
+    kind: Literal["batch"]
+    instance_type: str | None = Field(default=None, description="Batch has no Graviton; default: chosen for you.")
+    instances: int = Field(default=1, ge=1, le=limits.TRANSFORM_INSTANCES_MAX)
+    schedule: str | None = Field(
+        default=None, pattern=r"^(cron|rate)\(.+\)$", description="For instance cron(0 2 * * ? *), in UTC."
+    )
+    on_arrival: bool | None = Field(default=None, description="Start when a file arrives; default: yes, without a schedule.")
+    content_type: str = "text/csv"
+    split: Literal["line", "none"] = Field(default="line", description="line: each line is a record, sent in batches.")
+    max_payload_mb: int = Field(default=6, ge=1, le=limits.TRANSFORM_PAYLOAD_MB)
+
+
+class EdgeHosting(Part):
+    """A Greengrass v2 component with the model, deployed to groups of devices."""
+
+    kind: Literal["edge"]
+    device_groups: Annotated[Texts, Field(description="Names of AWS IoT thing groups.")] = ()
+    device: str | None = Field(default=None, description="A device that Neo compiles for, for instance jetson_xavier.")
+    input_shape: str | None = Field(default=None, description='For Neo, for instance {"input": [1, 64]}.')
+    port: int = Field(default=8080, ge=1024, le=65535, description="On the device's loopback.")
+
+
+Hosting = Annotated[
+    RealTimeHosting
+    | MultiModelHosting
+    | MultiContainerHosting
+    | SerialPipelineHosting
+    | InferenceComponentHosting
+    | ServerlessHosting
+    | AsynchronousHosting
+    | BatchHosting
+    | EdgeHosting,
+    Field(discriminator="kind"),
+]

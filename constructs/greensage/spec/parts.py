@@ -1,0 +1,111 @@
+"""The parts of a model file that hosting kinds share: the base of all parts, names, and what a container is made of."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from ..catalog import limits
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", min_length=1, max_length=limits.SPEC_NAME_MAX)]
+Framework = Literal["xgboost", "lightgbm", "sklearn", "onnx", "pytorch", "tensorflow", "triton"]
+
+
+def _as_tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+# YAML has lists; frozen parts hold tuples.
+AsTuple = BeforeValidator(_as_tuple)
+Texts = Annotated[tuple[str, ...], AsTuple]
+
+
+class Part(BaseModel):
+    """Base of all parts: frozen, strict, and unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class ModelSource(Part):
+    """A trained model and the container that serves it."""
+
+    artifact: str = Field(description="Path of a model.tar.gz, relative to this file, or an s3:// URI.", min_length=1)
+    framework: Framework = Field(description="What the model was trained with; triton: a Triton model repository.")
+    version: str | None = Field(
+        default=None,
+        description="Version of AWS's prebuilt image, for instance '3.0-5'; in quotes. Not needed for greensage's own.",
+    )
+    image: str = Field(
+        default="auto",
+        description="auto: greensage's serving image where it serves the framework, else AWS's; serving; prebuilt; "
+        "or the URI of an image of your own.",
+    )
+    image_architecture: Literal["arm64", "x86_64"] | None = Field(
+        default=None, description="Needed with an image of your own: what it was built for."
+    )
+    compiled_for: Literal["inf1", "inf2", "trainium"] | None = Field(
+        default=None, description="The artifact was compiled with the Neuron SDK for this silicon, and runs on nothing else."
+    )
+    allow_pickle: bool = Field(
+        default=False, description="Load a pickle or joblib file. It runs code: only for files you made yourself."
+    )
+    size_mb: float | None = Field(
+        default=None, gt=0, le=limits.MODEL_SIZE_MB, description="Size of the artifact in MB, for s3:// artifacts (default 100)."
+    )
+    environment: dict[str, str] = Field(default_factory=dict, max_length=90, description="For the container; no secrets.")
+
+
+class VariantSpec(Part):
+    """One more production variant beside the main one, with its share of the traffic."""
+
+    name: Name
+    weight: float = Field(gt=0, description="Share of the traffic, relative to the others; the main variant's is hosting.weight.")
+    model: ModelSource
+
+
+class ShadowSpec(Part):
+    """A model that gets a copy of the traffic; its answers are thrown away, its metrics and captures are kept."""
+
+    traffic_percent: float = Field(default=20, gt=0, le=100, description="Share of the requests that are copied.")
+    model: ModelSource
+
+
+class CaptureSpec(Part):
+    """Requests and answers written to S3, to look for drift."""
+
+    sample_percent: int = Field(default=10, ge=1, le=100)
+    days: int = Field(default=7, ge=1, le=365, description="After that many days captured data are deleted.")
+
+
+class VpcSpec(Part):
+    """Subnets and security groups of yours that the containers run in."""
+
+    subnets: Annotated[Texts, Field(min_length=1, max_length=limits.SUBNETS_MAX)]
+    security_groups: Annotated[Texts, Field(min_length=1, max_length=limits.SECURITY_GROUPS_MAX)]
+
+
+class DeploymentSpec(Part):
+    """How an update reaches the traffic, what stops it, and how long the old fleet stays ready."""
+
+    strategy: Literal["all-at-once", "canary", "linear", "rolling"] = "all-at-once"
+    step_percent: int | None = Field(
+        default=None, ge=1, le=50, description="Capacity per step: canary up to 50, linear 10 to 50, rolling 5 to 50."
+    )
+    interval_seconds: int = Field(default=120, ge=0, le=limits.WAIT_SECONDS_MAX, description="Wait after each step.")
+    bake_seconds: int = Field(
+        default=120, ge=0, le=limits.WAIT_SECONDS_MAX, description="Watch the alarms this long before the old fleet goes."
+    )
+    max_error_percent: float = Field(default=2, gt=0, le=100, description="More failed requests than this: roll back.")
+    max_latency_ms: int | None = Field(default=None, ge=1, description="Default: 1.5 times sla.latency_p95_ms, if that is set.")
+    alarms: Texts = Field(default=(), max_length=limits.ALARMS_MAX - 3, description="Names of CloudWatch alarms of yours.")
+
+
+class ScheduleSpec(Part):
+    """Other limits of scaling at certain times, for instance in office hours."""
+
+    name: Name
+    at: str = Field(pattern=r"^(cron|rate|at)\(.+\)$", description="For instance cron(0 8 ? * MON-FRI *).")
+    timezone: str = Field(default="UTC", description="For instance Europe/Stockholm.")
+    min: int | None = Field(default=None, ge=0, le=1_000)
+    max: int | None = Field(default=None, ge=0, le=1_000)
