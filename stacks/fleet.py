@@ -23,14 +23,15 @@ def add_fleet(app: App, plan: Plan, *, account: str | None, parameters: Paramete
         ModelStack(app, only, model=model, parameters=parameters, env=_env(account, model.region))
         return
     platforms = {region: _platform(app, plan, region, account, parameters) for region in plan.regions}
-    groups: dict[str, Stack] = {}
+    groups: dict[tuple[str, str], Stack] = {}
     for group in plan.groups:
-        stack = GroupStack(app, group.name, group=group, parameters=parameters, env=_env(account, group.region))
+        stack = GroupStack(app, group.stack_name, group=group, parameters=parameters, env=_env(account, group.region))
         stack.add_stack_dependency(platforms[group.region])
-        groups[group.name] = stack
+        groups[group.name, group.kind] = stack
     for model in plan.models:
         stack = ModelStack(app, model.name, model=model, parameters=parameters, env=_env(account, model.region))
-        stack.add_stack_dependency(groups[model.group] if model.group else platforms[model.region])
+        shared = groups.get((model.group or "", model.kind))
+        stack.add_stack_dependency(shared or platforms[model.region])
 
 
 def _platform(app: App, plan: Plan, region: str, account: str | None, parameters: Parameters) -> PlatformStack:

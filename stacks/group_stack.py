@@ -1,19 +1,23 @@
-"""A multi-model endpoint that the models of a group share. Adding a model does not touch it."""
+"""An endpoint that the models of a group share. Adding a model to a multi-model or component group does not touch it."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from aws_cdk import CfnOutput, Stack
+from aws_cdk import ArnFormat, CfnOutput, Stack
 from aws_cdk import aws_ssm as ssm
 
 from constructs import Construct
-from greensage.endpoints import MultiModelEndpoint
+from greensage.acknowledge import acknowledge_wildcards
+from greensage.artifacts import ArtifactLocation, ModelArtifact
+from greensage.endpoints import Container
+from greensage.endpoints.base import Endpoint
 from greensage.names import Parameters
 from greensage.planner import GroupPlan
-from greensage.scaling import TargetTracking
+from greensage.spec import MultiModelHosting
 
-from .shared import artifact_bucket, container_image, environment, key_from_arn, tag_stack
+from .props import instance_props, tracking
+from .shared import Images, allow_unpinning, artifact_bucket, environment_of, group_prefix, key_from_arn, tag_stack
 
 
 class GroupStack(Stack):
@@ -21,33 +25,74 @@ class GroupStack(Stack):
 
     def __init__(self, scope: Construct, id: str, *, group: GroupPlan, parameters: Parameters, **props: Any) -> None:
         super().__init__(scope, id, **props)
-        image, pin = container_image(self, group.image, parameters)
-        self.endpoint = MultiModelEndpoint(
-            self,
-            "Endpoint",
-            bucket=artifact_bucket(self, parameters),
-            prefix=group_prefix(group.name),
-            image=image,
-            instance_type=group.instance_type,
-            scaling=TargetTracking(
-                group.scaling.min_instances, group.scaling.max_instances, group.scaling.target_invocations_per_minute
-            ),
-            environment=environment(allow_pickle=group.allow_pickle),
-            encryption_key=key_from_arn(self, group.kms_key_arn),
-            log_retention_days=group.logs_days,
-        )
-        if pin is not None:
-            self.endpoint.needs(pin)
+        self._group, self._parameters = group, parameters
+        self._key = key_from_arn(self, group.lead.kms_key_arn)
+        self._images = Images(self, parameters)
+        self._bucket = artifact_bucket(self, parameters)
+        self._props = instance_props(self, group.lead, group.deployment, self._key, group.logs_days)
+        build = {"multi-model": self._multi_model, "multi-container": self._multi_container}
+        self.endpoint: Endpoint = build.get(group.kind, self._components)()
+        allow_unpinning(self, parameters)
+        name = self.endpoint.cfn_endpoint.attr_endpoint_name
         ssm.StringParameter(
-            self,
-            "EndpointName",
-            parameter_name=parameters.group_endpoint(group.name),
-            string_value=self.endpoint.cfn_endpoint.attr_endpoint_name,
+            self, "EndpointName", parameter_name=parameters.group_endpoint(group.name, group.kind), string_value=name
         )
-        CfnOutput(self, "Endpoint-Name", value=self.endpoint.cfn_endpoint.attr_endpoint_name)
-        tag_stack(self, {"greensage:group": group.name})
+        CfnOutput(self, "Endpoint-Name", value=name)
+        tag_stack(self, {"greensage:group": group.name, "greensage:kind": group.kind})
 
+    def _multi_model(self) -> Endpoint:
+        from greensage.endpoints import MultiModelEndpoint
 
-def group_prefix(group: str) -> str:
-    """Return the prefix under which the models of `group` lie."""
-    return f"groups/{group}/"
+        group = self._group
+        image, pin = self._images.get(group.image)
+        hosting = group.lead.hosting
+        environment = {"GREENSAGE_ALLOW_PICKLE": "1"} if group.allow_pickle else {}
+        endpoint = MultiModelEndpoint(
+            self, "Endpoint", bucket=self._bucket, prefix=group_prefix(group.name), image=image,
+            instance_type=group.instance_type, scaling=tracking(group.scaling, group.lead), environment=environment,
+            cache_models=hosting.cache_models if isinstance(hosting, MultiModelHosting) else True, **self._props,
+        )  # fmt: skip
+        endpoint.needs(*pin)
+        return endpoint
+
+    def _multi_container(self) -> Endpoint:
+        from greensage.endpoints import MultiContainerEndpoint
+
+        group, needed, containers = self._group, [], {}
+        for item in group.containers:
+            image, pin = self._images.get(item.image)
+            artifact = ModelArtifact(
+                self, f"Artifact-{item.name}", source=item.source.artifact, bucket=self._bucket,
+                prefix=f"groups/{group.name}-containers/{item.name}/", name=item.name, encryption_key=self._key,
+            )  # fmt: skip
+            needed += [artifact, *pin]
+            containers[item.name] = Container(image, artifact.location, environment_of(item.source))
+        endpoint = MultiContainerEndpoint(
+            self, "Endpoint", containers=containers, instance_type=group.instance_type,
+            scaling=tracking(group.scaling, group.lead), **self._props,
+        )  # fmt: skip
+        endpoint.needs(*needed)
+        return endpoint
+
+    def _components(self) -> Endpoint:
+        from greensage.endpoints import InferenceComponentEndpoint
+
+        group = self._group
+        endpoint = InferenceComponentEndpoint(
+            self, "Endpoint", instance_type=group.instance_type, processor=group.image.processor,
+            min_instances=group.scaling.min_instances, max_instances=group.scaling.max_instances, **self._props,
+        )  # fmt: skip
+        access, prefix = endpoint.access, group_prefix(group.name)
+        # The components are in the stacks of the models; their images, archives and logs are the group's by prefix.
+        access.read(ArtifactLocation(self._bucket.bucket_name, self._bucket.bucket_arn, prefix, prefix))
+        for item in group.containers:
+            access.pull(self._images.get(item.image)[0])
+        logs = self.format_arn(
+            service="logs", resource="log-group", arn_format=ArnFormat.COLON_RESOURCE_NAME,
+            resource_name=f"/aws/sagemaker/InferenceComponents/{group.name}-*",
+        )  # fmt: skip
+        access.log(logs)
+        acknowledge_wildcards(
+            access.policy, [logs], "The log groups of this group's components, whose names start with the group's."
+        )
+        return endpoint

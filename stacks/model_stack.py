@@ -1,4 +1,4 @@
-"""One model: its archive, its endpoint or its place behind a shared one, and the parameter that clients read."""
+"""One model: its archives, its hosting or its place behind a shared endpoint, and the parameter that clients read."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_ssm as ssm
 
-from constructs import Construct
-from greensage.artifacts import ModelArtifact
-from greensage.endpoints import RealTimeEndpoint, ServerlessEndpoint
+from constructs import Construct, IDependable
+from greensage.artifacts import ArtifactLocation, ModelArtifact
+from greensage.endpoints import Container
 from greensage.names import Parameters
-from greensage.planner import ModelPlan
-from greensage.scaling import TargetTracking
+from greensage.planner import ContainerPlan, ModelPlan
+from greensage.spec import ModelSource
 
-from .group_stack import group_prefix
-from .shared import allow_unpinning, artifact_bucket, container_image, environment, key_from_arn, tag_stack
+from .hosting import BUILDERS
+from .shared import Images, allow_unpinning, artifact_bucket, environment_of, group_prefix, key_from_arn, tag_stack
 
 
 class ModelStack(Stack):
@@ -24,60 +24,57 @@ class ModelStack(Stack):
 
     def __init__(self, scope: Construct, id: str, *, model: ModelPlan, parameters: Parameters, **props: Any) -> None:
         super().__init__(scope, id, **props)
-        self._model = model
-        self._parameters = parameters
-        self._key = key_from_arn(self, model.spec.kms_key_arn)
-        shared = model.kind == "multi-model"
-        artifact = ModelArtifact(
-            self,
-            "Artifact",
-            source=model.spec.model.artifact,
-            bucket=artifact_bucket(self, parameters),
-            prefix=group_prefix(model.group or "") if shared else f"models/{model.name}/",
-            name=model.name,
-            encryption_key=self._key,
-        )
+        self.model = model
+        self.parameters = parameters
+        self.key = key_from_arn(self, model.spec.kms_key_arn)
+        self.needed: list[IDependable] = []
+        self._images = Images(self, parameters)
+        self._after: list[IDependable] = []
+        # The archive of a container of a group lies in the group's stack.
+        if model.kind != "multi-container":
+            self.artifact = self._copy("Artifact", model.name, model.spec.model)
         allow_unpinning(self, parameters)
-        if shared:
-            self._join_group(artifact)
-        else:
-            self._own_endpoint(artifact)
+        place = BUILDERS[model.kind](self)
+        self._publish(place)
         tag_stack(self, {"greensage:model": model.name, "greensage:kind": model.kind, **model.spec.tags})
 
-    def _join_group(self, artifact: ModelArtifact) -> None:
-        group = self._model.group or ""
-        # A pointer and not the name: the group's endpoint may be replaced without this stack being deployed.
-        place = {"endpointParameter": self._parameters.group_endpoint(group), "targetModel": artifact.target_model}
-        self._publish(place).node.add_dependency(artifact)
+    @property
+    def location(self) -> ArtifactLocation:
+        """Where the model's own archive lies."""
+        return self.artifact.location
 
-    def _own_endpoint(self, artifact: ModelArtifact) -> None:
-        model = self._model
-        image, pin = container_image(self, model.image, self._parameters)
-        common: dict[str, Any] = {
-            "artifact": artifact.location,
-            "image": image,
-            "environment": environment(allow_pickle=model.spec.model.allow_pickle),
-            "encryption_key": self._key,
-            "log_retention_days": model.spec.retention.logs_days,
-        }
-        if model.kind == "serverless":
-            endpoint = ServerlessEndpoint(
-                self, "Endpoint", memory_mb=model.memory_mb or 0, max_concurrency=model.max_concurrency or 0, **common
-            )
-        else:
-            endpoint = RealTimeEndpoint(
-                self, "Endpoint", instance_type=model.instance_type or "", scaling=_tracking(model), **common
-            )
-        endpoint.needs(artifact, *([pin] if pin else []))
-        self._publish({"endpoint": endpoint.cfn_endpoint.attr_endpoint_name})
+    def container(self, plan: ContainerPlan | None = None) -> Container:
+        """Return the container of the model itself, or of `plan`; its image and archive are needed by what uses it."""
+        spec = self.model.spec
+        if plan is None or plan.source == spec.model:
+            image, pin = self._images.get(self.model.image)
+            self.needed += pin
+            return Container(image, self.location, environment_of(spec.model))
+        image, pin = self._images.get(plan.image)
+        copy = self._copy(f"Artifact-{plan.name}", f"{self.model.name}-{plan.name}".lower(), plan.source)
+        self.needed += pin
+        return Container(image, copy.location, environment_of(plan.source))
 
-    def _publish(self, place: dict[str, str]) -> ssm.StringParameter:
+    def publish_after(self, resource: IDependable) -> None:
+        """Publish the parameter only after `resource`."""
+        self._after.append(resource)
+
+    def _copy(self, id: str, name: str, source: ModelSource) -> ModelArtifact:
+        model = self.model
+        below_group = model.kind in ("multi-model", "inference-components")
+        prefix = group_prefix(model.group or "") if below_group else f"models/{model.name}/"
+        made = ModelArtifact(
+            self, id, source=source.artifact, bucket=artifact_bucket(self, self.parameters), prefix=prefix, name=name,
+            encryption_key=self.key,
+        )  # fmt: skip
+        self.needed.append(made)
+        return made
+
+    def _publish(self, place: dict[str, Any]) -> None:
         for key, value in place.items():
-            CfnOutput(self, f"Output-{key}", value=value)
-        name = self._parameters.model(self._model.name)
-        return ssm.StringParameter(self, "Parameter", parameter_name=name, string_value=json.dumps(place))
-
-
-def _tracking(model: ModelPlan) -> TargetTracking | None:
-    plan = model.scaling
-    return TargetTracking(plan.min_instances, plan.max_instances, plan.target_invocations_per_minute) if plan else None
+            if isinstance(value, str):
+                CfnOutput(self, f"Output-{key}", value=value)
+        name = self.parameters.model(self.model.name)
+        parameter = ssm.StringParameter(self, "Parameter", parameter_name=name, string_value=json.dumps(place))
+        # A name in the parameter must answer: after the archive, and after what has no attribute in the value.
+        parameter.node.add_dependency(*self.needed, *self._after)

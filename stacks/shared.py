@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import cast
 
 from aws_cdk import Stack, Tags
 from aws_cdk import aws_kms as kms
@@ -14,23 +15,45 @@ from greensage.names import Parameters
 from greensage.planner import ImagePlan
 from greensage.retention import ImagePin, allow_unpin
 from greensage.serving_tag import serving_tag
+from greensage.spec import ModelSource
 
 
 def artifact_bucket(stack: Stack, parameters: Parameters) -> s3.IBucket:
     """Return the platform's bucket, looked up when the stack is deployed."""
+    known = stack.node.try_find_child("ArtifactBucket")
+    if known is not None:
+        return cast(s3.IBucket, known)
     name = ssm.StringParameter.value_for_string_parameter(stack, parameters.artifact_bucket)
     return s3.Bucket.from_bucket_name(stack, "ArtifactBucket", name)
 
 
-def container_image(stack: Stack, image: ImagePlan, parameters: Parameters) -> tuple[ContainerImage, ImagePin | None]:
-    """Return the planned image, and the pin that keeps it in the platform's repository."""
-    if image.uri is not None:
-        return ContainerImage.from_uri(image.uri, architecture=image.architecture), None
-    repository = ssm.StringParameter.value_for_string_parameter(stack, parameters.serving_repository)
-    tag = serving_tag(image.architecture, serving_base(stack))
-    built = ContainerImage.from_repository_name(stack, repository, tag, architecture=image.architecture)
-    pin = ImagePin(stack, "ImageInUse", repository_name=repository, repository_arn=built.repository_arn, tag=tag)
-    return built, pin
+class Images:
+    """The planned images of one stack, each once, with the pins that keep them in the platform's repository."""
+
+    def __init__(self, stack: Stack, parameters: Parameters) -> None:
+        self._stack, self._parameters = stack, parameters
+        self._known: dict[ImagePlan, tuple[ContainerImage, list[ImagePin]]] = {}
+
+    def get(self, plan: ImagePlan) -> tuple[ContainerImage, list[ImagePin]]:
+        """Return the image, and its pin if it is greensage's own."""
+        if plan not in self._known:
+            self._known[plan] = self._make(plan)
+        return self._known[plan]
+
+    def _make(self, plan: ImagePlan) -> tuple[ContainerImage, list[ImagePin]]:
+        if plan.uri is not None:
+            return ContainerImage.from_uri(plan.uri, architecture=plan.architecture, processor=plan.processor), []
+        stack = self._stack
+        repository = ssm.StringParameter.value_for_string_parameter(stack, self._parameters.serving_repository)
+        tag = serving_tag(plan.architecture, serving_base(stack))
+        built = ContainerImage.from_repository_name(stack, repository, tag, architecture=plan.architecture)
+        pin = ImagePin(stack, "ImageInUse", repository_name=repository, repository_arn=built.repository_arn, tag=tag)
+        return built, [pin]
+
+
+def group_prefix(group: str) -> str:
+    """Return the prefix under which the archives of the models of `group` lie."""
+    return f"groups/{group}/"
 
 
 def key_from_arn(stack: Stack, arn: str | None) -> kms.IKey | None:
@@ -38,9 +61,10 @@ def key_from_arn(stack: Stack, arn: str | None) -> kms.IKey | None:
     return kms.Key.from_key_arn(stack, "Key", arn) if arn else None
 
 
-def environment(*, allow_pickle: bool) -> dict[str, str]:
-    """Return what the serving image reads from its environment."""
-    return {"GREENSAGE_ALLOW_PICKLE": "1"} if allow_pickle else {}
+def environment_of(source: ModelSource) -> dict[str, str]:
+    """Return what a source's container reads from its environment."""
+    own = {"GREENSAGE_ALLOW_PICKLE": "1"} if source.allow_pickle else {}
+    return {**own, **source.environment}
 
 
 def tag_stack(stack: Stack, tags: Mapping[str, str]) -> None:

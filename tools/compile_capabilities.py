@@ -14,7 +14,16 @@ from pathlib import Path
 from typing import Any
 
 OUT = Path(__file__).resolve().parents[1] / "constructs/greensage/catalog/data/capabilities.json"
-KINDS = ("real-time", "multi-model", "multi-container", "serial-pipeline", "inference-components", "serverless", "asynchronous", "batch")
+KINDS = (
+    "real-time",
+    "multi-model",
+    "multi-container",
+    "serial-pipeline",
+    "inference-components",
+    "serverless",
+    "asynchronous",
+    "batch",
+)
 ROWS = {
     "autoscaling dim": ("autoscaling", "autoscaling"),
     "scale to zero": ("scale_to_zero", "scaling to zero"),
@@ -41,7 +50,8 @@ MATRIX = "developer guide, model-deploy-feature-matrix"
 SOURCES = {"[BC": "botocore, SageMaker API model", "[M]": MATRIX, "exclusion": "developer guide, exclusions of the feature",
            "model-monitor.md": "developer guide, model-monitor", "async-inference": "developer guide, async-inference",
            "realtime-endpoints-graviton": "developer guide, realtime-endpoints-graviton",
-           "multi-model-support": "developer guide, multi-model-support", "AWS announcement": "AWS announcement of 2026-05-04"}  # fmt: skip
+           "multi-model-support": "developer guide, multi-model-support",
+           "AWS announcement": "AWS announcement of 2026-05-04"}  # fmt: skip
 # Rows whose cells say more than y or n, and cells whose words need a reader; the text stays as it stands in the table.
 READ = {
     ("autoscaling", "real-time"): "y", ("autoscaling", "inference-components"): "y", ("autoscaling", "serverless"): "y",
@@ -75,7 +85,11 @@ def main() -> None:
         "source": "developer guide and API models, read November 2026; each cell names its own",
         "licence": "facts",
         "date": args.date,
-        "answers": {"y": "supported", "n": "refused by AWS", "?": "no source, or sources in conflict: warned about, never refused"},
+        "answers": {
+            "y": "supported",
+            "n": "refused by AWS",
+            "?": "no source, or sources in conflict: warned about, never refused",
+        },
         "features": features,
     }
     OUT.write_text(json.dumps(content, indent=1) + "\n")

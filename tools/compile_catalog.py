@@ -53,7 +53,8 @@ def add(framework, version, processor, uri, accounts):
                  "repository": repository, "tag": tag, "accounts": accounts})
 asked = [("pytorch", "pytorch", "gpu", "ml.g5.xlarge"), ("tensorflow", "tensorflow", "gpu", "ml.g5.xlarge"),
          ("sagemaker-tritonserver", "triton", "gpu", "ml.g5.xlarge"),
-         ("inferentia-pytorch", "pytorch", "inf1", "ml.inf1.xlarge"), ("inferentia-tensorflow", "tensorflow", "inf1", "ml.inf1.xlarge")]
+         ("inferentia-pytorch", "pytorch", "inf1", "ml.inf1.xlarge"),
+         ("inferentia-tensorflow", "tensorflow", "inf1", "ml.inf1.xlarge")]
 for table, framework, processor, instance in asked:
     rows_of = config(table)
     for number, row in (rows_of.get("inference") or rows_of)["versions"].items():
@@ -75,7 +76,7 @@ print(json.dumps(rows))
 
 
 def main() -> None:
-    """Write images.json, instances.json and hosting_regions.json."""
+    """Write images.json, instances.json, hosting_regions.json and greengrass.json."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sdk-python", type=Path, default=Path(".venv-sdk/bin/python"))
     parser.add_argument("--data", type=Path, required=True)
@@ -84,6 +85,7 @@ def main() -> None:
     _write("images.json", compile_images(args.sdk_python, args.date))
     regions = compile_regions(args.date)
     _write("hosting_regions.json", regions)
+    _write("greengrass.json", compile_greengrass(args.date))
     _write("instances.json", compile_instances(args.data, args.date))
 
 
@@ -138,6 +140,14 @@ def _cfn_lint_regions() -> dict[str, Any]:
     root = Path(find_spec("cfnlint").origin).parent  # type: ignore[union-attr,arg-type]
     path = root / "data/schemas/extensions/aws_sagemaker_hosting/instancetype_enum.json"
     return json.loads(path.read_text())
+
+
+def compile_greengrass(date: str) -> dict[str, Any]:
+    """Return the Regions in which CloudFormation has Greengrass v2, according to cfn-lint's copies of its schemas."""
+    root = Path(find_spec("cfnlint").origin).parent / "data/schemas/providers"  # type: ignore[union-attr,arg-type]
+    regions = [path.stem for path in sorted(root.glob("*.json")) if "AWS::GreengrassV2::Deployment" in path.read_text()]
+    source = f"cfn-lint {version('cfn-lint')}, data/schemas/providers: Regions with AWS::GreengrassV2::Deployment"
+    return {"source": source, "licence": "MIT-0", "date": date, "regions": regions}
 
 
 def compile_instances(data: Path, date: str) -> dict[str, Any]:

@@ -10,56 +10,113 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .artifacts import ArtifactLocation as ArtifactLocation
     from .artifacts import ModelArtifact as ModelArtifact
+    from .batch import BatchTransform as BatchTransform
     from .client import EndpointClient as EndpointClient
+    from .edge import EdgeComponent as EdgeComponent
+    from .endpoints import AsynchronousEndpoint as AsynchronousEndpoint
+    from .endpoints import Container as Container
     from .endpoints import ContainerImage as ContainerImage
+    from .endpoints import DataCapture as DataCapture
+    from .endpoints import GuardedDeployment as GuardedDeployment
+    from .endpoints import InferenceComponent as InferenceComponent
+    from .endpoints import InferenceComponentEndpoint as InferenceComponentEndpoint
+    from .endpoints import MultiContainerEndpoint as MultiContainerEndpoint
     from .endpoints import MultiModelEndpoint as MultiModelEndpoint
+    from .endpoints import Network as Network
     from .endpoints import RealTimeEndpoint as RealTimeEndpoint
+    from .endpoints import Resources as Resources
+    from .endpoints import SerialPipelineEndpoint as SerialPipelineEndpoint
     from .endpoints import ServerlessEndpoint as ServerlessEndpoint
+    from .endpoints import Variant as Variant
     from .errors import GreensageError as GreensageError
     from .errors import PlanError as PlanError
     from .errors import SpecError as SpecError
     from .planner import Plan as Plan
     from .planner import plan as plan
     from .retention import ArtifactBucket as ArtifactBucket
+    from .retention import DataBucket as DataBucket
     from .retention import ServingRepository as ServingRepository
+    from .scaling import BacklogTracking as BacklogTracking
+    from .scaling import CopyTracking as CopyTracking
+    from .scaling import ProvisionedConcurrency as ProvisionedConcurrency
+    from .scaling import ScheduledLimits as ScheduledLimits
     from .scaling import TargetTracking as TargetTracking
     from .spec import ModelSpec as ModelSpec
     from .spec import load_specs as load_specs
 
 _HOME = {
     "ArtifactBucket": "retention",
+    "ArtifactLocation": "artifacts",
+    "AsynchronousEndpoint": "endpoints",
+    "BacklogTracking": "scaling",
+    "BatchTransform": "batch",
+    "Container": "endpoints",
     "ContainerImage": "endpoints",
+    "CopyTracking": "scaling",
+    "DataBucket": "retention",
+    "DataCapture": "endpoints",
+    "EdgeComponent": "edge",
     "EndpointClient": "client",
     "GreensageError": "errors",
+    "GuardedDeployment": "endpoints",
+    "InferenceComponent": "endpoints",
+    "InferenceComponentEndpoint": "endpoints",
     "ModelArtifact": "artifacts",
     "ModelSpec": "spec",
+    "MultiContainerEndpoint": "endpoints",
     "MultiModelEndpoint": "endpoints",
+    "Network": "endpoints",
     "Plan": "planner",
     "PlanError": "errors",
+    "ProvisionedConcurrency": "scaling",
     "RealTimeEndpoint": "endpoints",
+    "Resources": "endpoints",
+    "ScheduledLimits": "scaling",
+    "SerialPipelineEndpoint": "endpoints",
     "ServerlessEndpoint": "endpoints",
     "ServingRepository": "retention",
     "SpecError": "errors",
     "TargetTracking": "scaling",
+    "Variant": "endpoints",
     "load_specs": "spec",
     "plan": "planner",
 }
 __all__ = [
     "ArtifactBucket",
+    "ArtifactLocation",
+    "AsynchronousEndpoint",
+    "BacklogTracking",
+    "BatchTransform",
+    "Container",
     "ContainerImage",
+    "CopyTracking",
+    "DataBucket",
+    "DataCapture",
+    "EdgeComponent",
     "EndpointClient",
     "GreensageError",
+    "GuardedDeployment",
+    "InferenceComponent",
+    "InferenceComponentEndpoint",
     "ModelArtifact",
     "ModelSpec",
+    "MultiContainerEndpoint",
     "MultiModelEndpoint",
+    "Network",
     "Plan",
     "PlanError",
+    "ProvisionedConcurrency",
     "RealTimeEndpoint",
+    "Resources",
+    "ScheduledLimits",
+    "SerialPipelineEndpoint",
     "ServerlessEndpoint",
     "ServingRepository",
     "SpecError",
     "TargetTracking",
+    "Variant",
     "load_specs",
     "plan",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
@@ -33,8 +34,16 @@ class ArtifactLocation:
 
     @property
     def uri(self) -> str:
-        """The archive as an s3:// URI."""
+        """The archive, or the prefix of an uncompressed model, as an s3:// URI."""
         return f"s3://{self.bucket_name}/{self.key}"
+
+    @property
+    def model_data(self) -> dict[str, Any]:
+        """The part of a ContainerDefinition that names the model: an archive's URL, or an uncompressed prefix."""
+        if not self.key.endswith("/"):
+            return {"modelDataUrl": self.uri}
+        source = {"s3Uri": self.uri, "s3DataType": "S3Prefix", "compressionType": "None"}
+        return {"modelDataSource": {"s3DataSource": source}}
 
 
 class ModelArtifact(Construct):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aws_cdk import Names
@@ -11,7 +13,8 @@ from constructs import Construct
 from .catalog import limits
 
 _HASH_LENGTH = 8
-_LONGEST_GENERATION = 20
+_LONGEST_GENERATION = 22
+_JOB_BASE = 26
 
 
 @dataclass(frozen=True)
@@ -41,10 +44,34 @@ def endpoint_names(scope: Construct, generation: str, asked: str | None) -> Endp
     return EndpointNames(name, name, f"{base}-*")
 
 
-def generation_of(instance_type: str, *, multi_model: bool = False) -> str:
-    """Return the generation of an endpoint on `instance_type`: c7g-large of ml.c7g.large."""
-    slug = instance_type.removeprefix("ml.").replace(".", "-")
-    return f"mm-{slug}" if multi_model else slug
+def unique_component_name(scope: Construct) -> str:
+    """Return the name of the inference component in `scope`, known at synth because its log group carries it."""
+    return Names.unique_resource_name(scope, max_length=limits.RESOURCE_NAME_MAX, separator="-").lower().strip("-")
+
+
+def group_component_name(group: str, model: str) -> str:
+    """Return the name of a model's component in a group: it starts with the group's, which the group's role may log for."""
+    name = f"{group}-{model}"
+    if len(name) <= limits.RESOURCE_NAME_MAX:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:_HASH_LENGTH]
+    return f"{name[: limits.RESOURCE_NAME_MAX - _HASH_LENGTH - 1].rstrip('-')}-{digest}"
+
+
+def job_base(scope: Construct) -> str:
+    """Return the first part of the names of jobs started by `scope`; a run's id of 36 characters follows."""
+    return Names.unique_resource_name(scope, max_length=_JOB_BASE, separator="-").lower().strip("-")
+
+
+def generation_of(instance_type: str, *, kind: str = "", variants: Sequence[str] = ()) -> str:
+    """Return the generation of an endpoint on `instance_type`: c7g-large of ml.c7g.large, mm-c7g-large of kind mm.
+
+    The names of further variants are part of it, as a hash: an update in place must keep them.
+    """
+    parts = [kind, *instance_type.removeprefix("ml.").split(".")]
+    if variants:
+        parts.append(hashlib.sha256(",".join(sorted(variants)).encode()).hexdigest()[:4])
+    return "-".join(part for part in parts if part)
 
 
 @dataclass(frozen=True)
@@ -67,6 +94,10 @@ class Parameters:
         """The platform's repository of the serving image."""
         return f"{self.root}/platform/serving-repository"
 
-    def group_endpoint(self, group: str) -> str:
-        """The endpoint that the models of `group` share."""
-        return f"{self.root}/groups/{group}/endpoint"
+    def group_endpoint(self, group: str, kind: str) -> str:
+        """The endpoint of `kind` that the models of `group` share."""
+        return f"{self.root}/groups/{group}/{kind}/endpoint"
+
+    def group_role(self, group: str) -> str:
+        """The execution role that the inference components of `group` share with their endpoint."""
+        return f"{self.root}/groups/{group}/inference-components/role"

@@ -43,7 +43,47 @@ def _days_of(item: logs.RetentionDays) -> int:
     return number[count] * {"DAY": 1, "DAYS": 1, "WEEK": 7, "WEEKS": 7, "MONTH": 30, "MONTHS": 30}[unit]
 
 
-class ArtifactBucket(s3.Bucket):
+class _OwnBucket(s3.Bucket):
+    """Encrypted, TLS only, private, no access logs; emptied and deleted with its stack unless it is to be kept."""
+
+    def __init__(
+        self, scope: Construct, id: str, *, encryption_key: kms.IKey | None, removal_policy: RemovalPolicy, **props: Any
+    ) -> None:
+        super().__init__(
+            scope,
+            id,
+            encryption=s3.BucketEncryption.KMS if encryption_key else s3.BucketEncryption.S3_MANAGED,
+            encryption_key=encryption_key,
+            bucket_key_enabled=True if encryption_key else None,
+            enforce_ssl=True,
+            minimum_tls_version=1.2,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            removal_policy=removal_policy,
+            **props,
+        )
+        acknowledge(
+            self,
+            "AwsSolutions-S1",
+            "Objects are written by deployments and services and read by execution roles, all in CloudTrail; access logs "
+            "would be kept data that nobody reads. Switch them on through the bucket if your policy wants them.",
+        )
+        if removal_policy == RemovalPolicy.DESTROY:
+            self._empty_on_delete()
+
+    def _empty_on_delete(self) -> None:
+        helper = StackHelper.of(self)
+        helper.allow(["s3:ListBucketVersions"], self.bucket_arn)
+        helper.allow(["s3:DeleteObject", "s3:DeleteObjectVersion"], f"{self.bucket_arn}/*")
+        helper.allow(["s3:GetBucketTagging"], self.bucket_arn)
+        # The tag is asked for before emptying: a bucket that has become one to RETAIN has lost it by then.
+        Tags.of(self).add(EMPTY_ON_DELETE, "true")
+        empty = helper.resource(self, "Empty", "EmptyBucket", {"Bucket": self.bucket_name})
+        if self.policy:
+            empty.node.add_dependency(self.policy)
+
+
+class ArtifactBucket(_OwnBucket):
     """A bucket for model archives: versioned, encrypted, TLS only, private, replaced versions expire.
 
     Parameters
@@ -66,46 +106,52 @@ class ArtifactBucket(s3.Bucket):
         encryption_key: kms.IKey | None = None,
         removal_policy: RemovalPolicy = RemovalPolicy.DESTROY,
     ) -> None:
+        rule = s3.LifecycleRule(
+            id="expire-replaced-artifacts",
+            noncurrent_version_expiration=Duration.days(noncurrent_days),
+            abort_incomplete_multipart_upload_after=Duration.days(1),
+            expired_object_delete_marker=True,
+        )
         super().__init__(
-            scope,
-            id,
-            versioned=True,
-            encryption=s3.BucketEncryption.KMS if encryption_key else s3.BucketEncryption.S3_MANAGED,
-            encryption_key=encryption_key,
-            bucket_key_enabled=True if encryption_key else None,
-            enforce_ssl=True,
-            minimum_tls_version=1.2,
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-            removal_policy=removal_policy,
-            lifecycle_rules=[
-                s3.LifecycleRule(
-                    id="expire-replaced-artifacts",
-                    noncurrent_version_expiration=Duration.days(noncurrent_days),
-                    abort_incomplete_multipart_upload_after=Duration.days(1),
-                    expired_object_delete_marker=True,
-                )
-            ],
+            scope, id, encryption_key=encryption_key, removal_policy=removal_policy, versioned=True, lifecycle_rules=[rule]
         )
-        acknowledge(
-            self,
-            "AwsSolutions-S1",
-            "Archives are written by deployments and read by execution roles, both in CloudTrail; access logs "
-            "would be kept data that nobody reads. Switch them on through the bucket if your policy wants them.",
-        )
-        if removal_policy == RemovalPolicy.DESTROY:
-            self._empty_on_delete()
 
-    def _empty_on_delete(self) -> None:
-        helper = StackHelper.of(self)
-        helper.allow(["s3:ListBucketVersions"], self.bucket_arn)
-        helper.allow(["s3:DeleteObject", "s3:DeleteObjectVersion"], f"{self.bucket_arn}/*")
-        helper.allow(["s3:GetBucketTagging"], self.bucket_arn)
-        # The tag is asked for before emptying: a bucket that has become one to RETAIN has lost it by then.
-        Tags.of(self).add(EMPTY_ON_DELETE, "true")
-        empty = helper.resource(self, "Empty", "EmptyBucket", {"Bucket": self.bucket_name})
-        if self.policy:
-            empty.node.add_dependency(self.policy)
+
+class DataBucket(_OwnBucket):
+    """A bucket for what passes through: captured requests, asynchronous and batch inputs and results. All expires.
+
+    Parameters
+    ----------
+    expire_days:
+        Days after which every object is deleted; at least 1.
+    encryption_key, removal_policy:
+        As for `ArtifactBucket`.
+    announce:
+        Tell EventBridge of new objects, so that a job can start when they arrive.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        expire_days: int,
+        encryption_key: kms.IKey | None = None,
+        removal_policy: RemovalPolicy = RemovalPolicy.DESTROY,
+        announce: bool = False,
+    ) -> None:
+        if expire_days < 1:
+            raise ValueError(f"expire_days is {expire_days}; allowed: at least 1")
+        rule = s3.LifecycleRule(
+            id="expire-everything",
+            expiration=Duration.days(expire_days),
+            abort_incomplete_multipart_upload_after=Duration.days(1),
+        )
+        super().__init__(scope, id, encryption_key=encryption_key, removal_policy=removal_policy, lifecycle_rules=[rule])
+        if announce:
+            # On the L1: the L2's own switch is a function of the CDK's, with a role and a log group of its own.
+            resource: Any = self.node.default_child
+            resource.notification_configuration = {"eventBridgeConfiguration": {"eventBridgeEnabled": True}}
 
 
 class ServingRepository(ecr.Repository):

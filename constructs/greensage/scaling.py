@@ -1,25 +1,73 @@
-"""Target tracking on invocations per instance, as Application Auto Scaling does it for production variants."""
+"""Capacity that follows the load: instances, copies and warm environments; to zero where AWS can, and the way back."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from aws_cdk import Token
+from aws_cdk import Duration, Token
 from aws_cdk import aws_applicationautoscaling as autoscaling
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_sagemaker as sagemaker
 
-from constructs import Construct
+from constructs import Construct, IDependable
 
-_DIMENSION = "sagemaker:variant:DesiredInstanceCount"
-_METRIC = "SageMakerVariantInvocationsPerInstance"
+_COUNT = "sagemaker:variant:DesiredInstanceCount"
+_COPIES = "sagemaker:inference-component:DesiredCopyCount"
+_WARM = "sagemaker:variant:DesiredProvisionedConcurrency"
+_INVOCATIONS = "SageMakerVariantInvocationsPerInstance"
+_CONCURRENCY = "SageMakerVariantConcurrentRequestsPerModelHighResolution"
+_PER_COPY = "SageMakerInferenceComponentInvocationsPerCopy"
+_WARM_IN_USE = "SageMakerVariantProvisionedConcurrencyUtilization"
+
+
+def _check_order(what: str, low: int, high: int) -> None:
+    if low < 0:
+        raise ValueError(f"min_{what} is {low}; allowed: at least 0")
+    if high < max(low, 1):
+        raise ValueError(
+            f"max_{what} ({high}) is below min_{what} ({low})" if low else f"max_{what} is {high}; allowed: at least 1"
+        )
+
+
+@dataclass(frozen=True)
+class ScheduledLimits:
+    """Other limits from a certain time on, for instance in office hours.
+
+    `at` is cron(0 8 ? * MON-FRI *), rate(…) or at(…); `timezone` an IANA name. Give `min`, `max` or both.
+    """
+
+    name: str
+    at: str
+    min: int | None = None
+    max: int | None = None
+    timezone: str = "UTC"
+
+    def __post_init__(self) -> None:
+        if self.min is None and self.max is None:
+            raise ValueError(f"schedule {self.name} sets neither min nor max")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"schedule {self.name}: min ({self.min}) is above max ({self.max})")
+        if not self.at.startswith(("cron(", "rate(", "at(")):
+            raise ValueError(f"schedule {self.name}: at is {self.at!r}; allowed: cron(…), rate(…) or at(…)")
+
+    def action(self) -> dict[str, Any]:
+        """Return the scheduled action that CloudFormation takes; a time zone is allowed with cron and at only."""
+        limits = {"minCapacity": self.min, "maxCapacity": self.max}
+        zone = {} if self.at.startswith("rate(") else {"timezone": self.timezone}
+        target = {key: value for key, value in limits.items() if value is not None}
+        return {"scheduledActionName": self.name, "schedule": self.at, "scalableTargetAction": target, **zone}
 
 
 @dataclass(frozen=True)
 class TargetTracking:
     """Keep invocations per instance near a target.
 
-    `target_invocations_per_minute` is per instance; the cooldowns are in seconds. Growing waits a minute, because
-    an instance needs some to start; shrinking waits five, so that a lull does not throw a warm instance away.
+    `target_invocations_per_minute` is per instance; with `target_concurrent_requests` the high-resolution metric of
+    requests under way per model is followed instead, which scales out sooner. The cooldowns are in seconds. Growing
+    waits a minute, because an instance needs some to start; shrinking waits five, so that a lull does not throw a
+    warm instance away.
     """
 
     min_instances: int = 1
@@ -27,45 +75,199 @@ class TargetTracking:
     target_invocations_per_minute: float = 1_000
     scale_out_cooldown_seconds: int = 60
     scale_in_cooldown_seconds: int = 300
+    target_concurrent_requests: float | None = None
+    schedule: Sequence[ScheduledLimits] = ()
 
     def __post_init__(self) -> None:
         if any(Token.is_unresolved(value) for value in (self.min_instances, self.max_instances)):
             return
         if self.min_instances < 1:
             raise ValueError(f"min_instances is {self.min_instances}; instances of this kind cannot go below 1")
-        if self.max_instances < self.min_instances:
-            raise ValueError(f"max_instances ({self.max_instances}) is below min_instances ({self.min_instances})")
+        _check_order("instances", self.min_instances, self.max_instances)
+        if any(item.min == 0 for item in self.schedule):
+            raise ValueError("schedule sets min to 0; instances of this kind cannot go below 1")
+
+
+@dataclass(frozen=True)
+class BacklogTracking:
+    """Keep the requests that wait per instance near a target, from nothing: the queue keeps them meanwhile."""
+
+    min_instances: int = 0
+    max_instances: int = 2
+    target_backlog_per_instance: float = 5
+    scale_out_cooldown_seconds: int = 60
+    scale_in_cooldown_seconds: int = 300
+    schedule: Sequence[ScheduledLimits] = ()
+
+    def __post_init__(self) -> None:
+        _check_order("instances", self.min_instances, self.max_instances)
+
+
+@dataclass(frozen=True)
+class CopyTracking:
+    """Keep invocations per copy of an inference component near a target, from nothing; requests fail while it wakes."""
+
+    min_copies: int = 0
+    max_copies: int = 2
+    target_invocations_per_minute: float = 100
+    scale_out_cooldown_seconds: int = 60
+    scale_in_cooldown_seconds: int = 300
+    schedule: Sequence[ScheduledLimits] = ()
+
+    def __post_init__(self) -> None:
+        _check_order("copies", self.min_copies, self.max_copies)
+
+
+@dataclass(frozen=True)
+class ProvisionedConcurrency:
+    """Warm serverless environments: how many, and up to how many with the load. Each bills while it is warm."""
+
+    min_concurrency: int
+    max_concurrency: int
+    target_utilization: float = 0.7
+    schedule: Sequence[ScheduledLimits] = ()
+
+    def __post_init__(self) -> None:
+        if self.min_concurrency < 1:
+            raise ValueError(f"min_concurrency is {self.min_concurrency}; allowed: at least 1")
+        _check_order("concurrency", self.min_concurrency, self.max_concurrency)
+        if not 0 < self.target_utilization <= 1:
+            raise ValueError(f"target_utilization is {self.target_utilization}; allowed: above 0, up to 1")
 
 
 DEFAULT_TRACKING = TargetTracking()
 
 
-class VariantScaling(Construct):
-    """A scalable target and its policy on one production variant of `endpoint`."""
+class _Scaling(Construct):
+    """A scalable target with its target tracking policy; `cfn_scalable_target` and `cfn_scaling_policy` are the L1s."""
+
+    def __init__(
+        self, scope: Construct, id: str, *, resource_id: str, dimension: str, limits: tuple[int, int],
+        schedule: Sequence[ScheduledLimits], policy_name: str, tracking: Mapping[str, Any],
+    ) -> None:  # fmt: skip
+        super().__init__(scope, id)
+        self.cfn_scalable_target = autoscaling.CfnScalableTarget(
+            self, "Target", service_namespace="sagemaker", scalable_dimension=dimension, resource_id=resource_id,
+            min_capacity=limits[0], max_capacity=limits[1], scheduled_actions=[item.action() for item in schedule] or None,
+        )  # fmt: skip
+        self.cfn_scaling_policy = autoscaling.CfnScalingPolicy(
+            self, "Policy", policy_name=policy_name, policy_type="TargetTrackingScaling",
+            scaling_target_id=self.cfn_scalable_target.ref, target_tracking_scaling_policy_configuration=dict(tracking),
+        )  # fmt: skip
+
+    def after(self, *resources: IDependable) -> None:
+        """Register the target only after `resources`."""
+        self.cfn_scalable_target.node.add_dependency(*resources)
+
+    def _wake(self, metric: cloudwatch.Metric, cooldown_seconds: int, what: str) -> None:
+        """Step from zero to one as soon as `metric` says that something waits; target tracking cannot start from zero."""
+        self.cfn_wake_policy = autoscaling.CfnScalingPolicy(
+            self, "Wake", policy_name="wake-from-zero", policy_type="StepScaling", scaling_target_id=self.cfn_scalable_target.ref,
+            step_scaling_policy_configuration={
+                "adjustmentType": "ChangeInCapacity", "metricAggregationType": "Maximum", "cooldown": cooldown_seconds,
+                "stepAdjustments": [{"metricIntervalLowerBound": 0, "scalingAdjustment": 1}],
+            },
+        )  # fmt: skip
+        self.wake_alarm = cloudwatch.CfnAlarm(
+            self, "WakeAlarm", namespace=metric.namespace, metric_name=metric.metric_name, statistic=metric.statistic,
+            dimensions=[{"name": key, "value": value} for key, value in (metric.dimensions or {}).items()], period=60,
+            evaluation_periods=1, comparison_operator="GreaterThanOrEqualToThreshold", threshold=1,
+            treat_missing_data="notBreaching",
+            alarm_actions=[self.cfn_wake_policy.ref], alarm_description=f"greensage: {what}; adds the first of the capacity",
+        )  # fmt: skip
+
+
+class VariantScaling(_Scaling):
+    """Instances of one production variant of `endpoint`, by invocations or by requests under way."""
 
     def __init__(
         self, scope: Construct, id: str, *, endpoint: sagemaker.CfnEndpoint, variant_name: str, tracking: TargetTracking
     ) -> None:
-        super().__init__(scope, id)
-        self.cfn_scalable_target = autoscaling.CfnScalableTarget(
-            self,
-            "Target",
-            service_namespace="sagemaker",
-            scalable_dimension=_DIMENSION,
-            resource_id=f"endpoint/{endpoint.attr_endpoint_name}/variant/{variant_name}",
-            min_capacity=tracking.min_instances,
-            max_capacity=tracking.max_instances,
+        concurrent = tracking.target_concurrent_requests
+        metric, target = (
+            (_INVOCATIONS, tracking.target_invocations_per_minute) if concurrent is None else (_CONCURRENCY, concurrent)
         )
-        self.cfn_scaling_policy = autoscaling.CfnScalingPolicy(
-            self,
-            "Policy",
-            policy_name="invocations-per-instance",
-            policy_type="TargetTrackingScaling",
-            scaling_target_id=self.cfn_scalable_target.ref,
-            target_tracking_scaling_policy_configuration={
-                "targetValue": tracking.target_invocations_per_minute,
-                "predefinedMetricSpecification": {"predefinedMetricType": _METRIC},
+        super().__init__(
+            scope, id, resource_id=_variant_id(endpoint, variant_name), dimension=_COUNT, schedule=tracking.schedule,
+            limits=(tracking.min_instances, tracking.max_instances), policy_name="invocations-per-instance",
+            tracking={
+                "targetValue": target,
+                "predefinedMetricSpecification": {"predefinedMetricType": metric},
                 "scaleOutCooldown": tracking.scale_out_cooldown_seconds,
                 "scaleInCooldown": tracking.scale_in_cooldown_seconds,
             },
-        )
+        )  # fmt: skip
+
+
+class BacklogScaling(_Scaling):
+    """Instances of an asynchronous endpoint, by what waits in its queue; the first one by an alarm."""
+
+    def __init__(
+        self, scope: Construct, id: str, *, endpoint: sagemaker.CfnEndpoint, variant_name: str, tracking: BacklogTracking
+    ) -> None:
+        dimensions = {"EndpointName": endpoint.attr_endpoint_name}
+        super().__init__(
+            scope, id, resource_id=_variant_id(endpoint, variant_name), dimension=_COUNT, schedule=tracking.schedule,
+            limits=(tracking.min_instances, tracking.max_instances), policy_name="backlog-per-instance",
+            tracking={
+                "targetValue": tracking.target_backlog_per_instance,
+                "customizedMetricSpecification": {
+                    "namespace": "AWS/SageMaker", "metricName": "ApproximateBacklogSizePerInstance", "statistic": "Average",
+                    "dimensions": [{"name": key, "value": value} for key, value in dimensions.items()],
+                },
+                "scaleOutCooldown": tracking.scale_out_cooldown_seconds,
+                "scaleInCooldown": tracking.scale_in_cooldown_seconds,
+            },
+        )  # fmt: skip
+        if tracking.min_instances == 0 or any(item.min == 0 for item in tracking.schedule):
+            metric = _metric("HasBacklogWithoutCapacity", "Average", dimensions)
+            self._wake(metric, tracking.scale_out_cooldown_seconds, "requests wait and no instance runs")
+
+
+class CopyScaling(_Scaling):
+    """Copies of an inference component, by invocations per copy; the first one by an alarm on requests that failed."""
+
+    def __init__(self, scope: Construct, id: str, *, component_name: str, tracking: CopyTracking) -> None:
+        super().__init__(
+            scope, id, resource_id=f"inference-component/{component_name}", dimension=_COPIES, schedule=tracking.schedule,
+            limits=(tracking.min_copies, tracking.max_copies), policy_name="invocations-per-copy",
+            tracking={
+                "targetValue": tracking.target_invocations_per_minute,
+                "predefinedMetricSpecification": {"predefinedMetricType": _PER_COPY},
+                "scaleOutCooldown": tracking.scale_out_cooldown_seconds,
+                "scaleInCooldown": tracking.scale_in_cooldown_seconds,
+            },
+        )  # fmt: skip
+        if tracking.min_copies == 0 or any(item.min == 0 for item in tracking.schedule):
+            metric = _metric("NoCapacityInvocationFailures", "Sum", {"InferenceComponentName": component_name})
+            self._wake(metric, tracking.scale_out_cooldown_seconds, "a request found no copy")
+
+
+class ConcurrencyScaling(_Scaling):
+    """Warm environments of a serverless endpoint, by how much of them is in use."""
+
+    def __init__(
+        self, scope: Construct, id: str, *, endpoint: sagemaker.CfnEndpoint, variant_name: str, tracking: ProvisionedConcurrency
+    ) -> None:
+        super().__init__(
+            scope, id, resource_id=_variant_id(endpoint, variant_name), dimension=_WARM, schedule=tracking.schedule,
+            limits=(tracking.min_concurrency, tracking.max_concurrency), policy_name="provisioned-concurrency-in-use",
+            tracking={
+                "targetValue": tracking.target_utilization,
+                "predefinedMetricSpecification": {"predefinedMetricType": _WARM_IN_USE},
+            },
+        )  # fmt: skip
+
+
+def _variant_id(endpoint: sagemaker.CfnEndpoint, variant_name: str) -> str:
+    return f"endpoint/{endpoint.attr_endpoint_name}/variant/{variant_name}"
+
+
+def _metric(name: str, statistic: str, dimensions: Mapping[str, str]) -> cloudwatch.Metric:
+    return cloudwatch.Metric(
+        namespace="AWS/SageMaker",
+        metric_name=name,
+        statistic=statistic,
+        dimensions_map=dict(dimensions),
+        period=Duration.minutes(1),
+    )

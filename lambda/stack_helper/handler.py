@@ -14,7 +14,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
-from stack_helper import artifact, bucket, build, pin
+from stack_helper import artifact, bucket, build, log_retention, pin
 
 logger = logging.getLogger()
 logger.setLevel(logging.INFO)
@@ -25,6 +25,7 @@ ACTIONS = {
     "Custom::GreensageArtifact": lambda event: artifact.handle(event, boto3.client("s3")),
     "Custom::GreensageEmptyBucket": lambda event: bucket.handle(event, boto3.client("s3")),
     "Custom::GreensageImagePin": lambda event: pin.handle(event, boto3.client("ecr")),
+    "Custom::GreensageLogRetention": lambda event: log_retention.handle(event, boto3.client("logs")),
     "Custom::GreensageImageBuild": lambda event: build.handle(event, boto3.client("codebuild"), boto3.client("ecr")),
 }
 

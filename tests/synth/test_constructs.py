@@ -9,7 +9,7 @@ from aws_cdk import App, Environment, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
-from aws_cdk.assertions import Match, Template
+from aws_cdk.assertions import Annotations, Match, Template
 
 from greensage import (
     ArtifactBucket,
@@ -76,9 +76,9 @@ def test_serverless_limits_are_checked(stack, memory, concurrency):
         ServerlessEndpoint(stack, "E", artifact=artifact(stack), image=X86, memory_mb=memory, max_concurrency=concurrency)
 
 
-def test_serverless_refuses_an_arm64_image(stack):
-    with pytest.raises(ValueError, match="x86_64 images only"):
-        ServerlessEndpoint(stack, "E", artifact=artifact(stack), image=ARM)
+def test_serverless_warns_of_an_arm64_image(stack):
+    ServerlessEndpoint(stack, "E", artifact=artifact(stack), image=ARM)
+    Annotations.from_stack(stack).has_warning("*", Match.string_like_regexp("No source says that serverless hosting runs arm64"))
 
 
 @pytest.mark.parametrize(("low", "high"), [(0, 2), (3, 2)])

@@ -111,3 +111,8 @@ def batch_types() -> frozenset[str]:
 def why_graviton() -> str:
     """Return AWS's claim on Graviton against x86, as it stands in preferences.json."""
     return str(load("preferences")["why"]["arm64_over_x86_64"])
+
+
+def inference_ami(processor: Processor) -> str | None:
+    """Return the host image that `processor` needs instead of SageMaker's default, or None."""
+    return load("preferences")["inference_ami"].get(processor)

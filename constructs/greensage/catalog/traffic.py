@@ -12,6 +12,7 @@ ASSUMED_ARTIFACT_MB: float = _DATA["assumed_artifact_mb"]
 MAX_INSTANCES: int = _DATA["max_instances"]
 # The server, the operating system and the page cache want a share of the memory.
 USABLE_MEMORY: float = _DATA["usable_memory"]
+CONCURRENT_REQUESTS_PER_VCPU: float = _DATA["concurrent_requests_per_vcpu"]
 SERVERLESS_MIN_CONCURRENCY: int = _DATA["serverless_min_concurrency"]
 LATENCY_HEADROOM: float = _DATA["latency_headroom"]
 STEP_PERCENT: dict[str, int] = _DATA["step_percent"]

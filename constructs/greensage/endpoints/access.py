@@ -1,7 +1,11 @@
-"""The execution role: what a serving container may do, limited to its own prefix, repository and log group."""
+"""The execution role: what a serving container may do, limited to its own prefixes, images, logs and topics."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
@@ -9,92 +13,116 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from ..acknowledge import acknowledge_wildcards
+from ..artifacts import ArtifactLocation
 from ..roles import service_role
 from .image import ContainerImage
+from .network import Network
 
-# These two have no resource-level permissions in IAM, so no ARN can be named.
+# These have no resource-level permissions in IAM, so no ARN can be named.
 _NO_ARN = "*"
-_METRIC_NAMESPACES = ["AWS/SageMaker", "/aws/sagemaker/Endpoints"]
+_METRIC_NAMESPACES = ["AWS/SageMaker", "/aws/sagemaker/Endpoints", "/aws/sagemaker/InferenceComponents"]
+_DESCRIBE_NETWORK = [
+    "ec2:DescribeDhcpOptions", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSecurityGroups", "ec2:DescribeSubnets",
+    "ec2:DescribeVpcEndpoints", "ec2:DescribeVpcs",
+]  # fmt: skip
+_CHANGE_NETWORK = [
+    "ec2:CreateNetworkInterface", "ec2:CreateNetworkInterfacePermission", "ec2:DeleteNetworkInterface",
+    "ec2:DeleteNetworkInterfacePermission",
+]  # fmt: skip
 
 
 class ExecutionAccess(Construct):
-    """A role of its own (or the one given) with a policy for exactly one endpoint.
+    """A role of its own (or the one given) with a policy for exactly one endpoint; each method adds one right.
 
     The statements go on the role and not on the bucket, because a grant on an imported bucket of another
     account is dropped in silence. Depend on `policy` before creating the model.
     """
 
-    def __init__(
-        self,
-        scope: Construct,
-        id: str,
-        *,
-        role: iam.IRole | None,
-        image: ContainerImage,
-        bucket_arn: str,
-        prefix: str,
-        list_prefix: bool,
-        log_group: logs.ILogGroup,
-        key: kms.IKey | None,
-    ) -> None:
+    def __init__(self, scope: Construct, id: str, *, role: iam.IRole | None) -> None:
         super().__init__(scope, id)
         self.role = role or service_role(self, "Role", "sagemaker.amazonaws.com")
-        statements = [
-            *_artifact_statements(bucket_arn, prefix, list_prefix),
-            *_image_statements(image),
-            *_log_statements(log_group),
-            *(_key_statements(key) if key else []),
-        ]
-        self.policy = iam.Policy(self, "Policy", statements=statements, roles=[self.role])
-        acknowledge_wildcards(
-            self.policy,
-            [_objects(bucket_arn, prefix), _NO_ARN],
-            "The objects under the model's own prefix; and ecr:GetAuthorizationToken and cloudwatch:PutMetricData, "
-            "which IAM cannot limit to an ARN (PutMetricData is limited to SageMaker's namespaces).",
+        self.policy = iam.Policy(self, "Policy", roles=[self.role])
+        self._images: set[str] = set()
+        self._allow("LogInToRegistry", ["ecr:GetAuthorizationToken"], [_NO_ARN])
+        namespaces = {"StringEquals": {"cloudwatch:namespace": _METRIC_NAMESPACES}}
+        self._allow("PublishMetrics", ["cloudwatch:PutMetricData"], [_NO_ARN], namespaces)
+        self._explain(
+            [_NO_ARN],
+            "ecr:GetAuthorizationToken, cloudwatch:PutMetricData (limited to SageMaker's namespaces) and, in a VPC, "
+            "ec2:Describe… cannot be limited to an ARN by IAM.",
         )
+
+    def read(self, location: ArtifactLocation) -> None:
+        """Let the container read the artifact's prefix, or its one key."""
+        arn = _objects(location.bucket_arn, location.prefix)
+        self._allow(None, ["s3:GetObject"], [arn])
+        self._explain([arn], "The objects under the model's own prefix.")
+
+    def list(self, bucket_arn: str, prefix: str) -> None:
+        """Let the container list a prefix."""
+        self._allow(None, ["s3:ListBucket"], [bucket_arn], {"StringLike": {"s3:prefix": [f"{prefix}*"]}})
+
+    def write(self, bucket_arn: str, prefix: str) -> None:
+        """Let the service write below a prefix: captured data, results, failures."""
+        arn = _objects(bucket_arn, prefix)
+        self._allow(None, ["s3:AbortMultipartUpload", "s3:PutObject"], [arn])
+        self._explain([arn], "New objects below a prefix of the model's own.")
+
+    def pull(self, image: ContainerImage) -> None:
+        """Let the service pull the image, from whichever account owns it."""
+        if image.repository_arn in self._images:
+            return
+        self._images.add(image.repository_arn)
+        pull = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
+        self._allow(None, pull, [image.repository_arn])
+
+    def log(self, log_group_arn: str) -> None:
+        """Let the container log; not logs:CreateLogGroup: the group exists, and must not come back without retention."""
+        self._allow(None, ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"], [log_group_arn])
+
+    def log_to(self, group: logs.ILogGroup) -> None:
+        """As `log`, for a group of the CDK."""
+        self.log(group.log_group_arn)
+
+    def use_key(self, key: kms.IKey) -> None:
+        """Let the service decrypt artifacts and encrypt volumes and results."""
+        for_services = {"Bool": {"kms:GrantIsForAWSResource": "true"}}
+        self._allow(None, ["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"], [key.key_arn])
+        self._allow(None, ["kms:CreateGrant"], [key.key_arn], for_services)
+
+    def publish(self, topic_arns: Sequence[str]) -> None:
+        """Let the service tell topics of results and failures."""
+        self._allow(None, ["sns:Publish"], list(topic_arns))
+
+    def watch(self, alarm_arns: Sequence[str]) -> None:
+        """Let a guarded deployment read the alarms that stop it."""
+        self._allow(None, ["cloudwatch:DescribeAlarms"], list(alarm_arns))
+
+    def join(self, network: Network) -> None:
+        """Let the service put network interfaces into the subnets (developer guide, sagemaker-roles)."""
+        stack = Stack.of(self)
+
+        def arn(kind: str, name: str) -> str:
+            return stack.format_arn(service="ec2", resource=kind, resource_name=name)
+
+        interfaces = arn("network-interface", "*")
+        subnets = [arn("subnet", name) for name in network.subnet_ids]
+        groups = [arn("security-group", name) for name in network.security_group_ids]
+        self._allow(None, _CHANGE_NETWORK, [interfaces, *subnets, *groups])
+        self._allow(None, _DESCRIBE_NETWORK, [_NO_ARN])
+        self._explain([interfaces], "Network interfaces get their ids when they are made; subnets and groups are named.")
+
+    def _allow(
+        self, sid: str | None, actions: Sequence[str], arns: Sequence[str], conditions: Mapping[str, Any] | None = None
+    ) -> None:
+        self.policy.add_statements(
+            iam.PolicyStatement(sid=sid, actions=list(actions), resources=list(arns), conditions=dict(conditions or {}) or None)
+        )
+
+    def _explain(self, arns: Sequence[str], reason: str) -> None:
+        acknowledge_wildcards(self.policy, arns, reason)
 
 
 def _objects(bucket_arn: str, prefix: str) -> str:
     """A prefix ends with a slash and stands for all below it; anything else is one key."""
     return f"{bucket_arn}/{prefix}*" if prefix.endswith("/") else f"{bucket_arn}/{prefix}"
-
-
-def _artifact_statements(bucket_arn: str, prefix: str, list_prefix: bool) -> list[iam.PolicyStatement]:
-    read = iam.PolicyStatement(sid="ReadOwnArtifacts", actions=["s3:GetObject"], resources=[_objects(bucket_arn, prefix)])
-    if not list_prefix:
-        return [read]
-    only_prefix = {"StringLike": {"s3:prefix": [f"{prefix}*"]}}
-    return [
-        read,
-        iam.PolicyStatement(sid="ListOwnArtifacts", actions=["s3:ListBucket"], resources=[bucket_arn], conditions=only_prefix),
-    ]
-
-
-def _image_statements(image: ContainerImage) -> list[iam.PolicyStatement]:
-    pull = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
-    return [
-        iam.PolicyStatement(sid="PullOwnImage", actions=pull, resources=[image.repository_arn]),
-        iam.PolicyStatement(sid="LogInToRegistry", actions=["ecr:GetAuthorizationToken"], resources=[_NO_ARN]),
-    ]
-
-
-def _log_statements(log_group: logs.ILogGroup) -> list[iam.PolicyStatement]:
-    # Not logs:CreateLogGroup: the group exists before, and must not come back without retention.
-    write = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
-    namespaces = {"StringEquals": {"cloudwatch:namespace": _METRIC_NAMESPACES}}
-    return [
-        iam.PolicyStatement(sid="WriteOwnLogs", actions=write, resources=[log_group.log_group_arn]),
-        iam.PolicyStatement(
-            sid="PublishMetrics", actions=["cloudwatch:PutMetricData"], resources=[_NO_ARN], conditions=namespaces
-        ),
-    ]
-
-
-def _key_statements(key: kms.IKey) -> list[iam.PolicyStatement]:
-    for_services = {"Bool": {"kms:GrantIsForAWSResource": "true"}}
-    return [
-        iam.PolicyStatement(
-            sid="UseKey", actions=["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"], resources=[key.key_arn]
-        ),
-        iam.PolicyStatement(sid="EncryptVolume", actions=["kms:CreateGrant"], resources=[key.key_arn], conditions=for_services),
-    ]

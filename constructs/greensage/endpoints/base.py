@@ -1,13 +1,14 @@
-"""What all endpoints share: model, config, endpoint and logs in the right order, grants and metrics."""
+"""What all endpoints share: models, config, endpoint and logs in the right order, grants and metrics."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from aws_cdk import RemovalPolicy, Stack, Token
+from aws_cdk import RemovalPolicy, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -17,20 +18,45 @@ from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct, IDependable
 
 from ..acknowledge import acknowledge_wildcards
-from ..catalog import limits
 from ..metrics import endpoint_metric, host_metric
 from ..names import endpoint_names
 from ..retention import log_retention
 from .access import ExecutionAccess
-from .image import ContainerImage
+from .container import ModelDefinition
+from .deployment import DeploymentAlarms, GuardedDeployment
+from .network import Network
 
 DEFAULT_VARIANT = "AllTraffic"
+_ERRORS = ("InvocationModelErrors", "Invocation5XXErrors")
+
+
+@dataclass(frozen=True)
+class VariantDefinition:
+    """A production or shadow variant as the base builds it; without a model it waits for inference components."""
+
+    name: str
+    model: ModelDefinition | None
+    settings: Mapping[str, Any]
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class EndpointDefinition:
+    """What a hosting kind adds to an endpoint: its name's generation, its variants, and settings of the config."""
+
+    generation: str
+    variants: Sequence[VariantDefinition]
+    shadow: VariantDefinition | None = None
+    config: Mapping[str, Any] = field(default_factory=dict)
+    encrypt_volume: bool = True
+    retain_variant_properties: bool = False
+    error_metrics: Sequence[str] = _ERRORS
 
 
 class Endpoint(Construct):
     """Base of the hosting constructs; use one of them.
 
-    Escape hatch: `cfn_model`, `cfn_endpoint_config` and `cfn_endpoint` are the L1s.
+    Escape hatch: `cfn_models` (by variant), `cfn_endpoint_config` and `cfn_endpoint` are the L1s.
     """
 
     def __init__(
@@ -38,62 +64,50 @@ class Endpoint(Construct):
         scope: Construct,
         id: str,
         *,
-        generation: str,
-        image: ContainerImage,
-        container: Mapping[str, Any],
-        variant: Mapping[str, Any],
-        artifact_bucket_arn: str,
-        artifact_prefix: str,
-        list_prefix: bool,
-        retain_variant_properties: bool,
-        role: iam.IRole | None,
-        encryption_key: kms.IKey | None,
-        volume_key: bool,
-        log_retention_days: int,
-        endpoint_name: str | None,
-        variant_name: str,
+        definition: EndpointDefinition,
+        role: iam.IRole | None = None,
+        encryption_key: kms.IKey | None = None,
+        log_retention_days: int = 14,
+        endpoint_name: str | None = None,
+        network: Network | None = None,
+        network_isolation: bool = False,
+        deployment: GuardedDeployment | None = None,
+        metric_seconds: int | None = None,
+        volume_size_gb: int | None = None,
     ) -> None:
         super().__init__(scope, id)
-        self._names = endpoint_names(self, generation, endpoint_name)
-        self.variant_name = variant_name
-        self.log_group = logs.LogGroup(
-            self,
-            "Logs",
-            log_group_name=f"/aws/sagemaker/Endpoints/{self._names.endpoint}",
-            retention=log_retention(log_retention_days),
-            removal_policy=RemovalPolicy.DESTROY,
-        )
-        access = ExecutionAccess(
-            self, "Access", role=role, image=image, bucket_arn=artifact_bucket_arn, prefix=artifact_prefix,
-            list_prefix=list_prefix, log_group=self.log_group, key=encryption_key,
-        )  # fmt: skip
-        self.role = access.role
-        self.cfn_model = sagemaker.CfnModel(
-            self, "Model", execution_role_arn=self.role.role_arn, primary_container={"image": image.uri, **container}
-        )
-        self.cfn_model.node.add_dependency(access.policy)
-        config: dict[str, Any] = {
-            "production_variants": [
-                {"variantName": variant_name, "modelName": self.cfn_model.attr_model_name, "initialVariantWeight": 1, **variant}
-            ],
-            "kms_key_id": encryption_key.key_arn if encryption_key and volume_key else None,
+        self._volume = {"volumeSizeInGb": volume_size_gb} if volume_size_gb is not None else {}
+        self._definition, self._key, self._network, self._isolated = definition, encryption_key, network, network_isolation
+        self._names = endpoint_names(self, definition.generation, endpoint_name)
+        self.variant_name = definition.variants[0].name
+        self.log_group = endpoint_logs(self, "Logs", f"/aws/sagemaker/Endpoints/{self._names.endpoint}", log_retention_days)
+        self._access = ExecutionAccess(self, "Access", role=role)
+        self.role = self._access.role
+        self._grant_execution()
+        beside = [definition.shadow] if definition.shadow else []
+        self.cfn_models = {
+            item.name: self._model("Model" if index == 0 else f"Model{item.name}", item.model)
+            for index, item in enumerate([*definition.variants, *beside])
+            if item.model is not None
         }
-        digest = content_hash(
-            self, {"image": image.uri, "container": dict(container), "config": config, "role": self.role.role_arn}
-        )
-        self.cfn_endpoint_config = sagemaker.CfnEndpointConfig(
-            self, "Config", endpoint_config_name=f"{self._names.config_base}-{digest}", **config
-        )
+        self.cfn_endpoint_config = self._config(metric_seconds)
+        guard = self._guard(deployment)
         self.cfn_endpoint = sagemaker.CfnEndpoint(
             self,
             "Endpoint",
             endpoint_name=self._names.endpoint,
             endpoint_config_name=self.cfn_endpoint_config.attr_endpoint_config_name,
             # Without it an update sets autoscaled counts back to the config's initial count.
-            retain_all_variant_properties=True if retain_variant_properties else None,
+            retain_all_variant_properties=True if definition.retain_variant_properties else None,
+            deployment_config=guard,
         )
         # SageMaker would create the log group itself, without retention; and the service logs as the role.
-        self.cfn_endpoint.node.add_dependency(self.log_group, access.policy)
+        self.cfn_endpoint.node.add_dependency(self.log_group, self._access.policy)
+
+    @property
+    def cfn_model(self) -> sagemaker.CfnModel:
+        """The L1 of the first variant's model."""
+        return self.cfn_models[self.variant_name]
 
     @property
     def endpoint_name(self) -> str:
@@ -106,9 +120,20 @@ class Endpoint(Construct):
         """The ARN of the endpoint of this generation."""
         return self.cfn_endpoint.ref
 
+    @property
+    def connections(self) -> Any:
+        """The security groups of the containers, to open or close (aws_ec2.Connections).
+
+        Raises ValueError without a network.
+        """
+        if self._network is None or self._network.connections is None:
+            raise ValueError(f"{self.node.path} has no network; give it one: network=Network.in_vpc(...)")
+        return self._network.connections
+
     def needs(self, *resources: IDependable) -> None:
-        """Create the model only after `resources`, for instance the copy of its artifact."""
-        self.cfn_model.node.add_dependency(*resources)
+        """Create the models only after `resources`, for instance the copy of an artifact."""
+        for model in self.cfn_models.values():
+            model.node.add_dependency(*resources)
 
     def grant_invoke(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let `grantee` invoke this endpoint in every generation of it (its name ends in the instance type).
@@ -117,16 +142,18 @@ class Endpoint(Construct):
         """
         return self._grant_invoke(grantee, None)
 
-    def _grant_invoke(self, grantee: iam.IGrantable, conditions: Mapping[str, Any] | None) -> iam.Grant:
+    def _grant_invoke(
+        self,
+        grantee: iam.IGrantable,
+        conditions: Mapping[str, Any] | None,
+        actions: Sequence[str] = ("sagemaker:InvokeEndpoint", "sagemaker:InvokeEndpointWithResponseStream"),
+    ) -> iam.Grant:
         arn = Stack.of(self).format_arn(service="sagemaker", resource="endpoint", resource_name=self._names.grant_pattern)
         principal = grantee.grant_principal
         if isinstance(principal, Construct):
             acknowledge_wildcards(principal, [arn], "The wildcard is the generation of one endpoint: its instance type.")
         return iam.Grant.add_to_principal(
-            grantee=grantee,
-            actions=["sagemaker:InvokeEndpoint", "sagemaker:InvokeEndpointWithResponseStream"],
-            resource_arns=[arn],
-            conditions=dict(conditions) if conditions else None,
+            grantee=grantee, actions=list(actions), resource_arns=[arn], conditions=dict(conditions) if conditions else None
         )
 
     def metric_invocations(self, **options: Any) -> cloudwatch.Metric:
@@ -156,17 +183,89 @@ class Endpoint(Construct):
     def _metric(self, name: str, statistic: str, options: Mapping[str, Any]) -> cloudwatch.Metric:
         return endpoint_metric(name, statistic, self._names.endpoint, self.variant_name, options)
 
+    def _grant_execution(self) -> None:
+        access, definition = self._access, self._definition
+        access.log_to(self.log_group)
+        if self._key:
+            access.use_key(self._key)
+        if self._network:
+            access.join(self._network)
+        for variant in [*definition.variants, *([definition.shadow] if definition.shadow else [])]:
+            grant_model(access, variant.model)
+
+    def _model(self, id: str, definition: ModelDefinition) -> sagemaker.CfnModel:
+        return served_model(self, id, definition, self._access, network=self._network, isolated=self._isolated)
+
+    def _config(self, metric_seconds: int | None) -> sagemaker.CfnEndpointConfig:
+        definition = self._definition
+        config: dict[str, Any] = {
+            "production_variants": [self._variant(item) for item in definition.variants],
+            "kms_key_id": self._key.key_arn if self._key and definition.encrypt_volume else None,
+            **definition.config,
+        }
+        if definition.shadow:
+            config["shadow_production_variants"] = [self._variant(definition.shadow)]
+        if metric_seconds:
+            config["metrics_config"] = {"metricPublishFrequencyInSeconds": metric_seconds, "enableEnhancedMetrics": True}
+        models = {
+            item.name: item.model.properties
+            for item in [*definition.variants, *([definition.shadow] if definition.shadow else [])]
+            if item.model
+        }
+        network = self._network.config if self._network else None
+        whole = {"models": models, "config": config, "role": self.role.role_arn, "network": network, "isolated": self._isolated}
+        digest = content_hash(self, whole)
+        name = f"{self._names.config_base}-{digest}"
+        return sagemaker.CfnEndpointConfig(self, "Config", endpoint_config_name=name, **config)
+
+    def _variant(self, item: VariantDefinition) -> dict[str, Any]:
+        named = (
+            {"modelName": self.cfn_models[item.name].attr_model_name, "initialVariantWeight": item.weight} if item.model else {}
+        )
+        return {"variantName": item.name, **named, **item.settings, **self._volume}
+
+    def _guard(self, deployment: GuardedDeployment | None) -> dict[str, Any] | None:
+        if deployment is None:
+            return None
+        variants = [item.name for item in self._definition.variants]
+        alarms = DeploymentAlarms(
+            self, "Alarms", endpoint_name=self._names.endpoint, variants=variants, guard=deployment,
+            metrics=self._definition.error_metrics,
+        ).all  # fmt: skip
+        if alarms:
+            self._access.watch([alarm.alarm_arn for alarm in alarms])
+        return deployment.config([alarm.alarm_name for alarm in alarms])
+
+
+def served_model(
+    scope: Construct, id: str, definition: ModelDefinition, access: ExecutionAccess, *, network: Network | None, isolated: bool
+) -> sagemaker.CfnModel:
+    """Return a new model that is created after the rights of its role."""
+    model = sagemaker.CfnModel(
+        scope, id, execution_role_arn=access.role.role_arn, vpc_config=network.config if network else None,
+        enable_network_isolation=True if isolated else None, **definition.properties,
+    )  # fmt: skip
+    model.node.add_dependency(access.policy)
+    return model
+
+
+def grant_model(access: ExecutionAccess, model: ModelDefinition | None) -> None:
+    """Let the role pull the images and read the artifacts of `model`."""
+    for container in model.containers.values() if model else ():
+        access.pull(container.image)
+        if container.artifact is not None:
+            access.read(container.artifact)
+            # A prefix of many models, or of one uncompressed model, is listed; one archive is not.
+            if container.artifact.key.endswith("/"):
+                access.list(container.artifact.bucket_arn, container.artifact.prefix)
+
+
+def endpoint_logs(scope: Construct, id: str, name: str, days: int) -> logs.LogGroup:
+    """Return the log group that SageMaker would otherwise create itself, without retention."""
+    return logs.LogGroup(scope, id, log_group_name=name, retention=log_retention(days), removal_policy=RemovalPolicy.DESTROY)
+
 
 def content_hash(scope: Construct, content: Mapping[str, Any]) -> str:
     """Return 8 hex digits that change whenever the resolved `content` changes."""
     resolved = Stack.of(scope).resolve(dict(content))
     return hashlib.sha256(json.dumps(resolved, sort_keys=True, default=str).encode()).hexdigest()[:8]
-
-
-def check_serverless(memory_mb: int, max_concurrency: int) -> None:
-    """Raise ValueError for memory or concurrency that CloudFormation lets through and SageMaker refuses."""
-    if not Token.is_unresolved(memory_mb) and memory_mb not in limits.SERVERLESS_MEMORY_MB:
-        allowed = ", ".join(map(str, limits.SERVERLESS_MEMORY_MB))
-        raise ValueError(f"memory_mb is {memory_mb}; serverless endpoints take {allowed}")
-    if not Token.is_unresolved(max_concurrency) and not 1 <= max_concurrency <= limits.SERVERLESS_MAX_CONCURRENCY:
-        raise ValueError(f"max_concurrency is {max_concurrency}; allowed: 1 to {limits.SERVERLESS_MAX_CONCURRENCY}")

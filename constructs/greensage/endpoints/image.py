@@ -10,8 +10,8 @@ from aws_cdk import aws_ecr as ecr
 
 from constructs import Construct
 
-from ..catalog.images import prebuilt_image, prebuilt_images
-from ..catalog.instances import Architecture
+from ..catalog.images import accelerated_images, prebuilt_image, prebuilt_images
+from ..catalog.instances import Architecture, Processor
 from ..errors import CatalogError
 
 _ECR_URI = re.compile(r"^(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.([a-z0-9.-]+)/([a-z0-9._/-]+?)(?:[:@].+)?$")
@@ -28,6 +28,7 @@ class ContainerImage:
     uri: str
     architecture: Architecture
     repository_arn: str
+    processor: Processor = "cpu"
 
     @classmethod
     def prebuilt(cls, framework: str, version: str | None = None, *, architecture: Architecture, region: str) -> ContainerImage:
@@ -45,14 +46,30 @@ class ContainerImage:
         return cls.from_uri(uri, architecture=architecture)
 
     @classmethod
-    def from_uri(cls, uri: str, *, architecture: Architecture) -> ContainerImage:
+    def accelerated(cls, framework: str, version: str, *, processor: Processor, region: str) -> ContainerImage:
+        """Return AWS's image of `framework` for a GPU (pytorch, tensorflow, triton) or Neuron (`inf1`, `neuronx`).
+
+        Raises CatalogError with the versions AWS has.
+        """
+        images = accelerated_images(framework, processor)
+        image = next((item for item in images if item.version == version), None)
+        if image is None:
+            have = ", ".join(dict.fromkeys(item.version for item in images)) or "none"
+            raise CatalogError(f"AWS has no {processor} image of {framework} {version}; it has: {have}")
+        uri = image.uri(region)
+        if uri is None:
+            raise CatalogError(f"AWS does not publish {image.repository}:{image.tag} in {region}")
+        return cls.from_uri(uri, architecture=image.architecture, processor=processor)
+
+    @classmethod
+    def from_uri(cls, uri: str, *, architecture: Architecture, processor: Processor = "cpu") -> ContainerImage:
         """Return the image at a literal ECR `uri`, in any account that lets the role pull it."""
         match = _ECR_URI.match(uri)
         if match is None:
             raise CatalogError(f"{uri!r} is not the URI of an ECR image: ACCOUNT.dkr.ecr.REGION.amazonaws.com/NAME:TAG")
         account, region, suffix, name = match.groups()
         partition = {"amazonaws.com.cn": "aws-cn"}.get(suffix, "aws-us-gov" if region.startswith("us-gov") else "aws")
-        return cls(uri, architecture, f"arn:{partition}:ecr:{region}:{account}:repository/{name}")
+        return cls(uri, architecture, f"arn:{partition}:ecr:{region}:{account}:repository/{name}", processor)
 
     @classmethod
     def from_repository(cls, repository: ecr.IRepository, tag: str, *, architecture: Architecture) -> ContainerImage:

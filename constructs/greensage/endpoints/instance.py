@@ -26,6 +26,10 @@ def check_instance(instance_type: str, image: ContainerImage) -> None:
         if is_hosting_type(instance_type):
             return
         raise ValueError(f"instance_type: {error}") from None
+    if item.processor != image.processor:
+        raise ValueError(
+            f"instance_type {instance_type} is for {item.processor} containers, but the image is for {image.processor}"
+        )
     if item.architecture != image.architecture:
         raise ValueError(
             f"instance_type {instance_type} is {item.architecture}, but the image is built for {image.architecture}; "

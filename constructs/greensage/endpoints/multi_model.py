@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 
-from constructs import Construct
-
+from ..artifacts import ArtifactLocation
+from ..catalog.instances import instance
+from ..errors import CatalogError
 from ..scaling import DEFAULT_TRACKING, TargetTracking
-from .base import DEFAULT_VARIANT
+from .container import Container, ModelDefinition
 from .image import ContainerImage
 from .on_instances import InstanceEndpoint
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from constructs import Construct
+
+    from .props import InstanceProps
 
 
 class MultiModelEndpoint(InstanceEndpoint):
@@ -25,9 +33,16 @@ class MultiModelEndpoint(InstanceEndpoint):
         Where the models lie; `prefix` such as groups/tabular/ is the endpoint's own. Put a model there with
         `ModelArtifact(self, "Wine", source=..., bucket=bucket, prefix=endpoint.prefix)`.
     image:
-        The container; it must implement SageMaker's multi-model API (greensage's serving image does).
-    instance_type, scaling, environment, role, encryption_key, log_retention_days, endpoint_name:
+        The container; it must implement SageMaker's multi-model API (greensage's serving image does; on GPUs it is
+        AWS's Triton image).
+    instance_type:
+        Any CPU type, or a type with exactly one GPU.
+    cache_models:
+        Keep models in memory between requests; False suits many models that are each called rarely.
+    scaling, environment:
         As for `RealTimeEndpoint`.
+
+    The rest is `InstanceProps`. Raises ValueError, naming the property, the value and what is allowed.
 
     Example
     -------
@@ -45,34 +60,25 @@ class MultiModelEndpoint(InstanceEndpoint):
         prefix: str,
         image: ContainerImage,
         instance_type: str,
+        cache_models: bool = True,
         scaling: TargetTracking | None = DEFAULT_TRACKING,
         environment: Mapping[str, str] | None = None,
-        role: iam.IRole | None = None,
-        encryption_key: kms.IKey | None = None,
-        log_retention_days: int = 14,
-        endpoint_name: str | None = None,
-        variant_name: str = DEFAULT_VARIANT,
+        **props: Unpack[InstanceProps],
     ) -> None:
         self.prefix = prefix if prefix.endswith("/") else f"{prefix}/"
+        _check_accelerator(instance_type, image)
+        here = ArtifactLocation(bucket.bucket_name, bucket.bucket_arn, self.prefix, self.prefix)
+        mode = {"mode": "MultiModel", "modelDataUrl": here.uri, "modelDataSource": None}
+        if not cache_models:
+            mode["multiModelConfig"] = {"modelCacheSetting": "Disabled"}
         super().__init__(
             scope,
             id,
-            image=image,
+            model=ModelDefinition({"model": Container(image, here, environment or {})}, multi_model=mode),
             instance_type=instance_type,
             scaling=scaling,
-            container={
-                "mode": "MultiModel",
-                "modelDataUrl": f"s3://{bucket.bucket_name}/{self.prefix}",
-                "environment": dict(environment or {}),
-            },
-            artifact_bucket_arn=bucket.bucket_arn,
-            artifact_prefix=self.prefix,
-            role=role,
-            encryption_key=encryption_key,
-            log_retention_days=log_retention_days,
-            endpoint_name=endpoint_name,
-            variant_name=variant_name,
-            multi_model=True,
+            kind="mm",
+            **props,
         )
 
     def grant_invoke(self, grantee: iam.IGrantable, *, target_models: Sequence[str] | None = None) -> iam.Grant:
@@ -82,3 +88,14 @@ class MultiModelEndpoint(InstanceEndpoint):
         """
         conditions = {"StringLike": {"sagemaker:TargetModel": list(target_models)}} if target_models else None
         return self._grant_invoke(grantee, conditions)
+
+
+def _check_accelerator(instance_type: str, image: ContainerImage) -> None:
+    if image.processor in ("inf1", "neuronx"):
+        raise ValueError(f"image is for {image.processor}; multi-model endpoints run on CPUs and single GPUs")
+    try:
+        count = instance(instance_type).accelerators
+    except CatalogError:
+        return
+    if count > 1:
+        raise ValueError(f"instance_type {instance_type} has {count} GPUs; multi-model endpoints take types with one")

@@ -1,18 +1,29 @@
-"""What endpoints on instances share: the check of the type, the variant, and the scaling."""
+"""What endpoints on instances share: the check of the type, the variants, capture, and the scaling."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from aws_cdk import aws_kms as kms
-
-from constructs import Construct
-
+from ..catalog import limits
+from ..catalog.instances import inference_ami
 from ..names import generation_of
 from ..scaling import TargetTracking, VariantScaling
-from .base import Endpoint
+from .base import DEFAULT_VARIANT, Endpoint, EndpointDefinition, VariantDefinition
+from .container import ModelDefinition, Variant
+from .deployment import DEFAULT_DEPLOYMENT
 from .image import ContainerImage
 from .instance import check_instance, has_local_storage
+from .props import DataCapture
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from constructs import Construct
+
+    from .props import InstanceProps
+
+SHADOW = "Shadow"
 
 
 class InstanceEndpoint(Endpoint):
@@ -23,32 +34,87 @@ class InstanceEndpoint(Endpoint):
         scope: Construct,
         id: str,
         *,
-        image: ContainerImage,
+        model: ModelDefinition,
         instance_type: str,
         scaling: TargetTracking | None,
-        encryption_key: kms.IKey | None,
-        variant_name: str,
-        multi_model: bool,
-        **shared: Any,
+        weight: float = 1.0,
+        variants: Mapping[str, Variant] | None = None,
+        shadow: Variant | None = None,
+        capture: DataCapture | None = None,
+        kind: str = "",
+        config: Mapping[str, Any] | None = None,
+        error_metrics: Sequence[str] | None = None,
+        **props: Unpack[InstanceProps],
     ) -> None:
-        check_instance(instance_type, image)
-        if scaling and instance_type.startswith("ml.t"):
-            raise ValueError(f"instance_type {instance_type} is burstable and cannot be autoscaled; use scaling=None")
+        others = dict(variants or {})
+        _check_variants(others, shadow)
+        image = next(iter(model.containers.values())).image
+        main = variant_settings(instance_type, image, scaling.min_instances if scaling else 1, scaling)
+        beside = [_definition(name, item, instance_type) for name, item in others.items()]
+        shown = _definition(SHADOW, shadow, instance_type) if shadow else None
+        settings = {**(config or {}), **(_capture_config(capture, props) if capture else {})}
+        props.setdefault("deployment", None if image.processor == "inf1" else DEFAULT_DEPLOYMENT)
         super().__init__(
             scope,
             id,
-            generation=generation_of(instance_type, multi_model=multi_model),
-            image=image,
-            variant={"instanceType": instance_type, "initialInstanceCount": scaling.min_instances if scaling else 1},
-            list_prefix=multi_model,
-            retain_variant_properties=scaling is not None,
-            encryption_key=encryption_key,
-            volume_key=not has_local_storage(instance_type),
-            variant_name=variant_name,
-            **shared,
+            definition=EndpointDefinition(
+                generation=generation_of(instance_type, kind=kind, variants=[*others, *([SHADOW] if shadow else [])]),
+                variants=[VariantDefinition(DEFAULT_VARIANT, model, main, weight), *beside],
+                shadow=shown,
+                config=settings,
+                encrypt_volume=not has_local_storage(instance_type),
+                retain_variant_properties=scaling is not None,
+                **({"error_metrics": error_metrics} if error_metrics else {}),
+            ),
+            **props,
         )
+        if capture:
+            self._access.write(capture.bucket.bucket_arn, capture.prefix)
         self.scaling = (
-            VariantScaling(self, "Scaling", endpoint=self.cfn_endpoint, variant_name=variant_name, tracking=scaling)
+            VariantScaling(self, "Scaling", endpoint=self.cfn_endpoint, variant_name=DEFAULT_VARIANT, tracking=scaling)
             if scaling
             else None
         )
+
+
+def variant_settings(instance_type: str, image: ContainerImage, count: int, scaling: object | None) -> dict[str, Any]:
+    """Return the instances of a variant, checked against the image; Neuron types come with their host image."""
+    check_instance(instance_type, image)
+    if scaling and instance_type.startswith("ml.t"):
+        raise ValueError(f"instance_type {instance_type} is burstable and cannot be autoscaled; use scaling=None")
+    made: dict[str, Any] = {"instanceType": instance_type, "initialInstanceCount": max(1, count)}
+    ami = inference_ami(image.processor)
+    return {**made, "inferenceAmiVersion": ami} if ami else made
+
+
+def _definition(name: str, variant: Variant, instance_type: str) -> VariantDefinition:
+    image = variant.container.image
+    settings = variant_settings(variant.instance_type or instance_type, image, variant.instance_count, None)
+    return VariantDefinition(name, ModelDefinition.single(variant.container), settings, variant.weight)
+
+
+def _check_variants(variants: Mapping[str, Variant], shadow: Variant | None) -> None:
+    if len(variants) + 1 > limits.VARIANTS_MAX:
+        raise ValueError(f"variants has {len(variants)} entries; with the main one there may be {limits.VARIANTS_MAX}")
+    if variants and shadow:
+        raise ValueError(
+            "shadow cannot be combined with variants: with a shadow there is exactly one production variant "
+            "(botocore, CreateEndpointConfigInput.ShadowProductionVariants)"
+        )
+    for name in variants:
+        if name in (DEFAULT_VARIANT, SHADOW):
+            raise ValueError(f"variant name {name!r} is taken; the main one is {DEFAULT_VARIANT}, a shadow is {SHADOW}")
+
+
+def _capture_config(capture: DataCapture, props: InstanceProps) -> dict[str, Any]:
+    key = props.get("encryption_key")
+    return {
+        "data_capture_config": {
+            "enableCapture": True,
+            "initialSamplingPercentage": capture.sample_percent,
+            "destinationS3Uri": f"s3://{capture.bucket.bucket_name}/{capture.prefix}",
+            "captureOptions": [{"captureMode": "Input"}, {"captureMode": "Output"}],
+            "captureContentTypeHeader": {"csvContentTypes": ["text/csv"], "jsonContentTypes": ["application/json"]},
+            **({"kmsKeyId": key.key_arn} if key else {}),
+        }
+    }

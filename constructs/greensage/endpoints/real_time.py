@@ -1,28 +1,33 @@
-"""One model on instances of its own that follow the load."""
+"""One model, with variants and a shadow if wanted, on instances of its own that follow the load."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-
-from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
-
-from constructs import Construct
+from typing import TYPE_CHECKING
 
 from ..artifacts import ArtifactLocation
 from ..scaling import DEFAULT_TRACKING, TargetTracking
-from .base import DEFAULT_VARIANT
+from .container import Container, ModelDefinition, Variant
 from .image import ContainerImage
 from .on_instances import InstanceEndpoint
+from .props import DataCapture
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from constructs import Construct
+
+    from .props import InstanceProps
 
 
 class RealTimeEndpoint(InstanceEndpoint):
-    """A real-time endpoint with one production variant, autoscaled, with limited logs and a role of its own.
+    """A real-time endpoint, autoscaled, with limited logs, guarded updates and a role of its own.
 
     Parameters
     ----------
     artifact:
-        Where the model.tar.gz lies; of a `ModelArtifact`, or `ArtifactLocation.in_bucket(bucket, key)`.
+        Where the model.tar.gz lies; of a `ModelArtifact`, or `ArtifactLocation.in_bucket(bucket, key)`. A key that
+        ends with a slash is the prefix of an uncompressed model.
     image:
         The container, with its architecture, which must be that of `instance_type`.
     instance_type:
@@ -31,17 +36,15 @@ class RealTimeEndpoint(InstanceEndpoint):
         Limits and target; default 1 to 2 instances. None: a fixed single instance.
     environment:
         For the container; at most 100 entries.
-    role:
-        An existing execution role; the policy is attached to it. Default: one of its own.
-    encryption_key:
-        Encrypts the instances' volumes (types with NVMe disks encrypt those themselves) and reads the artifact.
-    log_retention_days:
-        One of CloudWatch's numbers of days; default 14.
-    endpoint_name:
-        A physical name. Without one the name is made from the stack, the id and the instance type; with one
-        SageMaker will refuse a change of instance type while the endpoint is autoscaled.
+    variants, weight:
+        More production variants by name, and the main one's share. Another set of names is another endpoint,
+        which comes up beside the old one.
+    shadow:
+        A variant that gets a copy of the traffic; its weight, relative to the main one's, is the share.
+    capture:
+        Requests and answers written to S3.
 
-    Raises ValueError, naming the property, the value and what is allowed.
+    The rest is `InstanceProps`. Raises ValueError, naming the property, the value and what is allowed.
 
     Example
     -------
@@ -60,25 +63,21 @@ class RealTimeEndpoint(InstanceEndpoint):
         instance_type: str,
         scaling: TargetTracking | None = DEFAULT_TRACKING,
         environment: Mapping[str, str] | None = None,
-        role: iam.IRole | None = None,
-        encryption_key: kms.IKey | None = None,
-        log_retention_days: int = 14,
-        endpoint_name: str | None = None,
-        variant_name: str = DEFAULT_VARIANT,
+        weight: float = 1.0,
+        variants: Mapping[str, Variant] | None = None,
+        shadow: Variant | None = None,
+        capture: DataCapture | None = None,
+        **props: Unpack[InstanceProps],
     ) -> None:
         super().__init__(
             scope,
             id,
-            image=image,
+            model=ModelDefinition.single(Container(image, artifact, environment or {})),
             instance_type=instance_type,
             scaling=scaling,
-            container={"modelDataUrl": artifact.uri, "environment": dict(environment or {})},
-            artifact_bucket_arn=artifact.bucket_arn,
-            artifact_prefix=artifact.prefix,
-            role=role,
-            encryption_key=encryption_key,
-            log_retention_days=log_retention_days,
-            endpoint_name=endpoint_name,
-            variant_name=variant_name,
-            multi_model=False,
+            weight=weight,
+            variants=variants,
+            shadow=shadow,
+            capture=capture,
+            **props,
         )

@@ -1,17 +1,25 @@
-"""One model without instances: billed by the millisecond, zero when idle."""
+"""One model without instances: billed by the millisecond, zero when idle, warm environments on request."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
-
-from constructs import Construct
+from aws_cdk import Annotations, Token
 
 from ..artifacts import ArtifactLocation
-from .base import DEFAULT_VARIANT, Endpoint, check_serverless
+from ..catalog import limits
+from ..scaling import ConcurrencyScaling, ProvisionedConcurrency
+from .base import DEFAULT_VARIANT, Endpoint, EndpointDefinition, VariantDefinition
+from .container import Container, ModelDefinition
 from .image import ContainerImage
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from constructs import Construct
+
+    from .props import EndpointProps
 
 
 class ServerlessEndpoint(Endpoint):
@@ -19,16 +27,16 @@ class ServerlessEndpoint(Endpoint):
 
     Parameters
     ----------
-    artifact, image, environment, role, log_retention_days, endpoint_name:
-        As for `RealTimeEndpoint`; the image must be x86_64, no source says that arm64 runs here.
+    artifact, image, environment:
+        As for `RealTimeEndpoint`; an arm64 image gets a warning, since no source says that it runs here.
     memory_mb:
         1024 to 6144 in steps of 1024; the CPU share grows with it.
     max_concurrency:
         Requests at once, 1 to 200; more are refused.
-    encryption_key:
-        Reads an artifact that is encrypted with it.
+    provisioned:
+        Warm environments, scaled with the load and by schedule; they bill when idle. Default: none.
 
-    Raises ValueError, naming the property, the value and what is allowed.
+    The rest is `EndpointProps`. Raises ValueError, naming the property, the value and what is allowed.
 
     Example
     -------
@@ -44,31 +52,51 @@ class ServerlessEndpoint(Endpoint):
         image: ContainerImage,
         memory_mb: int = 1024,
         max_concurrency: int = 5,
+        provisioned: ProvisionedConcurrency | None = None,
         environment: Mapping[str, str] | None = None,
-        role: iam.IRole | None = None,
-        encryption_key: kms.IKey | None = None,
-        log_retention_days: int = 14,
-        endpoint_name: str | None = None,
-        variant_name: str = DEFAULT_VARIANT,
+        **props: Unpack[EndpointProps],
     ) -> None:
-        check_serverless(memory_mb, max_concurrency)
-        if image.architecture != "x86_64":
-            raise ValueError(f"image is {image.architecture}; serverless hosting is known to run x86_64 images only")
+        check_serverless(memory_mb, max_concurrency, provisioned)
+        if image.processor != "cpu":
+            raise ValueError(f"image is for {image.processor}; serverless hosting has no accelerators")
+        if artifact.key.endswith("/"):
+            raise ValueError(f"artifact {artifact.key} is an uncompressed prefix; serverless hosting takes a .tar.gz")
+        settings: dict[str, Any] = {"memorySizeInMb": memory_mb, "maxConcurrency": max_concurrency}
+        if provisioned:
+            settings["provisionedConcurrency"] = provisioned.min_concurrency
+        model = ModelDefinition.single(Container(image, artifact, environment or {}))
         super().__init__(
             scope,
             id,
-            generation="serverless",
-            image=image,
-            container={"modelDataUrl": artifact.uri, "environment": dict(environment or {})},
-            variant={"serverlessConfig": {"memorySizeInMb": memory_mb, "maxConcurrency": max_concurrency}},
-            artifact_bucket_arn=artifact.bucket_arn,
-            artifact_prefix=artifact.prefix,
-            list_prefix=False,
-            retain_variant_properties=False,
-            role=role,
-            encryption_key=encryption_key,
-            volume_key=False,
-            log_retention_days=log_retention_days,
-            endpoint_name=endpoint_name,
-            variant_name=variant_name,
+            definition=EndpointDefinition(
+                generation="serverless",
+                variants=[VariantDefinition(DEFAULT_VARIANT, model, {"serverlessConfig": settings})],
+                encrypt_volume=False,
+                retain_variant_properties=provisioned is not None,
+            ),
+            **props,
+        )
+        if image.architecture == "arm64":
+            Annotations.of(self).add_warning_v2(
+                "greensage:serverless-arm64", "No source says that serverless hosting runs arm64 images; x86_64 is known to run."
+            )
+        self.scaling = (
+            ConcurrencyScaling(self, "Scaling", endpoint=self.cfn_endpoint, variant_name=DEFAULT_VARIANT, tracking=provisioned)
+            if provisioned
+            else None
+        )
+
+
+def check_serverless(memory_mb: int, max_concurrency: int, provisioned: ProvisionedConcurrency | None) -> None:
+    """Raise ValueError for memory or concurrency that CloudFormation lets through and SageMaker refuses."""
+    if not Token.is_unresolved(memory_mb) and memory_mb not in limits.SERVERLESS_MEMORY_MB:
+        allowed = ", ".join(map(str, limits.SERVERLESS_MEMORY_MB))
+        raise ValueError(f"memory_mb is {memory_mb}; serverless endpoints take {allowed}")
+    if Token.is_unresolved(max_concurrency):
+        return
+    if not 1 <= max_concurrency <= limits.SERVERLESS_MAX_CONCURRENCY:
+        raise ValueError(f"max_concurrency is {max_concurrency}; allowed: 1 to {limits.SERVERLESS_MAX_CONCURRENCY}")
+    if provisioned and provisioned.max_concurrency > max_concurrency:
+        raise ValueError(
+            f"provisioned.max_concurrency ({provisioned.max_concurrency}) is above max_concurrency ({max_concurrency})"
         )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..catalog.capabilities import capability
+from collections.abc import Iterator
+
 from ..catalog.instances import InstanceType
 from ..catalog.network import vpc_endpoints
 from .context import Request
@@ -11,25 +12,47 @@ from .types import Kind, ScalingPlan
 
 def notes_of(request: Request, kind: Kind) -> tuple[str, ...]:
     """Return what the owner of the file should know."""
-    spec, notes = request.spec, []
+    return (*_of_the_file(request), *_of_the_network(request), *_OF_THE_KIND.get(kind, ()))
+
+
+_OF_THE_KIND: dict[Kind, tuple[str, ...]] = {
+    "edge": (
+        "a device group has one Greengrass deployment: this one replaces what was deployed to the group before, and "
+        "components that it does not list are removed from the devices",
+    ),
+    "serverless": ("accounts often start with 10 concurrent serverless invocations in all, not the guide's 500 or 1,000",),
+    "inference-components": (
+        "a component is created with one copy, because AWS refuses to create one with none; scaling takes it to zero. "
+        "min_instances 0 is refused in some Regions (reported for eu-west-3): set hosting.min_instances: 1 there",
+    ),
+    "asynchronous": ("inputs and results lie in the model's own bucket and expire after retention.data_days",),
+    "batch": ("inputs and results lie in the model's own bucket and expire after retention.data_days",),
+}
+
+
+def _of_the_file(request: Request) -> Iterator[str]:
+    spec = request.spec
     if spec.drift is not None:
-        notes.append("drift: is read and checked, but monitoring and retraining are not deployed by this version")
+        yield "drift: is read and checked, but monitoring and retraining are not deployed by this version"
     if spec.sla.latency_p95_ms is None and spec.sla.cold_start_ok and spec.hosting == "auto":
-        notes.append("nobody waits for the answer: hosting: asynchronous or batch scales to zero for such a model")
+        yield "nobody waits for the answer: hosting: asynchronous or batch scales to zero for such a model"
     if spec.model.artifact.startswith("s3://") and spec.model.size_mb is None:
-        notes.append("the size of an s3:// artifact is taken as 100 MB; set model.size_mb")
-    if spec.vpc is not None:
-        notes.append(f"subnets without a NAT gateway need these VPC endpoints: {', '.join(vpc_endpoints(request.region))}")
+        yield "the size of an s3:// artifact is taken as 100 MB; set model.size_mb"
     if spec.model.compiled_for == "inf1":
-        notes.append("Inferentia 1 is legacy to its own SDK (Neuron 2.26 and later leave it out); prefer inf2")
-    if kind == "inference-components":
-        notes.append(
-            "a component is created with one copy, because AWS refuses to create one with none; scaling takes it to zero. "
-            "min_instances 0 is refused in some Regions (reported for eu-west-3): set hosting.min_instances: 1 there"
-        )
-    if kind == "asynchronous" and capability(kind, "data_capture").answer == "n" and spec.capture is None:
-        notes.append("inputs and results lie in the model's own bucket and expire after retention.data_days")
-    return tuple(notes)
+        yield "Inferentia 1 is legacy to its own SDK (Neuron 2.26 and later leave it out); prefer inf2"
+
+
+def _of_the_network(request: Request) -> Iterator[str]:
+    vpc = request.spec.vpc
+    if vpc is None:
+        return
+    optional = ", ".join(vpc_endpoints(request.region, optional=True))
+    yield (
+        f"subnets without a NAT gateway need the VPC endpoint {', '.join(vpc_endpoints(request.region))}; code of your own "
+        f"may need others, and careful people add {optional}"
+    )
+    if len(vpc.subnets) < 2:
+        yield "vpc.subnets: AWS asks for at least two subnets in different zones (developer guide, host-vpc)"
 
 
 def quotas_of(kind: Kind, item: InstanceType, scaling: ScalingPlan | None, request: Request) -> tuple[str, ...]:

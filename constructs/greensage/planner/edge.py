@@ -19,12 +19,17 @@ def check_edge(request: Request) -> Choice:
     if not hosting.device_groups:
         raise request.refuse("hosting", "edge hosting needs the groups of devices", allowed="device_groups: [NAME, …]",
                              hint="the names of AWS IoT thing groups")  # fmt: skip
+    regions: list[str] = load("greengrass")["regions"]
+    if request.region not in regions:
+        near = ", ".join(name for name in regions if name.split("-")[0] == request.region.split("-")[0])
+        raise request.refuse("region.allowed", f"Greengrass v2 is not in {request.region} (CloudFormation's resource types)",
+                             found=request.region, allowed=near or ", ".join(regions))  # fmt: skip
     framework = request.spec.model.framework
     if hosting.device is not None:
         return _compiled(request, hosting)
     if framework not in _OF_THE_SERVER:
         raise request.refuse("model.framework", "the component runs models with ONNX Runtime or a tree library",
-                             found=framework, allowed=", ".join(_OF_THE_SERVER), hint="export the model to ONNX (framework: onnx)")  # fmt: skip
+                             found=framework, allowed=", ".join(_OF_THE_SERVER), hint="export it to ONNX")  # fmt: skip
     return Choice("optimized", framework, "runs as it is; hosting.device would compile it with Neo where that is supported")
 
 
@@ -34,11 +39,11 @@ def _compiled(request: Request, hosting: EdgeHosting) -> Choice:
     if device not in neo["devices"]:
         near = get_close_matches(device, neo["devices"], n=1)
         raise request.refuse("hosting.device", f"Neo does not compile for it ({neo['devices_source']})", found=device,
-                             allowed=", ".join(neo["devices"]), hint=f"{near[0]}?" if near else "leave it out and use ONNX")  # fmt: skip
+                             allowed=", ".join(neo["devices"]), hint=f"{near[0]}?" if near else "ONNX without it")  # fmt: skip
     if framework not in neo["frameworks"]:
         raise request.refuse("model.framework", f"Neo does not compile {framework} ({neo['frameworks_source']})", found=framework,
                              allowed=", ".join(neo["frameworks"]), hint="leave out hosting.device and use ONNX")  # fmt: skip
     if hosting.input_shape is None:
-        raise request.refuse("hosting.device", "Neo needs the shape of the input", allowed='input_shape: \'{"input": [1, 64]}\'')
+        raise request.refuse("hosting.device", "Neo needs the shape of the input", allowed="input_shape: '{\"input\": [1, 64]}'")
     versions = neo["frameworks"][framework]["versions"]
     return Choice("optimized", f"Neo for {device}", f"Neo compiles {framework} {versions} ({neo['frameworks_source']})")

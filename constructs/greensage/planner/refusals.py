@@ -101,9 +101,7 @@ def _conflicts(request: Request, asked: list[Ask]) -> Iterator[Problem]:
     if request.spec.deployment.strategy in ("canary", "linear"):
         paths["stepped"] = "deployment.strategy"
     if isinstance(request.spec.hosting, RealTimeHosting) and request.spec.hosting.managed_scaling:
-        paths["managed_scaling"] = "hosting.managed_scaling"
-    if request.spec.schedule:
-        paths["autoscaling_schedule"] = "schedule"
+        paths |= {"managed_scaling": "hosting.managed_scaling", "own_endpoint": "hosting.kind"}
     for row in load("conflicts")["conflicts"]:
         first, second = row["features"]
         if first in paths and second in paths:

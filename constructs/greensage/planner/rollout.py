@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..catalog import traffic
 from ..catalog.capabilities import capability
 from .context import Request
-from .types import Choice, DeploymentPlan, ImagePlan, Kind
+from .types import Choice, DeploymentPlan, ImagePlan, Kind, Rejected
 
 
 def choose_deployment(request: Request, kind: Kind, image: ImagePlan) -> tuple[DeploymentPlan | None, Choice]:
@@ -22,8 +22,19 @@ def choose_deployment(request: Request, kind: Kind, image: ImagePlan) -> tuple[D
     chosen = DeploymentPlan(
         spec.strategy, step, spec.interval_seconds, spec.bake_seconds, spec.max_error_percent, latency, spec.alarms
     )
-    watched = [f"more than {spec.max_error_percent:g} % errors", *([f"p95 above {latency:g} ms"] if latency else []), *spec.alarms]
-    return chosen, Choice("updates", spec.strategy, f"rolls back at {' or '.join(watched)}; bakes {spec.bake_seconds} s")
+    if step and (getattr(request.spec.hosting, "min_instances", None) or 1) < 2 and request.spec.sla.availability != "high":
+        few = Rejected(
+            "steps of one instance", "how AWS rounds a percentage of one is not documented; min_instances: 2 avoids it"
+        )
+    else:
+        few = None
+    watched = [
+        f"more than {spec.max_error_percent:g} % errors",
+        *([f"p95 above {latency:g} ms"] if latency else []),
+        *spec.alarms,
+    ]
+    return chosen, Choice("updates", spec.strategy, f"rolls back at {' or '.join(watched)}; bakes {spec.bake_seconds} s",
+                          (few,) if few else ())  # fmt: skip
 
 
 def _from_sla(request: Request) -> float | None:

@@ -106,7 +106,7 @@ class _Chooser:
                                  allowed="auto, serving, prebuilt, or ACCOUNT.dkr.ecr.REGION.amazonaws.com/NAME:TAG")  # fmt: skip
         if architecture is None:
             raise request.refuse(f"{self._at}.image", "an image of your own needs model.image_architecture: an image on the "
-                                 "wrong silicon fails with 'exec format error' after minutes", allowed="arm64 or x86_64")  # fmt: skip
+                                 "wrong silicon fails with 'exec format error'", allowed="arm64 or x86_64")  # fmt: skip
         wanted = {"graviton": "arm64", "auto": architecture}.get(self._silicon, "x86_64")
         if wanted != architecture:
             raise request.refuse("silicon", f"the image is built for {architecture}", found=request.spec.silicon)

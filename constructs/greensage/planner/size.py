@@ -29,7 +29,7 @@ def choose_instance(
     if not fitting:
         what = f"no {silicon} instance type in {request.region} holds it" if offered else f"{request.region} hosts no {silicon}"
         raise request.refuse("silicon" if not offered else "model.artifact", what,
-                             found=f"about {memory_mb:,.0f} MB", hint="another Region in region.allowed, or a smaller model")  # fmt: skip
+                             found=f"about {memory_mb:,.0f} MB", hint="another Region, or a smaller model")  # fmt: skip
     cpu = traffic.cpu_seconds_per_request(request.spec.model.framework)
     chosen = next((item for item in fitting if instances_needed(item, peak_rps, cpu) <= traffic.MAX_INSTANCES), fitting[-1])
     smaller = Rejected("a smaller one", "there is none" if chosen is fitting[0] else "would need too many instances")
@@ -56,6 +56,10 @@ def choose_scaling(request: Request, item: InstanceType, peak_rps: float) -> tup
     target = round(item.vcpu * traffic.TARGET_UTILISATION / cpu * 60)
     why_low = "two zones for availability: high" if floor == 2 else "one when quiet"
     reason = f"{why_low}; {target:,} invocations per instance and minute (assumed)"
+    if request.spec.high_resolution_metrics:
+        concurrent = item.vcpu * traffic.CONCURRENT_REQUESTS_PER_VCPU
+        reason = f"{why_low}; {concurrent:g} requests under way per model (assumed), seen every 10 seconds"
+        return ScalingPlan(low, high, target, concurrent), Choice("scaling", f"{low} to {high} instances", reason)
     return ScalingPlan(low, high, target), Choice("scaling", f"{low} to {high} instances", reason)
 
 
@@ -108,7 +112,9 @@ def named_instance(request: Request, image: ImagePlan, name: str, kind: Kind) ->
     if kind == "batch" and name not in batch_types():
         near = ", ".join(sorted(t for t in batch_types() if t.rsplit(".", 1)[-1] == name.rsplit(".", 1)[-1])[:6])
         source = "botocore, TransformInstanceType"
-        raise request.refuse(at, f"batch transform does not have {name} ({source})", found=name, allowed=near, hint="silicon: x86")
+        raise request.refuse(
+            at, f"batch transform does not have {name} ({source})", found=name, allowed=near, hint="silicon: x86"
+        )
     if not _one_gpu(item, kind):
         source = "developer guide, multi-model-endpoints"
         raise request.refuse(at, f"multi-model endpoints take types with one GPU ({source})", found=name, hint="ml.g5.xlarge")

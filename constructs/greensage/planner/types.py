@@ -89,11 +89,12 @@ class ComponentPlan:
 
 @dataclass(frozen=True)
 class ScalingPlan:
-    """Target tracking on invocations per instance. Minutes and seconds as Application Auto Scaling counts them."""
+    """Target tracking per instance: invocations a minute, requests under way if that is set, or what waits in a queue."""
 
     min_instances: int
     max_instances: int
-    target_invocations_per_minute: float
+    target: float
+    target_concurrent_requests: float | None = None
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ class RealTimeHosting(_OnInstances):
     kind: Literal["real-time"]
     weight: float = Field(default=1, gt=0, description="Share of the main variant, beside `variants`.")
     managed_scaling: bool = Field(
-        default=False, description="SageMaker's managed instance scaling instead of Application Auto Scaling."
+        default=False, description="Refused: AWS has managed instance scaling for inference components only."
     )
 
 

@@ -1,0 +1,272 @@
+"""Files scored by a job that ends: a state machine around a transform job, started by time or by files that arrive."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from aws_cdk import ArnFormat, RemovalPolicy, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_stepfunctions as sfn
+
+from constructs import Construct, IDependable
+
+from .acknowledge import acknowledge, acknowledge_wildcards
+from .artifacts import ArtifactLocation
+from .catalog import limits
+from .catalog.instances import batch_types
+from .endpoints.access import ExecutionAccess
+from .endpoints.base import grant_model, served_model
+from .endpoints.container import Container, ModelDefinition
+from .endpoints.image import ContainerImage
+from .endpoints.instance import check_instance
+from .endpoints.network import Network
+from .names import job_base
+from .retention import log_retention
+from .roles import service_role
+from .stack_helper import StackHelper
+
+LOG_GROUP = "/aws/sagemaker/TransformJobs"
+_TRANSIENT = ["SageMaker.AmazonSageMakerException", "SageMaker.ResourceLimitExceededException", "SageMaker.ThrottlingException"]
+_EVENTS_RULE = "StepFunctionsGetEventsForSageMakerTransformJobsRule"
+
+
+class BatchTransform(Construct):
+    """Batch transform of a model; nothing runs between the jobs.
+
+    Parameters
+    ----------
+    artifact, image, environment, role, encryption_key, network:
+        As for `RealTimeEndpoint`. The image is x86_64: batch transform has no Graviton.
+    instance_type, instance_count:
+        A type of batch transform, for instance ml.c7i.large, and how many of them share the files.
+    bucket, prefix:
+        Inputs lie below input/ of `prefix`, results come below output/. Let the bucket expire them, and with
+        `on_arrival` announce them: `DataBucket(self, "Data", expire_days=14, announce=True)`.
+    schedule:
+        cron(…) or rate(…), in UTC: every time, the files below input/ are scored.
+    on_arrival:
+        A file that arrives below input/ is scored at once, it alone.
+    content_type, split:
+        Of the input; `line` sends each line as a record, several at a time, `none` a whole file.
+    max_payload_mb:
+        Of one request to the container, 1 to 100.
+    log_retention_days:
+        Of the log groups; the one of all transform jobs of the account is shared, and gets this retention too.
+
+    Raises ValueError, naming the property, the value and what is allowed.
+
+    Example
+    -------
+        BatchTransform(self, "Churn", artifact=artifact.location, image=image, instance_type="ml.c7i.large",
+                       bucket=bucket, schedule="cron(0 2 * * ? *)")
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        artifact: ArtifactLocation,
+        image: ContainerImage,
+        instance_type: str,
+        bucket: s3.IBucket,
+        prefix: str = "",
+        instance_count: int = 1,
+        schedule: str | None = None,
+        on_arrival: bool = False,
+        content_type: str = "text/csv",
+        split: Literal["line", "none"] = "line",
+        max_payload_mb: int = 6,
+        environment: Mapping[str, str] | None = None,
+        role: iam.IRole | None = None,
+        encryption_key: kms.IKey | None = None,
+        network: Network | None = None,
+        log_retention_days: int = 14,
+    ) -> None:
+        super().__init__(scope, id)
+        _check(instance_type, image, artifact, instance_count, max_payload_mb)
+        self.bucket = bucket
+        self.input_prefix, self.output_prefix = f"{prefix}input/", f"{prefix}output/"
+        self._key, self._days = encryption_key, log_retention_days
+        self._access = ExecutionAccess(self, "Access", role=role)
+        self.role = self._access.role
+        model = ModelDefinition.single(Container(image, artifact, environment or {}))
+        self._grant_execution(model, network)
+        self.cfn_model = served_model(self, "Model", model, self._access, network=network, isolated=False)
+        self._retain_job_logs()
+        job = self._job(instance_type, instance_count, content_type, split, max_payload_mb)
+        self.state_machine = self._machine(job)
+        self._starters(schedule, on_arrival)
+
+    def needs(self, *resources: IDependable) -> None:
+        """Create the model only after `resources`, for instance the copy of its artifact."""
+        self.cfn_model.node.add_dependency(*resources)
+
+    def grant_start(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let `grantee` start a run; its input is {"input": "s3://bucket/prefix-or-key"}."""
+        return iam.Grant.add_to_principal(
+            grantee=grantee, actions=["states:StartExecution"], resource_arns=[self.state_machine.attr_arn]
+        )
+
+    def metric_failed(self, **options: Any) -> cloudwatch.Metric:
+        """Return the number of runs that failed, summed."""
+        settings = {"statistic": "Sum", "dimensions_map": {"StateMachineArn": self.state_machine.attr_arn}, **options}
+        return cloudwatch.Metric(namespace="AWS/States", metric_name="ExecutionsFailed", **settings)
+
+    def _grant_execution(self, model: ModelDefinition, network: Network | None) -> None:
+        access, arn = self._access, self.bucket.bucket_arn
+        grant_model(access, model)
+        access.read(ArtifactLocation(self.bucket.bucket_name, arn, self.input_prefix, self.input_prefix))
+        access.list(arn, self.input_prefix)
+        access.write(arn, self.output_prefix)
+        group = Stack.of(self).format_arn(
+            service="logs", resource="log-group", resource_name=f"{LOG_GROUP}:*", arn_format=ArnFormat.COLON_RESOURCE_NAME
+        )
+        access.log(group)
+        acknowledge_wildcards(
+            access.policy, [group], "The log streams of the one log group that SageMaker has for all transform jobs."
+        )
+        if self._key:
+            access.use_key(self._key)
+        if network:
+            access.join(network)
+
+    def _retain_job_logs(self) -> None:
+        """SageMaker makes one log group for all transform jobs of the account; several stacks cannot own it."""
+        helper = StackHelper.of(self)
+        stack = Stack.of(self)
+        arn = stack.format_arn(
+            service="logs", resource="log-group", resource_name=f"{LOG_GROUP}*", arn_format=ArnFormat.COLON_RESOURCE_NAME
+        )
+        helper.allow(["logs:CreateLogGroup", "logs:PutRetentionPolicy"], arn)
+        log_retention(self._days)
+        properties = {"LogGroup": LOG_GROUP, "Days": str(self._days)}
+        self.cfn_model.node.add_dependency(helper.resource(self, "JobLogs", "LogRetention", properties))
+
+    def _job(self, instance_type: str, count: int, content_type: str, split: str, payload_mb: int) -> dict[str, Any]:
+        output: dict[str, Any] = {"S3OutputPath": f"s3://{self.bucket.bucket_name}/{self.output_prefix}", "Accept": content_type}
+        resources: dict[str, Any] = {"InstanceType": instance_type, "InstanceCount": count}
+        if self._key:
+            output["KmsKeyId"] = resources["VolumeKmsKeyId"] = self._key.key_arn
+        if split == "line":
+            output["AssembleWith"] = "Line"
+        return {
+            "TransformJobName.$": f"States.Format('{job_base(self)}-{{}}', States.UUID())",
+            "ModelName": self.cfn_model.attr_model_name,
+            "BatchStrategy": "MultiRecord" if split == "line" else "SingleRecord",
+            "MaxPayloadInMB": payload_mb,
+            "TransformInput": {
+                "ContentType": content_type,
+                "SplitType": "Line" if split == "line" else "None",
+                "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri.$": "$.input"}},
+            },
+            "TransformOutput": output,
+            "TransformResources": resources,
+        }
+
+    def _machine(self, job: dict[str, Any]) -> sfn.CfnStateMachine:
+        retry = {"ErrorEquals": _TRANSIENT, "IntervalSeconds": 60, "MaxAttempts": 3, "BackoffRate": 2.0}
+        definition = {
+            "Comment": "greensage: scores the files of one input with a job that ends",
+            "StartAt": "Transform",
+            "States": {
+                "Transform": {
+                    "Type": "Task", "Resource": f"arn:{Stack.of(self).partition}:states:::sagemaker:createTransformJob.sync",
+                    "Parameters": job, "Retry": [retry], "End": True,
+                }
+            },
+        }  # fmt: skip
+        group = logs.LogGroup(
+            self, "Runs", log_group_name=f"/aws/vendedlogs/states/{job_base(self)}", retention=log_retention(self._days),
+            removal_policy=RemovalPolicy.DESTROY,
+        )  # fmt: skip
+        role = service_role(self, "RunRole", "states.amazonaws.com")
+        policy = self._run_policy(role)
+        machine = sfn.CfnStateMachine(
+            self, "Machine", role_arn=role.role_arn, definition_string=Stack.of(self).to_json_string(definition),
+            logging_configuration={
+                "level": "ALL", "destinations": [{"cloudWatchLogsLogGroup": {"logGroupArn": group.log_group_arn}}],
+            },
+        )  # fmt: skip
+        machine.node.add_dependency(policy)
+        acknowledge(
+            machine, "AwsSolutions-SF2", "X-Ray traces of one task that takes minutes would be kept data that nobody reads."
+        )
+        return machine
+
+    def _run_policy(self, role: iam.IRole) -> iam.Policy:
+        stack = Stack.of(self)
+        jobs = stack.format_arn(service="sagemaker", resource="transform-job", resource_name=f"{job_base(self)}-*")
+        rule = stack.format_arn(service="events", resource="rule", resource_name=_EVENTS_RULE)
+        passed = {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
+        logs_delivery = [f"logs:{action}" for action in (
+            "CreateLogDelivery", "DeleteLogDelivery", "DescribeLogGroups", "DescribeResourcePolicies", "GetLogDelivery",
+            "ListLogDeliveries", "PutResourcePolicy", "UpdateLogDelivery",
+        )]  # fmt: skip
+        policy = iam.Policy(
+            self, "RunPolicy", roles=[role],
+            statements=[
+                iam.PolicyStatement(
+                    actions=[f"sagemaker:{name}TransformJob" for name in ("Create", "Describe", "Stop")], resources=[jobs]
+                ),
+                iam.PolicyStatement(actions=["sagemaker:AddTags", "sagemaker:ListTags"], resources=[jobs]),
+                # The model of a transform job is authorized too.
+                iam.PolicyStatement(actions=["sagemaker:CreateTransformJob"], resources=[self.cfn_model.ref]),
+                iam.PolicyStatement(actions=["iam:PassRole"], resources=[self.role.role_arn], conditions=passed),
+                iam.PolicyStatement(actions=["events:DescribeRule", "events:PutRule", "events:PutTargets"], resources=[rule]),
+                iam.PolicyStatement(actions=logs_delivery, resources=[_ANY]),
+            ],
+        )  # fmt: skip
+        acknowledge_wildcards(policy, [jobs], "Job names end in the run's own id.")
+        acknowledge_wildcards(
+            policy, [_ANY], "The log delivery actions of Step Functions have no resource-level permissions in IAM."
+        )
+        return policy
+
+    def _starters(self, schedule: str | None, on_arrival: bool) -> None:
+        if not schedule and not on_arrival:
+            return
+        role = service_role(self, "StartRole", "events.amazonaws.com")
+        policy = iam.Policy(self, "StartPolicy", roles=[role])
+        policy.add_statements(iam.PolicyStatement(actions=["states:StartExecution"], resources=[self.state_machine.attr_arn]))
+        target = {"arn": self.state_machine.attr_arn, "id": "run", "roleArn": role.role_arn}
+        if schedule:
+            everything = f"s3://{self.bucket.bucket_name}/{self.input_prefix}"
+            run = {**target, "input": Stack.of(self).to_json_string({"input": everything})}
+            events.CfnRule(self, "Schedule", schedule_expression=schedule, targets=[run]).node.add_dependency(policy)
+        if on_arrival:
+            transformer = {
+                "inputPathsMap": {"bucket": "$.detail.bucket.name", "key": "$.detail.object.key"},
+                "inputTemplate": '{"input": "s3://<bucket>/<key>"}',
+            }
+            pattern = {
+                "source": ["aws.s3"],
+                "detail-type": ["Object Created"],
+                "detail": {"bucket": {"name": [self.bucket.bucket_name]}, "object": {"key": [{"prefix": self.input_prefix}]}},
+            }
+            rule = events.CfnRule(self, "Arrival", event_pattern=pattern, targets=[{**target, "inputTransformer": transformer}])
+            rule.node.add_dependency(policy)
+
+
+# These have no resource-level permissions in IAM, so no ARN can be named.
+_ANY = "*"
+
+
+def _check(instance_type: str, image: ContainerImage, artifact: ArtifactLocation, count: int, payload_mb: int) -> None:
+    if image.architecture != "x86_64":
+        raise ValueError("image is arm64; batch transform has no Graviton types (botocore, TransformInstanceType)")
+    check_instance(instance_type, image)
+    if instance_type not in batch_types():
+        raise ValueError(f"instance_type {instance_type} is none of batch transform's (botocore, TransformInstanceType)")
+    if artifact.key.endswith("/"):
+        raise ValueError(f"artifact {artifact.key} is an uncompressed prefix; batch transform takes a .tar.gz")
+    if not 1 <= count <= limits.TRANSFORM_INSTANCES_MAX:
+        raise ValueError(f"instance_count is {count}; allowed: 1 to {limits.TRANSFORM_INSTANCES_MAX}")
+    if not 1 <= payload_mb <= limits.TRANSFORM_PAYLOAD_MB:
+        raise ValueError(f"max_payload_mb is {payload_mb}; allowed: 1 to {limits.TRANSFORM_PAYLOAD_MB}")

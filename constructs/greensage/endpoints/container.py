@@ -1,0 +1,91 @@
+"""One container of a model: image, artifact, environment; and the variants that are made of containers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from aws_cdk import Token
+
+from ..artifacts import ArtifactLocation
+from ..catalog import limits
+from .image import ContainerImage
+
+_HOSTNAME = re.compile(r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$")
+
+
+@dataclass(frozen=True)
+class Container:
+    """A container of a pipeline, of a multi-container endpoint or of a variant.
+
+    `artifact` may be None for an image that holds its model. `environment` may hold tokens, but no secrets.
+    """
+
+    image: ContainerImage
+    artifact: ArtifactLocation | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def definition(self, hostname: str | None = None) -> dict[str, Any]:
+        """Return the ContainerDefinition that CloudFormation takes."""
+        made: dict[str, Any] = {"image": self.image.uri, "environment": dict(self.environment)}
+        if self.artifact is not None:
+            made |= self.artifact.model_data
+        if hostname is not None:
+            made["containerHostname"] = hostname
+        return made
+
+
+@dataclass(frozen=True)
+class ModelDefinition:
+    """What a SageMaker model is made of: one container, or several by hostname that run in `mode`."""
+
+    containers: Mapping[str, Container]
+    mode: Literal["Serial", "Direct"] | None = None
+    multi_model: Mapping[str, Any] | None = None
+
+    @classmethod
+    def single(cls, container: Container) -> ModelDefinition:
+        """Return a model of one container."""
+        return cls({"model": container})
+
+    @property
+    def properties(self) -> dict[str, Any]:
+        """PrimaryContainer, or Containers with their mode."""
+        if self.mode is None:
+            (only,) = self.containers.values()
+            merged = {**only.definition(), **(self.multi_model or {})}
+            return {"primary_container": {key: value for key, value in merged.items() if value is not None}}
+        rows = [item.definition(name) for name, item in self.containers.items()]
+        return {"containers": rows, "inference_execution_config": {"mode": self.mode}}
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One more production variant, or a shadow variant: a model, its share of the traffic, and its instances."""
+
+    container: Container
+    weight: float = 1.0
+    instance_type: str | None = None
+    instance_count: int = 1
+
+
+def check_containers(containers: Mapping[str, Container]) -> None:
+    """Raise ValueError for a number of containers, hostnames or a mix of silicon that SageMaker refuses."""
+    count = len(containers)
+    if not limits.CONTAINERS_MIN <= count <= limits.CONTAINERS_MAX:
+        allowed = f"{limits.CONTAINERS_MIN} to {limits.CONTAINERS_MAX}"
+        raise ValueError(f"containers has {count} entries; allowed: {allowed} ({limits.source_of('CONTAINERS_MAX')})")
+    for name in containers:
+        if not Token.is_unresolved(name) and not _HOSTNAME.match(name):
+            raise ValueError(f"container name {name!r} is no hostname: letters, digits and hyphens, at most 63")
+    check_same_silicon([item.image for item in containers.values()])
+
+
+def check_same_silicon(images: Sequence[ContainerImage]) -> None:
+    """Raise ValueError when the containers of one endpoint were built for different silicon."""
+    kinds = {(item.architecture, item.processor) for item in images}
+    if len(kinds) > 1:
+        shown = ", ".join(f"{architecture} {processor}" for architecture, processor in sorted(kinds))
+        raise ValueError(f"the containers of one endpoint run on the same instances, but are built for {shown}")

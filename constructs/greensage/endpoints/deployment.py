@@ -1,0 +1,159 @@
+"""Guarded deployments: how an update reaches the traffic, and the alarms that roll it back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from aws_cdk import aws_cloudwatch as cloudwatch
+
+from constructs import Construct
+
+from ..catalog import limits
+from ..metrics import endpoint_metric
+
+# Time for the new instances to come up, on top of all waits.
+_PROVISIONING_SECONDS = 3_600
+_MICROSECONDS = 1_000
+_TYPES = {"all-at-once": "ALL_AT_ONCE", "canary": "CANARY", "linear": "LINEAR"}
+_RANGES = {
+    "canary": (1, limits.CANARY_PERCENT_MAX),
+    "linear": (limits.LINEAR_PERCENT_MIN, limits.CANARY_PERCENT_MAX),
+    "rolling": (limits.ROLLING_PERCENT_MIN, limits.CANARY_PERCENT_MAX),
+}
+
+
+@dataclass(frozen=True)
+class GuardedDeployment:
+    """How an update reaches the traffic.
+
+    Parameters
+    ----------
+    strategy:
+        all-at-once, canary, linear (these three run a second fleet beside the first, and bill both) or rolling.
+    step_percent:
+        Share of the capacity per step: canary 1 to 50, linear 10 to 50, rolling 5 to 50.
+    interval_seconds:
+        Wait after each step, 0 to 3600.
+    bake_seconds:
+        Watch the alarms this long before the old fleet goes, 0 to 3600.
+    max_error_percent:
+        Roll back when more requests than this fail; None: no such alarm.
+    max_latency_ms:
+        Roll back when the model's 95th percentile is above; None: no such alarm.
+    alarms:
+        Alarms of your own, for instance on drift; at most 10 together with greensage's.
+
+    Raises ValueError, naming the property, the value and what is allowed.
+
+    Example
+    -------
+        GuardedDeployment("canary", step_percent=10, interval_seconds=300, max_latency_ms=200)
+    """
+
+    strategy: Literal["all-at-once", "canary", "linear", "rolling"] = "all-at-once"
+    step_percent: int | None = None
+    interval_seconds: int = 120
+    bake_seconds: int = 120
+    max_error_percent: float | None = 2.0
+    max_latency_ms: float | None = None
+    alarms: Sequence[cloudwatch.IAlarm] = ()
+
+    def __post_init__(self) -> None:
+        if (self.strategy == "all-at-once") != (self.step_percent is None):
+            raise ValueError(f"step_percent is {self.step_percent}; {self.strategy} {_wants(self.strategy)}")
+        if self.step_percent is not None:
+            low, high = _RANGES[self.strategy]
+            if not low <= self.step_percent <= high:
+                raise ValueError(f"step_percent is {self.step_percent}; {self.strategy} takes {low} to {high}")
+        for name in ("interval_seconds", "bake_seconds"):
+            if not 0 <= getattr(self, name) <= limits.WAIT_SECONDS_MAX:
+                raise ValueError(f"{name} is {getattr(self, name)}; allowed: 0 to {limits.WAIT_SECONDS_MAX}")
+        if self.waiting_seconds >= limits.DEPLOYMENT_TIMEOUT_MAX_SECONDS:
+            most = limits.DEPLOYMENT_TIMEOUT_MAX_SECONDS
+            raise ValueError(f"all waits together take {self.waiting_seconds} s; a deployment ends after {most} s")
+
+    @property
+    def waiting_seconds(self) -> int:
+        """All waits of one deployment together."""
+        if self.strategy == "all-at-once":
+            return self.bake_seconds
+        steps = 1 if self.strategy == "canary" else math.ceil(100 / (self.step_percent or 100))
+        return steps * self.interval_seconds + (0 if self.strategy == "rolling" else self.bake_seconds)
+
+    def config(self, alarm_names: Sequence[str]) -> dict[str, Any]:
+        """Return the DeploymentConfig that CloudFormation takes."""
+        timeout = max(limits.DEPLOYMENT_TIMEOUT_MIN_SECONDS, self.waiting_seconds + _PROVISIONING_SECONDS)
+        timeout = min(timeout, limits.DEPLOYMENT_TIMEOUT_MAX_SECONDS)
+        step = {"type": "CAPACITY_PERCENT", "value": self.step_percent}
+        made: dict[str, Any] = {}
+        if alarm_names:
+            made["autoRollbackConfiguration"] = {"alarms": [{"alarmName": name} for name in alarm_names]}
+        if self.strategy == "rolling":
+            made["rollingUpdatePolicy"] = {
+                "maximumBatchSize": step, "waitIntervalInSeconds": self.interval_seconds,
+                "maximumExecutionTimeoutInSeconds": timeout,
+            }  # fmt: skip
+            return made
+        routing: dict[str, Any] = {"type": _TYPES[self.strategy]}
+        if self.strategy != "all-at-once":
+            routing["waitIntervalInSeconds"] = self.interval_seconds
+            routing["canarySize" if self.strategy == "canary" else "linearStepSize"] = step
+        made["blueGreenUpdatePolicy"] = {
+            "trafficRoutingConfiguration": routing, "terminationWaitInSeconds": self.bake_seconds,
+            "maximumExecutionTimeoutInSeconds": timeout,
+        }  # fmt: skip
+        return made
+
+
+def _wants(strategy: str) -> str:
+    return "has no steps" if strategy == "all-at-once" else "needs one"
+
+
+DEFAULT_DEPLOYMENT = GuardedDeployment()
+
+
+class DeploymentAlarms(Construct):
+    """The alarms of one endpoint: errors of each variant, and latency of the first. `all` includes the user's own."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        endpoint_name: str,
+        variants: Sequence[str],
+        guard: GuardedDeployment,
+        metrics: Sequence[str],
+    ) -> None:
+        super().__init__(scope, id)
+        self._endpoint = endpoint_name
+        made: list[cloudwatch.IAlarm] = []
+        if guard.max_error_percent is not None:
+            made += [
+                self._alarm(f"{name}{variant}", variant, name, "Average", guard.max_error_percent / 100, "failed requests")
+                for variant in variants
+                for name in metrics
+            ]
+        if guard.max_latency_ms is not None:
+            limit = guard.max_latency_ms * _MICROSECONDS
+            made.append(self._alarm("Latency", variants[0], "ModelLatency", "p95", limit, "the model's 95th percentile"))
+        self.all: list[cloudwatch.IAlarm] = [*made, *guard.alarms]
+        if len(self.all) > limits.ALARMS_MAX:
+            raise ValueError(f"deployment has {len(self.all)} alarms with those of each variant; allowed: {limits.ALARMS_MAX}")
+
+    def _alarm(self, id: str, variant: str, metric: str, statistic: str, threshold: float, what: str) -> cloudwatch.Alarm:
+        from aws_cdk import Duration
+
+        return cloudwatch.Alarm(
+            self,
+            id,
+            metric=endpoint_metric(metric, statistic, self._endpoint, variant, {"period": Duration.minutes(1)}),
+            threshold=threshold,
+            evaluation_periods=1,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            alarm_description=f"greensage: {what} of {variant} at {self._endpoint}; rolls an update back",
+        )

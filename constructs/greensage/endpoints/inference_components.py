@@ -1,0 +1,270 @@
+"""Several models on shared instances, each with its own cores, memory, accelerators and copies, down to zero."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import jsii
+from aws_cdk import Stack, Token
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sagemaker as sagemaker
+
+from constructs import Construct, IDependable, IValidation
+
+from ..artifacts import ArtifactLocation
+from ..catalog import limits
+from ..catalog.instances import Processor, instance
+from ..names import unique_component_name
+from ..planner.placement import Placement, Share, capacity_of, fits, place
+from ..scaling import CopyScaling, CopyTracking
+from .access import ExecutionAccess
+from .base import DEFAULT_VARIANT, Endpoint, EndpointDefinition, VariantDefinition, endpoint_logs
+from .container import Container
+from .deployment import DEFAULT_DEPLOYMENT
+from .image import ContainerImage
+from .instance import has_local_storage
+from .on_instances import variant_settings
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .props import InstanceProps
+
+_DEFAULT_COPIES = CopyTracking()
+_ENVIRONMENT_MAX = 16
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What one copy reserves: memory in MB (at least 128), CPU cores (at least 0.25), whole accelerators."""
+
+    memory_mb: int
+    cpu_cores: float = 1.0
+    accelerators: int = 0
+
+    def __post_init__(self) -> None:
+        if self.memory_mb < limits.COMPONENT_MEMORY_MIN_MB:
+            raise ValueError(f"memory_mb is {self.memory_mb}; allowed: at least {limits.COMPONENT_MEMORY_MIN_MB}")
+        if self.cpu_cores < limits.COMPONENT_CPU_MIN:
+            raise ValueError(f"cpu_cores is {self.cpu_cores}; allowed: at least {limits.COMPONENT_CPU_MIN}")
+        if self.accelerators < 0:
+            raise ValueError(f"accelerators is {self.accelerators}; allowed: at least 0")
+
+    @property
+    def requirements(self) -> dict[str, Any]:
+        """ComputeResourceRequirements as CloudFormation takes them."""
+        made: dict[str, Any] = {"minMemoryRequiredInMb": self.memory_mb, "numberOfCpuCoresRequired": self.cpu_cores}
+        return {**made, "numberOfAcceleratorDevicesRequired": self.accelerators} if self.accelerators else made
+
+
+class InferenceComponentEndpoint(Endpoint):
+    """An endpoint whose instances come and go with the copies of its components.
+
+    Parameters
+    ----------
+    instance_type, processor:
+        The instances, and what the components' images are built for: cpu (default), gpu or neuronx. A change of type
+        is an update in place: these instances are not a scalable target.
+    min_instances, max_instances:
+        Limits of SageMaker's managed instance scaling; default 0 to 2. AWS refuses a minimum of 0 in some Regions.
+
+    The rest is `InstanceProps`. Add models with `add_component`, or in other stacks with `InferenceComponent`.
+
+    Example
+    -------
+        shared = InferenceComponentEndpoint(self, "Shared", instance_type="ml.g6.xlarge", processor="gpu")
+        shared.add_component("Summaries", artifact=summaries.location, image=image, resources=Resources(8_000, 2, 1))
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        instance_type: str,
+        processor: Processor = "cpu",
+        min_instances: int = 0,
+        max_instances: int = 2,
+        **props: Unpack[InstanceProps],
+    ) -> None:
+        if not 0 <= min_instances <= max_instances or max_instances < 1:
+            raise ValueError(
+                f"min_instances is {min_instances} and max_instances {max_instances}; allowed: 0 to max, max at least 1"
+            )
+        self.instance_type, self._max_instances = instance_type, max_instances
+        self._copies: dict[Share, int] = {}
+        network, isolated = props.get("network"), props.get("network_isolation")
+        # An image only for the check of the silicon: each component brings its own.
+        architecture = "x86_64" if processor != "cpu" else _architecture(instance_type)
+        probe = ContainerImage("", architecture, "", processor)
+        settings = {
+            **variant_settings(instance_type, probe, max(1, min_instances), None),
+            "managedInstanceScaling": {"status": "ENABLED", "minInstanceCount": min_instances, "maxInstanceCount": max_instances},
+            "routingConfig": {"routingStrategy": "LEAST_OUTSTANDING_REQUESTS"},
+        }
+        props.setdefault("deployment", DEFAULT_DEPLOYMENT)
+        super().__init__(
+            scope,
+            id,
+            definition=EndpointDefinition(
+                generation="ic",
+                variants=[VariantDefinition(DEFAULT_VARIANT, None, settings)],
+                config={"vpc_config": network.config if network else None, "enable_network_isolation": isolated or None},
+                encrypt_volume=not has_local_storage(instance_type),
+                retain_variant_properties=True,
+                error_metrics=("Invocation5XXErrors",),
+            ),
+            **props,
+        )
+        # AWS answers 400 without it, although the API calls it optional.
+        self.cfn_endpoint_config.execution_role_arn = self.role.role_arn
+        self.node.add_validation(_Fit(self))
+
+    @property
+    def placement(self) -> Placement:
+        """How one copy of each component of this stack fits the instances."""
+        return place(dict.fromkeys(self._copies, 1), capacity_of(instance(self.instance_type)))
+
+    def add_component(
+        self,
+        id: str,
+        *,
+        artifact: ArtifactLocation | None,
+        image: ContainerImage,
+        resources: Resources,
+        scaling: CopyTracking = _DEFAULT_COPIES,
+        environment: Mapping[str, str] | None = None,
+    ) -> InferenceComponent:
+        """Return a new component of this endpoint; ValueError when one copy does not fit an instance."""
+        share = Share(id, resources.memory_mb, resources.cpu_cores, resources.accelerators)
+        capacity = capacity_of(instance(self.instance_type))
+        if not fits(share, capacity):
+            place({share: 1}, capacity)
+        self._copies[share] = scaling.max_copies
+        access = self._access
+        access.pull(image)
+        if artifact is not None:
+            access.read(artifact)
+        made = InferenceComponent(
+            self, id, endpoint_name=self.cfn_endpoint.attr_endpoint_name, container=Container(image, artifact, environment or {}),
+            resources=resources, scaling=scaling,
+        )  # fmt: skip
+        # The log group exists before the component, and the role may write to it.
+        access.log_to(made.log_group)
+        made.needs(self.cfn_endpoint, access.policy)
+        return made
+
+    @property
+    def access(self) -> ExecutionAccess:
+        """The execution role's rights, to add those of components that stand in other stacks."""
+        return self._access
+
+    @property
+    def most_instances(self) -> int:
+        """The upper limit of managed instance scaling."""
+        return self._max_instances
+
+
+@jsii.implements(IValidation)
+class _Fit:
+    """Says at synth when one copy of each component does not fit the instances there may be."""
+
+    def __init__(self, endpoint: InferenceComponentEndpoint) -> None:
+        self._endpoint = endpoint
+
+    def validate(self) -> list[str]:
+        needed, most = len(self._endpoint.placement.instances), self._endpoint.most_instances
+        if needed <= most:
+            return []
+        return [f"one copy of each component needs {self._endpoint.placement}, but max_instances is {most}"]
+
+
+class InferenceComponent(Construct):
+    """One model on a shared endpoint, with its own resources and copies; in the endpoint's stack or another.
+
+    Parameters
+    ----------
+    endpoint_name:
+        Of an `InferenceComponentEndpoint`; may be a token. Its role must be allowed to pull the image and read the
+        artifact (`add_component` sees to it).
+    container, resources, scaling:
+        The model, what each copy reserves, and how many copies. AWS creates one copy; scaling takes it to zero.
+
+    component_name:
+        A physical name, at most 63 characters; default: made from the stack and the id.
+
+    `component_name` is what callers pass as InferenceComponentName.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        endpoint_name: str,
+        container: Container,
+        resources: Resources,
+        scaling: CopyTracking = _DEFAULT_COPIES,
+        log_retention_days: int = 14,
+        component_name: str | None = None,
+    ) -> None:
+        super().__init__(scope, id)
+        if len(container.environment) > _ENVIRONMENT_MAX:
+            raise ValueError(f"environment has {len(container.environment)} entries; a component takes {_ENVIRONMENT_MAX}")
+        self.component_name = component_name or unique_component_name(self)
+        self.log_group = endpoint_logs(
+            self, "Logs", f"/aws/sagemaker/InferenceComponents/{self.component_name}", log_retention_days
+        )
+        self.cfn_inference_component = sagemaker.CfnInferenceComponent(
+            self,
+            "Component",
+            inference_component_name=self.component_name,
+            endpoint_name=endpoint_name,
+            variant_name=DEFAULT_VARIANT,
+            specification={
+                "container": _component_container(container),
+                "computeResourceRequirements": resources.requirements,
+            },
+            # AWS refuses to create a component with no copy.
+            runtime_config={"copyCount": max(1, scaling.min_copies)},
+        )
+        self.cfn_inference_component.node.add_dependency(self.log_group)
+        self.scaling = CopyScaling(self, "Scaling", component_name=self.component_name, tracking=scaling)
+        # The target exists only with the component.
+        self.scaling.after(self.cfn_inference_component)
+
+    def needs(self, *resources: IDependable) -> None:
+        """Create the component only after `resources`, for instance the copy of its artifact."""
+        self.cfn_inference_component.node.add_dependency(*resources)
+
+    def grant_invoke(self, grantee: iam.IGrantable, endpoint: Endpoint) -> iam.Grant:
+        """Let `grantee` invoke `endpoint`, and of its components this one."""
+        component = Stack.of(self).format_arn(
+            service="sagemaker", resource="inference-component", resource_name=self.component_name
+        )
+        iam.Grant.add_to_principal(grantee=grantee, actions=["sagemaker:InvokeEndpoint"], resource_arns=[component])
+        return endpoint.grant_invoke(grantee)
+
+    def metric_invocations(self, **options: Any) -> cloudwatch.Metric:
+        """Return the number of requests, summed."""
+        return self._metric("Invocations", "Sum", options)
+
+    def metric_no_capacity_failures(self, **options: Any) -> cloudwatch.Metric:
+        """Return the number of requests that found no copy, summed."""
+        return self._metric("NoCapacityInvocationFailures", "Sum", options)
+
+    def _metric(self, name: str, statistic: str, options: Mapping[str, Any]) -> cloudwatch.Metric:
+        settings = {"statistic": statistic, "dimensions_map": {"InferenceComponentName": self.component_name}, **options}
+        return cloudwatch.Metric(namespace="AWS/SageMaker", metric_name=name, **settings)
+
+
+def _component_container(container: Container) -> dict[str, Any]:
+    made: dict[str, Any] = {"image": container.image.uri, "environment": dict(container.environment)}
+    return {**made, "artifactUrl": container.artifact.uri} if container.artifact else made
+
+
+def _architecture(instance_type: str) -> Any:
+    return "x86_64" if Token.is_unresolved(instance_type) else instance(instance_type).architecture

@@ -1,0 +1,73 @@
+"""The VPC that containers run in: subnets and security groups, yours or made for the endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from constructs import Construct
+
+from ..catalog import limits
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_ec2 as ec2
+
+
+@dataclass(frozen=True)
+class Network:
+    """Where a model's containers are attached. Make one with `in_vpc` or `from_ids`.
+
+    The subnets need a route to S3 (a gateway endpoint, or NAT), since the artifact comes through them.
+    """
+
+    subnet_ids: tuple[str, ...]
+    security_group_ids: tuple[str, ...]
+    connections: ec2.Connections | None = None
+
+    def __post_init__(self) -> None:
+        for name, ids, most in (
+            ("subnets", self.subnet_ids, limits.SUBNETS_MAX),
+            ("security groups", self.security_group_ids, limits.SECURITY_GROUPS_MAX),
+        ):
+            if not 1 <= len(ids) <= most:
+                raise ValueError(f"a network has {len(ids)} {name}; allowed: 1 to {most}")
+
+    @classmethod
+    def in_vpc(
+        cls,
+        scope: Construct,
+        id: str,
+        vpc: ec2.IVpc,
+        *,
+        subnets: ec2.SubnetSelection | None = None,
+        security_groups: Sequence[ec2.ISecurityGroup] = (),
+    ) -> Network:
+        """Return the network of a CDK `vpc`; default: its private subnets, and a new group that nothing may enter.
+
+        Open it through the endpoint's `connections`.
+        """
+        from aws_cdk import aws_ec2 as ec2
+
+        groups = list(security_groups) or [
+            ec2.SecurityGroup(scope, id, vpc=vpc, description="greensage: containers of a SageMaker endpoint")
+        ]
+        chosen = vpc.select_subnets(**(subnets._values if subnets else {}))
+        return cls(
+            tuple(chosen.subnet_ids), tuple(group.security_group_id for group in groups), ec2.Connections(security_groups=groups)
+        )
+
+    @classmethod
+    def from_ids(cls, scope: Construct, id: str, *, subnet_ids: Sequence[str], security_group_ids: Sequence[str]) -> Network:
+        """Return the network of subnets and groups that exist, by their ids."""
+        from aws_cdk import aws_ec2 as ec2
+
+        groups = [
+            ec2.SecurityGroup.from_security_group_id(scope, f"{id}{index}", name) for index, name in enumerate(security_group_ids)
+        ]
+        return cls(tuple(subnet_ids), tuple(security_group_ids), ec2.Connections(security_groups=groups))
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """VpcConfig as SageMaker takes it."""
+        return {"subnets": list(self.subnet_ids), "securityGroupIds": list(self.security_group_ids)}
