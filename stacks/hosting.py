@@ -117,11 +117,11 @@ def edge(stack: ModelStack) -> Place:
     """A component for devices."""
     from greensage.edge import EdgeComponent
 
-    hosting = stack.model.spec.hosting
+    model, hosting = stack.model.spec.model, stack.model.spec.hosting
     assert isinstance(hosting, EdgeHosting)
     component = EdgeComponent(
-        stack, "Edge", artifact=stack.location, component_name=f"greensage.{stack.model.name}",
-        device_groups=hosting.device_groups, port=hosting.port, environment=environment_of(stack.model.spec.model),
+        stack, "Edge", artifact=stack.location, framework=model.framework, component_name=f"greensage.{stack.model.name}",
+        device_groups=hosting.device_groups, port=hosting.port, environment=environment_of(model),
     )  # fmt: skip
     component.needs(*stack.needed)
     return {"component": component.component_name, "version": component.component_version}

@@ -24,6 +24,14 @@ _FORMAT = "2020-01-25"
 _INSTALL_SECONDS = 900
 # Semantic versions with a patch number made of the content: a version can never be replaced.
 _VERSIONS = 1_000_000
+# Of serving/requirements.txt, which pins them: what the server needs, and what each framework does.
+_SERVER = ("uvicorn", "httptools", "numpy")
+_PACKAGES = {
+    "onnx": ("onnxruntime",),
+    "xgboost": ("xgboost-cpu",),
+    "lightgbm": ("lightgbm",),
+    "sklearn": ("scikit-learn", "skops"),
+}
 
 
 class EdgeComponent(Construct):
@@ -33,6 +41,8 @@ class EdgeComponent(Construct):
     ----------
     artifact:
         The model.tar.gz, in a bucket of the same account and Region; of a `ModelArtifact`.
+    framework:
+        onnx, xgboost, lightgbm or sklearn: only what that needs is installed on the devices.
     component_name:
         For instance com.example.churn; default: made from the stack and the id.
     device_groups:
@@ -47,7 +57,7 @@ class EdgeComponent(Construct):
 
     Example
     -------
-        edge = EdgeComponent(self, "Digits", artifact=artifact.location, device_groups=["cameras"])
+        edge = EdgeComponent(self, "Digits", artifact=artifact.location, framework="onnx", device_groups=["cameras"])
         edge.grant_download(iam.Role.from_role_name(self, "Devices", "GreengrassV2TokenExchangeRole"))
     """
 
@@ -57,6 +67,7 @@ class EdgeComponent(Construct):
         id: str,
         *,
         artifact: ArtifactLocation,
+        framework: str,
         device_groups: Sequence[str],
         component_name: str | None = None,
         other_components: Mapping[str, str] | None = None,
@@ -68,7 +79,9 @@ class EdgeComponent(Construct):
             raise ValueError("device_groups is empty; name at least one AWS IoT thing group")
         if not 1024 <= port <= 65535:
             raise ValueError(f"port is {port}; allowed: 1024 to 65535")
-        self._artifact = artifact
+        if framework not in _PACKAGES:
+            raise ValueError(f"framework is {framework}; the component runs {', '.join(_PACKAGES)}")
+        self._artifact, self._framework = artifact, framework
         server = assets.Asset(self, "Server", path=str(serving_folder()), exclude=["**/__pycache__", "*.pyc", "Dockerfile"])
         self._server_arn = f"{server.bucket.bucket_arn}/{server.s3_object_key}"
         self.component_name = component_name or f"greensage.{'.'.join(self.node.path.lower().split('/'))}"
@@ -102,9 +115,10 @@ class EdgeComponent(Construct):
         # ZIP is all that Greengrass unpacks; the archive is a tar.gz and is unpacked by the install step.
         archive = self._artifact.key.rsplit("/", 1)[-1]
         code = f"{{artifacts:decompressedPath}}/{server.s3_object_key.rsplit('/', 1)[-1].removesuffix('.zip')}"
+        packages = " ".join((*_SERVER, *_PACKAGES[self._framework]))
         install = (
             "set -e; python3 -m venv {work:path}/venv; "
-            f"{{work:path}}/venv/bin/pip install --quiet --requirement {code}/requirements.txt; "
+            f"{{work:path}}/venv/bin/pip install --quiet --constraint {code}/requirements.txt {packages}; "
             "rm -rf {work:path}/model; mkdir -p {work:path}/model; "
             f"tar -xzf {{artifacts:path}}/{archive} -C {{work:path}}/model"
         )

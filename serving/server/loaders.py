@@ -91,7 +91,11 @@ def _pickle(path: Path, settings: Settings) -> Predict:
 
 
 def _estimator(estimator: Any) -> Predict:
-    method = getattr(estimator, "predict_proba", None) or estimator.predict
+    # A transformer is the preprocessing container of a pipeline.
+    names = ("predict_proba", "predict", "transform")
+    method = next((getattr(estimator, name) for name in names if hasattr(estimator, name)), None)
+    if method is None:
+        raise ServingError(500, f"{type(estimator).__name__} has none of {', '.join(names)}")
     return lambda rows: np.asarray(method(rows))
 
 

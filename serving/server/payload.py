@@ -63,9 +63,11 @@ def _from_csv(body: bytes) -> np.ndarray:
 def _from_json(body: bytes) -> np.ndarray:
     content: Any = json.loads(body)
     if isinstance(content, dict):
-        if "instances" not in content:
+        # What another container of this image answered is what the next one in a pipeline gets.
+        found = next((key for key in ("instances", "predictions") if key in content), None)
+        if found is None:
             raise ValueError("a mapping needs the key 'instances'")
-        content = content["instances"]
+        content = content[found]
     return np.array(content, dtype=np.float64)
 
 

@@ -1,8 +1,7 @@
-"""Application Auto Scaling for production variants: targets and policies, with the rules that AWS enforces."""
+"""Application Auto Scaling's API for SageMaker: targets, policies and schedules, with the rules that AWS enforces."""
 
 from __future__ import annotations
 
-import re
 import time
 import uuid
 from collections.abc import Callable
@@ -10,14 +9,9 @@ from collections.abc import Callable
 from . import ministack_api as cloud
 from .ministack_api import Answer
 from .protocol import Request, respond
-from .rules import COUNT_DIMENSION
-from .state import Variant, store
+from .scalable import PREDEFINED, scalable
+from .state import store
 from .wire import AwsError, validation_error
-
-_RESOURCE = re.compile(r"^endpoint/([A-Za-z0-9-]+)/variant/([A-Za-z0-9-]+)$")
-_METRICS = {
-    COUNT_DIMENSION: {"SageMakerVariantInvocationsPerInstance", "SageMakerVariantConcurrentRequestsPerModelHighResolution"}
-}
 
 
 async def handle(method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, list[str]]) -> Answer:
@@ -32,34 +26,34 @@ async def handle(method: str, path: str, headers: dict[str, str], body: bytes, q
 
 
 def register(request: Request) -> Request:
-    """Register or change a scalable target; the variant's count is moved into its limits."""
-    key = _key(request)
-    variant = _variant(request)
-    state = store()
+    """Register or change a scalable target; the capacity is moved into its limits."""
+    key, state = _key(request), store()
+    item = scalable(*key)
     row = {**state.targets.get(key, {"CreationTime": time.time()}), **request}
     low, high = row.get("MinCapacity"), row.get("MaxCapacity")
     if low is None or high is None:
         raise validation_error("MinCapacity and MaxCapacity are required to register a scalable target.")
     if low > high:
         raise validation_error("Minimum capacity cannot be greater than maximum capacity.")
-    if low < 1:
-        raise validation_error("MinCapacity must be at least 1 for production variants that are not asynchronous.")
-    if (variant.instance_type or "").startswith("ml.t2."):
-        raise validation_error(f"Variants on burstable instances ({variant.instance_type}) cannot be scaled.")
+    if low < item.least:
+        raise validation_error(f"MinCapacity must be at least {item.least} for {key[1]} of {key[0]}.")
+    if item.refusal:
+        raise validation_error(item.refusal)
     row["ScalableTargetARN"] = row.get("ScalableTargetARN") or _target_arn()
     state.targets[key] = row
-    variant.desired = min(max(variant.desired, low), high)
+    item.set(min(max(item.get(), low), high))
     return {"ScalableTargetARN": row["ScalableTargetARN"]}
 
 
 def deregister(request: Request) -> Request:
-    """Forget a target and its policies."""
+    """Forget a target, its policies and its schedules."""
     state, key = store(), _key(request)
     if key not in state.targets:
         raise _not_found("scalable target", request)
     del state.targets[key]
-    for policy in [item for item in state.policies if item[:2] == key]:
-        del state.policies[policy]
+    for table in (state.policies, state.schedules):
+        for name in [item for item in table if item[:2] == key]:
+            del table[name]
     return {}
 
 
@@ -88,8 +82,11 @@ def put_policy(request: Request) -> Request:
         raise _not_found("scalable target", request)
     tracking = request.get("TargetTrackingScalingPolicyConfiguration") or {}
     metric = (tracking.get("PredefinedMetricSpecification") or {}).get("PredefinedMetricType")
-    if metric and metric not in _METRICS[request["ScalableDimension"]]:
-        raise validation_error(f"Predefined metric {metric} cannot be used with {request['ScalableDimension']}.")
+    if metric and metric not in PREDEFINED[request["ScalableDimension"]]:
+        only = ", ".join(PREDEFINED[request["ScalableDimension"]])
+        raise validation_error(
+            f"Scalable dimension {request['ScalableDimension']} only supports these predefined metrics: {only}"
+        )
     policy_key = (*key, request["PolicyName"])
     known = state.policies.get(policy_key, {})
     policy_arn = known.get("PolicyARN") or (
@@ -116,20 +113,37 @@ def describe_policies(request: Request) -> Request:
     return {"ScalingPolicies": [{**row, "Alarms": []} for row in rows]}
 
 
+def put_schedule(request: Request) -> Request:
+    """Attach scheduled limits to a registered target."""
+    state, key = store(), _key(request)
+    if key not in state.targets:
+        raise _not_found("scalable target", request)
+    arn = f"arn:aws:autoscaling:{cloud.region()}:{cloud.account()}:scheduledAction:{uuid.uuid4()}:{request['ResourceId']}"
+    name = (*key, request["ScheduledActionName"])
+    state.schedules[name] = {"ScheduledActionARN": arn, "CreationTime": time.time(), **state.schedules.get(name, {}), **request}
+    return {}
+
+
+def delete_schedule(request: Request) -> Request:
+    """Detach scheduled limits."""
+    key = (*_key(request), request["ScheduledActionName"])
+    if key not in store().schedules:
+        raise _not_found("scheduled action", request)
+    del store().schedules[key]
+    return {}
+
+
+def describe_schedules(request: Request) -> Request:
+    """List the scheduled limits, optionally of one resource."""
+    wanted = request.get("ResourceId")
+    return {"ScheduledActions": [row for row in store().schedules.values() if wanted in (None, row["ResourceId"])]}
+
+
 def _key(request: Request) -> tuple[str, str]:
-    if request["ServiceNamespace"] != "sagemaker" or request["ScalableDimension"] != COUNT_DIMENSION:
+    if request["ServiceNamespace"] != "sagemaker" or request["ScalableDimension"] not in PREDEFINED:
         asked = f"{request['ScalableDimension']} of {request['ServiceNamespace']}"
-        raise validation_error(f"The local cloud scales {COUNT_DIMENSION} of sagemaker, not {asked}.")
+        raise validation_error(f"The local cloud scales {', '.join(PREDEFINED)} of sagemaker, not {asked}.")
     return request["ResourceId"], request["ScalableDimension"]
-
-
-def _variant(request: Request) -> Variant:
-    match = _RESOURCE.match(request["ResourceId"])
-    endpoint = store().endpoints.get(match.group(1)) if match else None
-    variant = endpoint.variants.get(match.group(2)) if endpoint and match else None
-    if variant is None or not variant.instance_type:
-        raise validation_error(f"No scalable resource was found for service namespace sagemaker: {request['ResourceId']}.")
-    return variant
 
 
 def _target_arn() -> str:
@@ -147,4 +161,7 @@ OPERATIONS: dict[str, Callable[[Request], Request]] = {
     "PutScalingPolicy": put_policy,
     "DeleteScalingPolicy": delete_policy,
     "DescribeScalingPolicies": describe_policies,
+    "PutScheduledAction": put_schedule,
+    "DeleteScheduledAction": delete_schedule,
+    "DescribeScheduledActions": describe_schedules,
 }

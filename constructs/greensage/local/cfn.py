@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -14,10 +15,11 @@ from .wire import AwsError, check_request, coerce, operation
 Props = dict[str, Any]
 Result = tuple[str, dict[str, str]]
 _SETTLE_SECONDS = 1200
+_POLL_SECONDS = 0.02
 
 
 def install() -> None:
-    """Register the five types; create-only properties are those of AWS's resource schemas."""
+    """Register the six types; create-only properties are those of AWS's resource schemas."""
     model = _CreateOnly("Model", "ModelName", "ModelArn")
     config = _CreateOnly("EndpointConfig", "EndpointConfigName", "EndpointConfigArn")
     for kind in (model, config):
@@ -28,6 +30,10 @@ def install() -> None:
     cloud.add_resource_type(
         "AWS::SageMaker::Endpoint", create=_create_endpoint, update=_update_endpoint, delete=_delete_endpoint,
         replacing=("EndpointName",), named_by="EndpointName", tagged=True, slow=True,
+    )  # fmt: skip
+    cloud.add_resource_type(
+        "AWS::SageMaker::InferenceComponent", create=_create_component, update=_update_component, delete=_delete_component,
+        replacing=(), named_by=None, tagged=True, slow=True,
     )  # fmt: skip
     cloud.add_resource_type(
         "AWS::ApplicationAutoScaling::ScalableTarget", create=_create_target, update=_update_target, delete=_delete_target,
@@ -102,7 +108,10 @@ def _update_endpoint(physical_id: str, old: Props, new: Props, stack: str, logic
     _update_tags(physical_id, old, new)
     if old.get("EndpointConfigName") != new.get("EndpointConfigName"):
         retain = str(new.get("RetainAllVariantProperties", "false")).lower() == "true"
-        request = {"EndpointName": name, "EndpointConfigName": new["EndpointConfigName"], "RetainAllVariantProperties": retain}
+        guard = {"DeploymentConfig": new["DeploymentConfig"]} if new.get("DeploymentConfig") else {}
+        request = {
+            "EndpointName": name, "EndpointConfigName": new["EndpointConfigName"], "RetainAllVariantProperties": retain, **guard,
+        }  # fmt: skip
         _call("sagemaker", "UpdateEndpoint", request)
         found = store().endpoints[name]
         found.settled.wait(_SETTLE_SECONDS)
@@ -122,14 +131,76 @@ def _delete_endpoint(physical_id: str, props: Props) -> None:
     found.stopped.wait(_SETTLE_SECONDS)
 
 
+def _create_component(logical_id: str, props: Props, stack: str) -> Result:
+    name = props.get("InferenceComponentName") or cloud.generated_name(stack, logical_id, limits.RESOURCE_NAME_MAX)
+    made = _call("sagemaker", "CreateInferenceComponent", {**_component_request(props), "InferenceComponentName": name})
+    failure = _settled_component(name)
+    if failure:
+        _call("sagemaker", "DeleteInferenceComponent", {"InferenceComponentName": name})
+        raise ValueError(f"Resource of type 'AWS::SageMaker::InferenceComponent' did not stabilize. {failure}")
+    return made["InferenceComponentArn"], {"InferenceComponentArn": made["InferenceComponentArn"], "InferenceComponentName": name}
+
+
+def _update_component(physical_id: str, old: Props, new: Props, stack: str, logical_id: str) -> Result:
+    """The endpoint of a component cannot change (UpdateInferenceComponent has no such parameter)."""
+    name = _name(physical_id)
+    _update_tags(physical_id, old, new)
+    if old["EndpointName"] != new["EndpointName"]:
+        raise ValueError("The EndpointName of an inference component cannot be changed.")
+    if old.get("Specification") != new.get("Specification"):
+        request = {key: value for key, value in _component_request(new).items() if key in ("Specification", "DeploymentConfig")}
+        _call("sagemaker", "UpdateInferenceComponent", {**request, "InferenceComponentName": name})
+        failure = _settled_component(name)
+        if failure:
+            raise ValueError(f'Resource handler returned message: "{failure}" (HandlerErrorCode: NotStabilized)')
+    return physical_id, {"InferenceComponentArn": physical_id, "InferenceComponentName": name}
+
+
+def _component_request(props: Props) -> Props:
+    known = (
+        "InferenceComponentName",
+        "EndpointName",
+        "VariantName",
+        "Specification",
+        "RuntimeConfig",
+        "Tags",
+        "DeploymentConfig",
+    )
+    return {key: props[key] for key in known if key in props}
+
+
+def _settled_component(name: str) -> str:
+    """Wait for a component; return why it did not come up, or nothing."""
+    deadline = time.monotonic() + _SETTLE_SECONDS
+    component = store().components[name]
+    while component.status in ("Creating", "Updating") and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+    return component.failure or ("" if component.status == "InService" else f"it is still {component.status}")
+
+
+def _delete_component(physical_id: str, props: Props) -> None:
+    _quietly(lambda: _call("sagemaker", "DeleteInferenceComponent", {"InferenceComponentName": _name(physical_id)}))
+
+
 def _create_target(logical_id: str, props: Props, stack: str) -> Result:
     _call("application-autoscaling", "RegisterScalableTarget", _only(props, "RegisterScalableTarget"))
+    for row in props.get("ScheduledActions", []):
+        _call("application-autoscaling", "PutScheduledAction", {**_target_keys(props), **row})
     physical_id = f"{props['ResourceId']}|{props['ScalableDimension']}|{props['ServiceNamespace']}"
     return physical_id, {"Id": physical_id}
 
 
 def _update_target(physical_id: str, old: Props, new: Props, stack: str, logical_id: str) -> Result:
+    kept = {row["ScheduledActionName"] for row in new.get("ScheduledActions", [])}
+    for row in old.get("ScheduledActions", []):
+        if row["ScheduledActionName"] not in kept:
+            gone = {**_target_keys(new), "ScheduledActionName": row["ScheduledActionName"]}
+            _quietly(lambda gone=gone: _call("application-autoscaling", "DeleteScheduledAction", gone))
     return _create_target(logical_id, new, stack)
+
+
+def _target_keys(props: Props) -> Props:
+    return {key: props[key] for key in ("ResourceId", "ScalableDimension", "ServiceNamespace")}
 
 
 def _delete_target(physical_id: str, props: Props) -> None:
@@ -155,7 +226,7 @@ def _delete_policy(physical_id: str, props: Props) -> None:
 def _policy_target(props: Props) -> dict[str, str]:
     if "ScalingTargetId" in props:
         return _target_of(props["ScalingTargetId"])
-    return {key: props[key] for key in ("ResourceId", "ScalableDimension", "ServiceNamespace")}
+    return _target_keys(props)
 
 
 def _target_of(physical_id: str) -> dict[str, str]:

@@ -18,6 +18,8 @@ from pathlib import Path
 from ..errors import LocalError
 from .environment import python_for_local_cloud
 
+# Waits, alarm periods and scaling run 50 times faster than on AWS.
+TIME_SCALE = "0.02"
 PREFERRED_PORT = 4566
 ACCOUNT = "000000000000"
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -168,7 +170,8 @@ def _process_environment(path: Path, work: Path, port: int, auth: bool) -> Mappi
     return {
         **kept,
         "PYTHONPATH": str(path), "GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1", "MINISTACK_HOST": "localhost",
-        "AUTH": "true" if auth else "false", "MINISTACK_ACCOUNT_ID": ACCOUNT, "SFN_WAIT_SCALE": "0.05",
+        "AUTH": "true" if auth else "false", "MINISTACK_ACCOUNT_ID": ACCOUNT, "SFN_WAIT_SCALE": TIME_SCALE,
+        "GREENSAGE_TIME_SCALE": TIME_SCALE,
         "TMPDIR": str(work), "STATE_DIR": str(work / "state"), "S3_DATA_DIR": str(work / "s3"),
         "SFTP_ENABLED": "0", "IOT_MTLS_ENABLED": "0", "LOG_LEVEL": "INFO", "AWS_EC2_METADATA_DISABLED": "true",
     }  # fmt: skip

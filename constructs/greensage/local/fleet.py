@@ -1,26 +1,23 @@
-"""Brings up the containers behind an endpoint, swaps them on update, and keeps the old ones when the new ones fail."""
+"""Brings up the models behind an endpoint, moves the traffic on update, and keeps the old ones when the new ones fail."""
 
 from __future__ import annotations
 
 import logging
-import shutil
-import tempfile
+import random
 import threading
-from collections.abc import Callable
-from pathlib import Path
+import time
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from ..catalog import limits
 from . import ministack_api as cloud
-from .archives import unpack
-from .containers import Container, ContainerFailed
-from .images import find_image
-from .rules import artifact_bytes, check_architecture, check_image_access
-from .state import Endpoint, Store, Variant, store
+from . import ministack_services as services
+from .clock import scaled
+from .hosted import Hosted, log_writer
+from .state import Endpoint, Fleet, Incoming, Store, Variant, store
 from .wire import AwsError, validation_error
 
 logger = logging.getLogger(__name__)
-FAMILIES_OF_THE_SERVER = "xgboost, lightgbm, sklearn and onnx"
+_POLL_SECONDS = 0.02
 
 
 def create(endpoint: Endpoint) -> None:
@@ -28,18 +25,25 @@ def create(endpoint: Endpoint) -> None:
     _in_background(endpoint, _create)
 
 
-def update(endpoint: Endpoint, config_name: str, *, retain_counts: bool) -> None:
-    """Start a new fleet beside the old one and swap; if it fails, the old one goes on as if nothing had been."""
+def update(endpoint: Endpoint, config_name: str, *, retain_counts: bool, deployment: Mapping[str, Any] | None) -> None:
+    """Start a new fleet beside the old one and move over; if it fails, the old one goes on as if nothing had been."""
     endpoint.to("Updating")
     endpoint.last_failure = ""
-    _in_background(endpoint, lambda item: _update(item, config_name, retain_counts))
+    _in_background(endpoint, lambda item: _update(item, config_name, retain_counts, deployment))
 
 
 def stop(endpoint: Endpoint) -> None:
-    """Stop all containers of an endpoint and delete their files."""
-    _stop_all(list(endpoint.variants.values()))
-    endpoint.variants = {}
+    """Stop everything of an endpoint."""
+    fleet = endpoint.fleet
+    endpoint.fleet = Fleet()
+    fleet.stop()
     endpoint.stopped.set()
+
+
+def choose(endpoint: Endpoint) -> Fleet:
+    """Return the fleet that the next request goes to: while an update shifts traffic, sometimes the new one."""
+    incoming = endpoint.incoming
+    return incoming.fleet if incoming and random.random() < incoming.share else endpoint.fleet  # noqa: S311 - traffic split
 
 
 def _in_background(endpoint: Endpoint, work: Callable[[Endpoint], None]) -> None:
@@ -52,92 +56,113 @@ def _in_background(endpoint: Endpoint, work: Callable[[Endpoint], None]) -> None
 
 def _create(endpoint: Endpoint) -> None:
     try:
-        endpoint.variants = _start_fleet(endpoint, endpoint.config_name)
+        endpoint.fleet = start_fleet(endpoint, endpoint.config_name)
         endpoint.to("InService")
     except Exception as error:
         endpoint.to("Failed", _reason(error))
 
 
-def _update(endpoint: Endpoint, config_name: str, retain_counts: bool) -> None:
-    old = endpoint.variants
+def _update(endpoint: Endpoint, config_name: str, retain: bool, deployment: Mapping[str, Any] | None) -> None:
+    old = endpoint.fleet
     try:
-        new = _start_fleet(endpoint, config_name)
+        new = start_fleet(endpoint, config_name)
     except Exception as error:
-        endpoint.last_failure = _reason(error)
-        endpoint.to("InService")
+        _roll_back(endpoint, _reason(error))
         return
-    for name, variant in new.items():
-        if retain_counts and name in old:
-            variant.desired = old[name].desired
-    endpoint.variants, endpoint.config_name = new, config_name
+    for name, variant in new.variants.items():
+        if retain and name in old.variants:
+            variant.desired = old.variants[name].desired
+    fired = _shift(endpoint, new, deployment) if deployment else []
+    if fired:
+        endpoint.incoming = None
+        endpoint.fleet = old
+        new.stop()
+        _roll_back(endpoint, f"The deployment was rolled back because these alarms went off: {', '.join(fired)}.")
+        return
+    endpoint.fleet, endpoint.incoming, endpoint.config_name = new, None, config_name
     endpoint.to("InService")
-    _stop_all(list(old.values()))
+    old.stop()
 
 
-def _start_fleet(endpoint: Endpoint, config_name: str) -> dict[str, Variant]:
+def _roll_back(endpoint: Endpoint, reason: str) -> None:
+    endpoint.last_failure = reason
+    endpoint.to("InService")
+
+
+def _shift(endpoint: Endpoint, new: Fleet, deployment: Mapping[str, Any]) -> list[str]:
+    """Move the traffic step by step and bake; return the alarms that stopped it, or nothing."""
+    rollback = deployment.get("AutoRollbackConfiguration") or {}
+    names = [row["AlarmName"] for row in rollback.get("Alarms", [])]
+    for share, seconds in _steps(deployment):
+        endpoint.incoming = Incoming(new, share)
+        fired = _watch(names, scaled(seconds))
+        if fired:
+            return fired
+    return []
+
+
+def _steps(deployment: Mapping[str, Any]) -> Iterator[tuple[float, float]]:
+    """Yield (share of the traffic at the new fleet, seconds until the next step) as AWS defines the strategies."""
+    rolling = deployment.get("RollingUpdatePolicy")
+    if rolling:
+        batch = rolling["MaximumBatchSize"]["Value"]
+        yield from ((min(100, done + batch) / 100, rolling["WaitIntervalInSeconds"]) for done in range(0, 100, batch))
+        return
+    policy = deployment["BlueGreenUpdatePolicy"]
+    routing, bake = policy["TrafficRoutingConfiguration"], policy.get("TerminationWaitInSeconds", 0)
+    wait = routing.get("WaitIntervalInSeconds", 0)
+    if routing["Type"] == "CANARY":
+        yield routing["CanarySize"]["Value"] / 100, wait
+    elif routing["Type"] == "LINEAR":
+        step = routing["LinearStepSize"]["Value"]
+        yield from ((done / 100, wait) for done in range(step, 100, step))
+    yield 1.0, bake
+
+
+def _watch(alarms: list[str], seconds: float) -> list[str]:
+    deadline = time.monotonic() + seconds
+    while True:
+        fired = services.alarms_that_fire(alarms)
+        if fired or time.monotonic() >= deadline:
+            return fired
+        time.sleep(_POLL_SECONDS)
+
+
+def start_fleet(endpoint: Endpoint, config_name: str) -> Fleet:
+    """Return the running variants of a config; everything is stopped again when one does not start."""
     state = store()
-    started: dict[str, Variant] = {}
+    config = state.configs[config_name]
+    made = Fleet(capture=config.get("DataCaptureConfig"), asynchronous=config.get("AsyncInferenceConfig"))
     try:
-        for row in state.configs[config_name]["ProductionVariants"]:
-            started[row["VariantName"]] = _start_variant(endpoint, state, row)
-        for variant in started.values():
-            _wait(variant)
+        for row in config["ProductionVariants"]:
+            made.variants[row["VariantName"]] = _start_variant(endpoint, state, row)
+        for row in config.get("ShadowProductionVariants", []):
+            made.shadows[row["VariantName"]] = _start_variant(endpoint, state, row)
+        for variant in (*made.variants.values(), *made.shadows.values()):
+            if variant.hosted:
+                seconds = variant.config.get("ContainerStartupHealthCheckTimeoutInSeconds")
+                variant.hosted.wait(f"production variant {variant.name}", **({"seconds": seconds} if seconds else {}))
     except Exception:
-        _stop_all(list(started.values()))
+        made.stop()
         raise
-    return started
+    return made
 
 
 def _start_variant(endpoint: Endpoint, state: Store, row: dict[str, Any]) -> Variant:
+    count = row.get("InitialInstanceCount", 1)
+    if "ModelName" not in row:
+        return Variant(row, None, None, count)
     if row["ModelName"] not in state.models:
         raise validation_error(f'Could not find model "{row["ModelName"]}".')
     model = state.models[row["ModelName"]]
-    definition, role = model["PrimaryContainer"], model["ExecutionRoleArn"]
-    image = find_image(definition["Image"])
-    check_image_access(role, image)
-    check_architecture(image, row)
-    if not image.served:
-        raise validation_error(f"The local cloud cannot run {image.uri}: its server loads {FAMILIES_OF_THE_SERVER}.")
-    folder = Path(tempfile.mkdtemp(prefix="model-"))
-    multi_model = definition.get("Mode") == "MultiModel"
-    if not multi_model and "ModelDataUrl" in definition:
-        unpack(artifact_bytes(role, definition["ModelDataUrl"]), folder, definition["ModelDataUrl"])
-    log = _log_writer(endpoint, row["VariantName"], role)
-    container = Container(folder, definition.get("Environment", {}), multi_model=multi_model, on_line=log)
-    log(f"started {image.uri} as process {container.pid}")
-    return Variant(row, model, container, row.get("InitialInstanceCount", 1))
+    return Variant(row, model, start_model(endpoint, row, model), count)
 
 
-def _wait(variant: Variant) -> None:
-    seconds = variant.config.get("ContainerStartupHealthCheckTimeoutInSeconds", limits.STARTUP_TIMEOUT_SECONDS)
-    try:
-        variant.container.wait_until_healthy(seconds)
-    except ContainerFailed as error:
-        raise validation_error(
-            f"The primary container for production variant {variant.name} did not pass the ping health check. "
-            f"Please check CloudWatch logs for this endpoint. {error}"
-        ) from None
-
-
-def _stop_all(variants: list[Variant]) -> None:
-    for variant in variants:
-        variant.container.stop()
-        shutil.rmtree(variant.container.model_dir, ignore_errors=True)
-
-
-def _log_writer(endpoint: Endpoint, variant: str, role: str) -> Callable[[str], None]:
-    """Write as the execution role does: into the endpoint's own log group, if its policy lets it."""
+def start_model(endpoint: Endpoint, row: Mapping[str, Any], model: Mapping[str, Any]) -> Hosted:
+    """Return the running model of a variant."""
     group = f"/aws/sagemaker/Endpoints/{endpoint.name}"
-    arn = f"arn:aws:logs:{endpoint.region}:{endpoint.account}:log-group:{group}"
-
-    def write(line: str) -> None:
-        with cloud.scope(endpoint.account, endpoint.region):
-            if not cloud.role_allows(role, "logs:PutLogEvents", f"{arn}:log-stream:{variant}/local"):
-                return
-            may_create = cloud.role_allows(role, "logs:CreateLogGroup", arn)
-            cloud.put_logs(group, f"{variant}/local", [line], may_create_group=may_create)
-
-    return write
+    log = log_writer(endpoint.account, endpoint.region, group, f"{row['VariantName']}/local", model["ExecutionRoleArn"])
+    return Hosted(model, instance_type=row.get("InstanceType"), variant=row["VariantName"], log=log)
 
 
 def _reason(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""The one room that touches ministack's private names (with ministack_fixes.py, its annex).
+"""The one room that touches ministack's private names (with its annexes ministack_fixes.py and ministack_services.py).
 
 ministack is pinned; `missing_names` says what has moved.
 """
@@ -28,10 +28,13 @@ _PRIVATE_NAMES = {
     "ministack.core.iam_actions": ("access_denied_response", "identity_denial_message", "extract_resource_arn"),
     "ministack.core.concurrency": ("spawn_background",),
     "ministack.services.iam": ("_roles",),
-    "ministack.services.s3": ("_buckets", "_bucket_tags", "_get_object_data", "_delete_bucket"),
+    "ministack.services.s3": ("_buckets", "_bucket_tags", "_get_object_data", "_delete_bucket", "_put_object"),
     "ministack.services.ecr": ("_repositories", "_find_image", "_put_image", "_describe_images", "_batch_delete_image"),
     "ministack.services.codebuild": ("_projects", "_builds", "_start_build", "_finish_build"),
-    "ministack.services.cloudwatch": ("record_metric",),
+    "ministack.services.cloudwatch": ("record_metric", "_alarms", "_metrics", "_dims_key", "_evaluate_alarm", "_set_alarm_state"),
+    "ministack.services.sns": ("publish_internal",),
+    "ministack.services.stepfunctions": ("_SERVICE_DISPATCH", "_ExecutionError", "_execute_task", "_state_machines"),
+    "ministack.services.iot": ("_thing_groups",),
     "ministack.services.cloudwatch_logs": ("_log_groups", "_create_log_group", "_create_log_stream", "_put_log_events"),
     "ministack.services.cloudformation.stacks": ("_runs_on_worker_thread",),
     "ministack.services.cloudformation.provisioners": (
@@ -241,51 +244,6 @@ def put_logs(group: str, stream: str, lines: list[str], *, may_create_group: boo
     events = [{"timestamp": now, "message": line} for line in lines]
     logs._put_log_events({"logGroupName": group, "logStreamName": stream, "logEvents": events})
     return True
-
-
-def put_metric(namespace: str, name: str, value: float, unit: str, dimensions: Mapping[str, str]) -> None:
-    """Record one CloudWatch data point."""
-    from ministack.services import cloudwatch
-
-    cloudwatch.record_metric(namespace, name, value, unit, dict(dimensions))
-
-
-def on_build(push: Callable[[Mapping[str, str]], tuple[str, str]]) -> None:
-    """Have CodeBuild "build" by pushing what `push` returns (tag, manifest) for the project's environment variables.
-
-    The image itself cannot be built without a container engine; its server is run as a process instead.
-    """
-    from ministack.core.concurrency import spawn_background
-    from ministack.services import codebuild, ecr
-
-    start = codebuild._start_build
-
-    def start_and_push(data: dict[str, Any]) -> Answer:
-        project = codebuild._projects.get(data.get("projectName", ""))
-        status, headers, body = start(data)
-        if not project or status >= 400:
-            return status, headers, body
-        rows = [
-            *(project.get("environment") or {}).get("environmentVariables", []),
-            *(data.get("environmentVariablesOverride") or []),
-        ]
-        variables = {row["name"]: row["value"] for row in rows}
-        build = codebuild._builds[json.loads(body)["build"]["id"]]
-        build.pop("endTime", None)
-        build.update(buildStatus="IN_PROGRESS", currentPhase="BUILD", buildComplete=False)
-        snapshot = json.dumps({"build": build}, default=str).encode()
-
-        def work() -> None:
-            tag, manifest = push(variables)
-            request = {"repositoryName": variables["REPOSITORY"], "imageManifest": manifest, "imageTag": tag}
-            pushed, _, _ = ecr._put_image(request)
-            codebuild._finish_build(build, "SUCCEEDED" if pushed < 400 else "FAILED")
-            build["buildComplete"] = True
-
-        spawn_background(work, thread_name="greensage-build")
-        return status, headers, snapshot
-
-    codebuild._start_build = start_and_push
 
 
 def _as_list(value: Any) -> list[Any]:

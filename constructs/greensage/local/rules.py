@@ -14,6 +14,8 @@ from .state import Store, Variant
 from .wire import validation_error
 
 COUNT_DIMENSION = "sagemaker:variant:DesiredInstanceCount"
+WARM_DIMENSION = "sagemaker:variant:DesiredProvisionedConcurrency"
+COPY_DIMENSION = "sagemaker:inference-component:DesiredCopyCount"
 
 
 def check_role(role_arn: str) -> None:
@@ -63,14 +65,69 @@ def check_prefix(role_arn: str, uri: str) -> None:
 
 
 def check_config(store: Store, request: dict[str, Any]) -> None:
-    """Variants name existing models, and either instances or serverless."""
-    names = [row["VariantName"] for row in request["ProductionVariants"]]
+    """Variants name existing models, and either instances or serverless; what excludes each other is refused."""
+    rows, shadows = request["ProductionVariants"], request.get("ShadowProductionVariants", [])
+    names = [row["VariantName"] for row in (*rows, *shadows)]
     if len(set(names)) < len(names):
         raise validation_error(f"Duplicate variant names: {names}")
-    for row in request["ProductionVariants"]:
-        if row.get("ModelName") not in store.models:
-            raise validation_error(f'Could not find model "{row.get("ModelName")}".')
+    if shadows and (len(rows), len(shadows)) != (1, 1):
+        raise validation_error("With ShadowProductionVariants there must be exactly one production and one shadow variant.")
+    for row in (*rows, *shadows):
+        if "ModelName" in row and row["ModelName"] not in store.models:
+            raise validation_error(f'Could not find model "{row["ModelName"]}".')
         _check_variant(row, len(names))
+        _check_features(store, request, row)
+    _check_components(request, rows)
+
+
+def _check_components(request: dict[str, Any], rows: list[dict[str, Any]]) -> None:
+    without = [row["VariantName"] for row in rows if "ModelName" not in row]
+    if without and "ExecutionRoleArn" not in request:
+        raise validation_error(f"ExecutionRoleArn is required, because the variants {without} have no ModelName.")
+    managed = [row["VariantName"] for row in rows if "ManagedInstanceScaling" in row and "ModelName" in row]
+    if managed:
+        raise validation_error("ManagedInstanceScaling is only supported for inference component endpoints.")
+
+
+def _check_features(store: Store, request: dict[str, Any], row: dict[str, Any]) -> None:
+    """The cells of the capability matrix that a config can break."""
+    model = store.models.get(row.get("ModelName", ""), {})
+    many = (model.get("PrimaryContainer") or {}).get("Mode") == "MultiModel"
+    direct = (model.get("InferenceExecutionConfig") or {}).get("Mode") == "Direct"
+    serverless, waits = "ServerlessConfig" in row, "AsyncInferenceConfig" in request
+    captured = "DataCaptureConfig" in request
+    for wrong, what in (
+        (captured and (many or direct or serverless or waits), "Data capture is not supported for this kind of endpoint."),
+        (
+            serverless and (many or len(model.get("Containers", [])) > 1),
+            "Serverless endpoints host one container with one model.",
+        ),
+        (serverless and bool(model.get("VpcConfig")), "Serverless endpoints do not support VpcConfig."),
+        (serverless and model.get("EnableNetworkIsolation"), "Serverless endpoints do not support network isolation."),
+        (waits and len(request["ProductionVariants"]) > 1, "Asynchronous endpoints have one production variant."),
+        (
+            "ShadowProductionVariants" in request and (many or direct or serverless or waits),
+            "Shadow variants are not supported here.",
+        ),
+    ):
+        if wrong:
+            raise validation_error(what)
+
+
+def check_containers(request: dict[str, Any]) -> None:
+    """A model has one primary container, or 2 to 15 with hostnames if they are called directly."""
+    containers = request.get("Containers")
+    if ("PrimaryContainer" in request) == bool(containers):
+        raise validation_error("A model needs either PrimaryContainer or Containers.")
+    if not containers:
+        return
+    if not limits.CONTAINERS_MIN <= len(containers) <= limits.CONTAINERS_MAX:
+        raise validation_error(f"Containers must have {limits.CONTAINERS_MIN} to {limits.CONTAINERS_MAX} entries.")
+    names = [row.get("ContainerHostname") for row in containers]
+    if (request.get("InferenceExecutionConfig") or {}).get("Mode") == "Direct" and (
+        None in names or len(set(names)) < len(names)
+    ):
+        raise validation_error("Containers that are invoked directly need a ContainerHostname each, all different.")
 
 
 def _check_variant(row: dict[str, Any], count: int) -> None:
@@ -86,23 +143,37 @@ def _check_variant(row: dict[str, Any], count: int) -> None:
     if serverless["MemorySizeInMB"] not in limits.SERVERLESS_MEMORY_MB:
         allowed = ", ".join(map(str, limits.SERVERLESS_MEMORY_MB))
         raise validation_error(f"MemorySizeInMB must be one of [{allowed}], got {serverless['MemorySizeInMB']}.")
+    if serverless.get("ProvisionedConcurrency", 0) > serverless["MaxConcurrency"]:
+        raise validation_error("ProvisionedConcurrency must not be greater than MaxConcurrency.")
 
 
-def check_architecture(image: Image, variant: dict[str, Any]) -> None:
+def check_architecture(image: Image, variant: str, instance_type: str | None) -> None:
     """An image on the wrong silicon never starts; AWS finds out after minutes."""
-    name = variant.get("InstanceType")
     architecture = "x86_64"
-    if name is not None:
+    if instance_type is not None:
         try:
-            architecture = instance(name).architecture
+            architecture = instance(instance_type).architecture
         except CatalogError:
             return
     if image.architecture != architecture:
-        where = name or "serverless"
+        where = instance_type or "serverless"
         raise validation_error(
-            f"The primary container for production variant {variant['VariantName']} did not pass the ping health check. "
+            f"The primary container for production variant {variant} did not pass the ping health check. "
             f"exec format error: the image is {image.architecture}, {where} is {architecture}."
         )
+
+
+def check_deployment(old: Iterable[Variant], new: list[dict[str, Any]], deployment: dict[str, Any] | None) -> None:
+    """A guarded deployment keeps the variant names; rolling has one variant (deployment-guardrails-exclusions)."""
+    if not deployment:
+        return
+    before, after = {variant.name for variant in old}, {row["VariantName"] for row in new}
+    if before != after:
+        raise validation_error(
+            f"The deployment needs the same variant names before and after: {sorted(before)}, {sorted(after)}."
+        )
+    if "RollingUpdatePolicy" in deployment and len(after) > 1:
+        raise validation_error("RollingUpdatePolicy is not supported with several production variants.")
 
 
 def check_update(store: Store, endpoint: str, old: Iterable[Variant], new: list[dict[str, Any]]) -> None:

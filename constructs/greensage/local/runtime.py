@@ -1,44 +1,67 @@
-"""SageMaker Runtime: finds the endpoint's container, loads the target model if need be, passes the request on."""
+"""SageMaker Runtime: finds who answers, passes the request on, counts it, and copies it where that is wanted."""
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
 import random
-import shutil
 import threading
 import time
-from typing import Any
+from collections.abc import Callable
 from urllib.parse import unquote
 
 from ..catalog import limits
+from . import asynchronous, capture, components, fleet
 from . import ministack_api as cloud
-from .archives import unpack
+from . import ministack_services as services
 from .containers import ContainerStopping
 from .ministack_api import Answer
-from .rules import artifact_bytes
-from .state import Endpoint, Variant, arn, store
+from .state import Endpoint, Fleet, Variant, arn, store
 from .wire import AwsError, refusal
 
-_loading = threading.Lock()
 _SWAP_SECONDS = 0.01
+_ACTIONS = {"invocations": "sagemaker:InvokeEndpoint", "async-invocations": "sagemaker:InvokeEndpointAsync"}
+_CONTEXT = {
+    "x-amzn-sagemaker-target-model": "sagemaker:TargetModel",
+    "x-amzn-sagemaker-target-container-hostname": "sagemaker:TargetContainerHostname",
+}
 
 
 async def handle(method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, list[str]]) -> Answer:
-    """Answer POST /endpoints/NAME/invocations."""
+    """Answer POST /endpoints/NAME/invocations and /async-invocations."""
     parts = [unquote(part) for part in path.strip("/").split("/")]
     try:
-        if method != "POST" or len(parts) != 3 or parts[0] != "endpoints" or parts[2] != "invocations":
+        if method != "POST" or len(parts) != 3 or parts[0] != "endpoints" or parts[2] not in _ACTIONS:
             raise AwsError("UnknownOperationException", f"The local runtime does not have {method} {path}.", 404)
-        target = headers.get("x-amzn-sagemaker-target-model", "")
-        context = {"sagemaker:TargetModel": target} if target else {}
-        denied = cloud.authorize(
-            headers, query, "sagemaker:InvokeEndpoint", arn("endpoint", parts[1]), rest=True, context=context
-        )
-        return denied or await asyncio.to_thread(_invoke, parts[1], headers, body)
+        denied = _authorize(parts[1], _ACTIONS[parts[2]], headers, query)
+        if denied:
+            return denied
+        work: Callable[..., Answer] = _invoke if parts[2] == "invocations" else _enqueue
+        return await asyncio.to_thread(work, parts[1], headers, body)
     except AwsError as error:
         return refusal(error, rest=True)
+
+
+def _authorize(name: str, action: str, headers: dict[str, str], query: dict[str, list[str]]) -> Answer | None:
+    context = {key: headers[header] for header, key in _CONTEXT.items() if headers.get(header)}
+    denied = cloud.authorize(headers, query, action, arn("endpoint", name), rest=True, context=context)
+    component = headers.get("x-amzn-sagemaker-inference-component")
+    if denied is None and component:
+        denied = cloud.authorize(headers, query, action, arn("inference-component", component), rest=True)
+    return denied
+
+
+def _endpoint(name: str) -> Endpoint:
+    endpoint = store().endpoints.get(name)
+    if endpoint is None or not endpoint.variants:
+        raise AwsError("ValidationError", f"Endpoint {name} of account {cloud.account()} not found.")
+    return endpoint
+
+
+def _enqueue(name: str, headers: dict[str, str], body: bytes) -> Answer:
+    endpoint = _endpoint(name)
+    if endpoint.fleet.asynchronous is None:
+        raise AwsError("ValidationError", f"Endpoint {name} is not asynchronous; use InvokeEndpoint.")
+    return asynchronous.accept(endpoint, headers, body)
 
 
 def _invoke(name: str, headers: dict[str, str], body: bytes) -> Answer:
@@ -51,28 +74,41 @@ def _invoke(name: str, headers: dict[str, str], body: bytes) -> Answer:
 
 
 def _invoke_once(name: str, headers: dict[str, str], body: bytes) -> Answer:
-    endpoint = store().endpoints.get(name)
-    if endpoint is None or not endpoint.variants:
-        raise AwsError("ValidationError", f"Endpoint {name} of account {cloud.account()} not found.")
-    variant = _choose(endpoint, headers.get("x-amzn-sagemaker-target-variant"))
+    endpoint = _endpoint(name)
+    if endpoint.fleet.asynchronous is not None:
+        raise AwsError("ValidationError", f"Endpoint {name} is asynchronous; use InvokeEndpointAsync.")
+    passed = _passed(headers)
+    component = headers.get("x-amzn-sagemaker-inference-component")
+    if component or any(variant.model is None for variant in endpoint.variants.values()):
+        return components.invoke(endpoint, component, passed, body)
+    chosen = fleet.choose(endpoint)
+    variant = _choose(endpoint, chosen, headers.get("x-amzn-sagemaker-target-variant"))
     _check_payload(variant, body)
+    assert variant.hosted is not None
     started = time.perf_counter()
-    status, answer_headers, content = _forward(variant, headers, body)
-    _record(endpoint, variant, status, time.perf_counter() - started)
+    status, answered, content = variant.hosted.invoke(body, passed)
+    record(endpoint.name, variant, status, time.perf_counter() - started)
+    _shadow(endpoint, chosen, variant, passed, body)
     if status >= 400:
-        raise _model_error(endpoint, status, content)
+        raise model_error(endpoint, status, content)
+    capture.keep(endpoint, chosen, variant, passed, body, answered, content)
     return 200, {
-        "Content-Type": answer_headers.get("content-type", "application/octet-stream"),
+        "Content-Type": answered.get("content-type", "application/octet-stream"),
         "x-Amzn-Invoked-Production-Variant": variant.name,
     }, content  # fmt: skip
 
 
-def _choose(endpoint: Endpoint, wanted: str | None) -> Variant:
+def _passed(headers: dict[str, str]) -> dict[str, str]:
+    passed = {key: headers[key] for key in ("content-type", "accept") if headers.get(key)}
+    return passed | {key: value for key, value in headers.items() if key.startswith("x-amzn-sagemaker-")}
+
+
+def _choose(endpoint: Endpoint, chosen: Fleet, wanted: str | None) -> Variant:
     if wanted:
-        if wanted not in endpoint.variants:
+        if wanted not in chosen.variants:
             raise AwsError("ValidationError", f"Variant {wanted} of endpoint {endpoint.name} not found.")
-        return endpoint.variants[wanted]
-    variants = list(endpoint.variants.values())
+        return chosen.variants[wanted]
+    variants = list(chosen.variants.values())
     weights = [float(item.config.get("InitialVariantWeight", 1)) for item in variants]
     return variants[0] if len(variants) == 1 else random.choices(variants, weights)[0]  # noqa: S311 - traffic split
 
@@ -84,65 +120,43 @@ def _check_payload(variant: Variant, body: bytes) -> None:
         raise AwsError("ValidationError", f"Request body is larger than {limit:,} bytes.", 413)
 
 
-def _forward(variant: Variant, headers: dict[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
-    passed = {key: headers[key] for key in ("content-type", "accept") if headers.get(key)}
-    passed |= {key: value for key, value in headers.items() if key.startswith("x-amzn-sagemaker-")}
-    target = headers.get("x-amzn-sagemaker-target-model")
-    multi_model = variant.model["PrimaryContainer"].get("Mode") == "MultiModel"
-    if multi_model != bool(target):
-        need = "needs" if multi_model else "does not take"
-        raise AwsError("ValidationError", f"The endpoint {need} the header TargetModel.")
-    path = f"/models/{_load_target(variant, target)}/invoke" if target else "/invocations"
+def _shadow(endpoint: Endpoint, chosen: Fleet, main: Variant, headers: dict[str, str], body: bytes) -> None:
+    """Copy some requests to the shadow variant; nobody waits for its answer, which is counted and thrown away."""
+    for shadow in chosen.shadows.values():
+        share = shadow.config.get("InitialVariantWeight", 1) / main.config.get("InitialVariantWeight", 1)
+        if random.random() < share:  # noqa: S311 - a sample
+            threading.Thread(target=_ask_shadow, args=(endpoint, shadow, headers, body), daemon=True).start()
+
+
+def _ask_shadow(endpoint: Endpoint, shadow: Variant, headers: dict[str, str], body: bytes) -> None:
+    assert shadow.hosted is not None
+    started = time.perf_counter()
     try:
-        return variant.container.request("POST", path, body, passed)
-    except TimeoutError:
-        raise AwsError("ModelError", "Your invocation timed out while waiting for a response from container.", 424) from None
-    except OSError as error:
-        raise AwsError("ServiceUnavailable", f"The container cannot be reached: {error}", 503) from None
+        status, _, _ = shadow.hosted.invoke(body, headers)
+    except (AwsError, ContainerStopping):
+        status = 500
+    with cloud.scope(endpoint.account, endpoint.region):
+        record(endpoint.name, shadow, status, time.perf_counter() - started)
 
 
-def _load_target(variant: Variant, target: str) -> str:
-    """Return the name under which `target` is loaded; on the way load it, making room if the server asks for it."""
-    name = hashlib.sha256(target.encode()).hexdigest()[:32]
-    container = variant.container
-    with _loading:
-        if container.request("GET", f"/models/{name}")[0] == 200:
-            return name
-        uri = f"{variant.model['PrimaryContainer']['ModelDataUrl']}{target.lstrip('/')}"
-        folder = container.model_dir / name / "model"
-        try:
-            unpack(artifact_bytes(variant.model["ExecutionRoleArn"], uri), folder, uri)
-        except AwsError as error:
-            raise AwsError("ValidationError", f"Failed to download model data ({uri}). {error.message}") from None
-        request = f'{{"model_name": "{name}", "url": "{folder}"}}'.encode()
-        status, _, content = container.request("POST", "/models", request)
-        while status == 507 and _unload_one(variant):
-            status, _, content = container.request("POST", "/models", request)
-        if status not in (200, 409):
-            shutil.rmtree(folder, ignore_errors=True)
-            raise AwsError("ModelError", f"Failed to load model {target}: {content.decode(errors='replace')}", 424)
-        return name
-
-
-def _unload_one(variant: Variant) -> bool:
-    models: list[dict[str, Any]] = json.loads(variant.container.request("GET", "/models")[2])["models"]
-    if not models:
-        return False
-    return variant.container.request("DELETE", f"/models/{models[0]['modelName']}")[0] == 200
-
-
-def _record(endpoint: Endpoint, variant: Variant, status: int, seconds: float) -> None:
-    dimensions = {"EndpointName": endpoint.name, "VariantName": variant.name}
-    points = [("Invocations", 1, "Count"), ("ModelLatency", seconds * 1e6, "Microseconds")]
+def record(endpoint: str, variant: Variant, status: int, seconds: float) -> None:
+    """Publish what SageMaker publishes of one request to a variant."""
+    dimensions = {"EndpointName": endpoint, "VariantName": variant.name}
+    points = [
+        ("Invocations", 1.0, "Count"),
+        ("ModelLatency", seconds * 1e6, "Microseconds"),
+        ("Invocation4XXErrors", float(400 <= status < 500), "Count"),
+        ("Invocation5XXErrors", float(status >= 500), "Count"),
+        ("InvocationModelErrors", float(status >= 400), "Count"),
+    ]
     if variant.instance_type:
         points.append(("InvocationsPerInstance", 1 / max(variant.desired, 1), "Count"))
-    points.append(("Invocation4XXErrors", float(400 <= status < 500), "Count"))
-    points.append(("Invocation5XXErrors", float(status >= 500), "Count"))
     for name, value, unit in points:
-        cloud.put_metric("AWS/SageMaker", name, value, unit, dimensions)
+        services.put_metric("AWS/SageMaker", name, value, unit, dimensions)
 
 
-def _model_error(endpoint: Endpoint, status: int, content: bytes) -> AwsError:
+def model_error(endpoint: Endpoint, status: int, content: bytes) -> AwsError:
+    """Return the error that callers get when the container answers with one."""
     kind = "client error" if status < 500 else "server error"
     text = content.decode(errors="replace")
     message = (

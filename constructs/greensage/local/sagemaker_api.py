@@ -7,15 +7,19 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from . import fleet, rules
+from . import components, fleet, rules, transform
 from . import ministack_api as cloud
+from .hosted import definitions_of
 from .images import find_image
 from .ministack_api import Answer
 from .protocol import Request, respond
-from .state import Endpoint, Store, arn, store
+from .state import Endpoint, Store, arn, forget_scaling, store
 from .wire import validation_error
 
-_KIND_OF = {"Model": "model", "EndpointConfig": "endpoint-config", "Endpoint": "endpoint"}
+_KIND_OF = {
+    "Model": "model", "EndpointConfig": "endpoint-config", "Endpoint": "endpoint",
+    "InferenceComponent": "inference-component", "TransformJob": "transform-job",
+}  # fmt: skip
 
 
 async def handle(method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, list[str]]) -> Answer:
@@ -40,17 +44,17 @@ def create_model(request: Request) -> Request:
     """Register a model after looking at its role, image and archive, as SageMaker does."""
     state, name = store(), request["ModelName"]
     _refuse_existing(state.models, "model", name)
-    if "PrimaryContainer" not in request:
-        raise validation_error("The local cloud runs models with a PrimaryContainer; this request has none.")
-    role, container = request.get("ExecutionRoleArn"), request["PrimaryContainer"]
+    rules.check_containers(request)
+    role = request.get("ExecutionRoleArn")
     if role is None:
         raise validation_error("ExecutionRoleArn is required.")
     rules.check_role(role)
-    rules.check_image_access(role, find_image(container["Image"]))
-    if container.get("Mode") == "MultiModel":
-        rules.check_prefix(role, container.get("ModelDataUrl", ""))
-    elif "ModelDataUrl" in container:
-        rules.artifact_bytes(role, container["ModelDataUrl"])
+    for container in definitions_of(request):
+        rules.check_image_access(role, find_image(container["Image"]))
+        if container.get("Mode") == "MultiModel":
+            rules.check_prefix(role, container.get("ModelDataUrl", ""))
+        elif "ModelDataUrl" in container:
+            rules.artifact_bytes(role, container["ModelDataUrl"])
     state.models[name] = {**request, "ModelArn": arn("model", name), "CreationTime": time.time()}
     return {"ModelArn": arn("model", name)}
 
@@ -83,8 +87,11 @@ def update_endpoint(request: Request) -> Request:
     if found.status != "InService":
         raise validation_error(f'Cannot update in-progress endpoint "{found.arn}": it is {found.status}.')
     config = _find(state.configs, "endpoint configuration", request["EndpointConfigName"])
+    deployment = request.get("DeploymentConfig")
     rules.check_update(state, found.name, found.variants.values(), config["ProductionVariants"])
-    fleet.update(found, request["EndpointConfigName"], retain_counts=request.get("RetainAllVariantProperties", False))
+    rules.check_deployment(found.variants.values(), config["ProductionVariants"], deployment)
+    retain = request.get("RetainAllVariantProperties", False)
+    fleet.update(found, request["EndpointConfigName"], retain_counts=retain, deployment=deployment)
     return {"EndpointArn": found.arn}
 
 
@@ -115,7 +122,8 @@ def describe_endpoint(request: Request) -> Request:
 def _variant_summary(variant: Any) -> Request:
     row: Request = {"VariantName": variant.name}
     if "ServerlessConfig" in variant.config:
-        return {**row, "CurrentServerlessConfig": variant.config["ServerlessConfig"]}
+        warm = {"ProvisionedConcurrency": variant.warm} if variant.warm else {}
+        return {**row, "CurrentServerlessConfig": {**variant.config["ServerlessConfig"], **warm}}
     weight = float(variant.config.get("InitialVariantWeight", 1))
     counts = {"CurrentInstanceCount": variant.desired, "DesiredInstanceCount": variant.desired}
     return {**row, **counts, "CurrentWeight": weight, "DesiredWeight": weight}
@@ -126,13 +134,12 @@ def delete_endpoint(request: Request) -> Request:
     state, found = store(), _endpoint(request)
     if not found.settled.is_set():
         raise validation_error(f'Cannot update in-progress endpoint "{found.arn}": it is {found.status}.')
+    left = [item.name for item in state.components.values() if item.request["EndpointName"] == found.name]
+    if left:
+        raise validation_error(f'Cannot delete endpoint "{found.arn}": delete the inference components {left} first.')
     del state.endpoints[found.name]
     threading.Thread(target=fleet.stop, args=(found,), daemon=True).start()
-    prefix = f"endpoint/{found.name}/"
-    for key in [key for key in state.targets if key[0].startswith(prefix)]:
-        del state.targets[key]
-    for key in [key for key in state.policies if key[0].startswith(prefix)]:
-        del state.policies[key]
+    forget_scaling(state, f"endpoint/{found.name}/")
     return {}
 
 
@@ -198,7 +205,7 @@ def delete_tags(request: Request) -> Request:
 
 def _tags(resource_arn: str) -> list[dict[str, str]]:
     state = store()
-    for item in state.endpoints.values():
+    for item in (*state.endpoints.values(), *state.components.values()):
         if item.arn == resource_arn:
             return item.tags
     for row in (*state.models.values(), *state.configs.values()):
@@ -237,6 +244,16 @@ OPERATIONS: dict[str, Callable[[Request], Request]] = {
     "UpdateEndpointWeightsAndCapacities": update_weights_and_capacities,
     "DeleteEndpoint": delete_endpoint,
     "ListEndpoints": list_endpoints,
+    "CreateInferenceComponent": components.create,
+    "UpdateInferenceComponent": components.update,
+    "UpdateInferenceComponentRuntimeConfig": components.update_runtime,
+    "DescribeInferenceComponent": components.describe,
+    "DeleteInferenceComponent": components.delete,
+    "ListInferenceComponents": components.list_all,
+    "CreateTransformJob": transform.create,
+    "DescribeTransformJob": transform.describe,
+    "StopTransformJob": transform.stop,
+    "ListTransformJobs": transform.list_all,
     "ListTags": list_tags,
     "AddTags": add_tags,
     "DeleteTags": delete_tags,

@@ -12,24 +12,55 @@ import sys
 def main() -> int:
     """Serve on 127.0.0.1:$GATEWAY_PORT; everything else is in the environment too (see `cloud`)."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    from . import autoscaling, cfn, fleet, images, ministack_api, runtime, sagemaker_api, state
+    from . import (
+        autoscaling,
+        cfn,
+        cfn_edge,
+        greengrass,
+        images,
+        ministack_api,
+        ministack_services,
+        runtime,
+        sagemaker_api,
+        transform,
+    )
+    from .scaler import Scaler
 
     missing = ministack_api.missing_names()
     if missing:
         print(f"the installed ministack lacks {', '.join(missing)}; greensage needs the pinned version", file=sys.stderr)
         return 1
     ministack_api.install(
-        {"sagemaker": sagemaker_api.handle, "sagemaker-runtime": runtime.handle, "application-autoscaling": autoscaling.handle}
+        {
+            "sagemaker": sagemaker_api.handle,
+            "sagemaker-runtime": runtime.handle,
+            "application-autoscaling": autoscaling.handle,
+            "greengrass": greengrass.handle,
+        }
     )
     cfn.install()
-    ministack_api.on_build(images.built_image)
+    cfn_edge.install()
+    ministack_services.on_build(images.built_image)
+    ministack_services.on_task(transform.TASK_PREFIX, transform.task)
+    ministack_services.replace_alarm_evaluation()
+    Scaler().start()
     try:
         asyncio.run(_serve(int(os.environ["GATEWAY_PORT"])))
     finally:
-        for store in state.all_stores():
-            for endpoint in store.endpoints.values():
-                fleet.stop(endpoint)
+        _stop_everything()
     return 0
+
+
+def _stop_everything() -> None:
+    from . import fleet, greengrass, state
+
+    for store in state.all_stores():
+        for endpoint in store.endpoints.values():
+            fleet.stop(endpoint)
+        for component in store.components.values():
+            if component.hosted:
+                component.hosted.stop()
+        greengrass.stop_all(store.edge_deployments)
 
 
 async def _serve(port: int) -> None:

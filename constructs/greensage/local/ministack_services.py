@@ -1,0 +1,157 @@
+"""The other annex of ministack_api.py: its alarms, metrics, state machines, topics, buckets and builds."""
+
+from __future__ import annotations
+
+import contextvars
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from .alarms import Point, state_of
+from .clock import SCALE
+
+Answer = tuple[int, dict[str, str], bytes]
+_execution: contextvars.ContextVar[Mapping[str, Any] | None] = contextvars.ContextVar("execution", default=None)
+
+
+class TaskFailed(Exception):
+    """A task of a state machine failed: the error's name, by which states retry and catch, and its cause."""
+
+    def __init__(self, error: str, cause: str) -> None:
+        super().__init__(cause)
+        self.error, self.cause = error, cause
+
+
+def put_metric(namespace: str, name: str, value: float, unit: str, dimensions: Mapping[str, str]) -> None:
+    """Record one CloudWatch data point."""
+    from ministack.services import cloudwatch
+
+    cloudwatch.record_metric(namespace, name, value, unit, dict(dimensions))
+
+
+def points(namespace: str, name: str, dimensions: Mapping[str, str]) -> list[Point]:
+    """Return the recorded samples of one metric of the account and Region at hand."""
+    from ministack.services import cloudwatch
+
+    rows = list(cloudwatch._metrics.get((namespace, name, cloudwatch._dims_key(dict(dimensions))), []))
+    return [Point(row["Timestamp"], row["Value"]) for row in rows if row.get("Value") is not None]
+
+
+def alarms() -> list[dict[str, Any]]:
+    """Return the alarms of the account and Region at hand."""
+    from ministack.services import cloudwatch
+
+    return list(cloudwatch._alarms.values())
+
+
+def alarms_that_fire(names: Sequence[str]) -> list[str]:
+    """Return which of the alarms `names` are in ALARM."""
+    return [alarm["AlarmName"] for alarm in alarms() if alarm["AlarmName"] in names and alarm["StateValue"] == "ALARM"]
+
+
+def evaluate_alarms(now: float) -> None:
+    """Bring every alarm of the account and Region at hand up to date."""
+    for alarm in alarms():
+        _evaluate(alarm, now)
+
+
+def replace_alarm_evaluation() -> None:
+    """ministack mixes dimensions and periods and never leaves ALARM; our loop evaluates as CloudWatch does."""
+    from ministack.services import cloudwatch
+
+    cloudwatch._evaluate_alarm = lambda alarm: None
+
+
+def _evaluate(alarm: dict[str, Any], now: float) -> None:
+    from ministack.services import cloudwatch
+
+    dimensions = {row["Name"]: row["Value"] for row in alarm.get("Dimensions", [])}
+    wanted = state_of(alarm, points(alarm["Namespace"], alarm["MetricName"], dimensions), now=now, scale=SCALE)
+    if wanted is not None and wanted != alarm["StateValue"]:
+        request = {"AlarmName": alarm["AlarmName"], "StateValue": wanted, "StateReason": "evaluated by the local cloud"}
+        cloudwatch._set_alarm_state({}, request, False, True)
+
+
+def publish(topic_arn: str, message: Mapping[str, Any]) -> bool:
+    """Publish `message` as JSON; False when there is no such topic."""
+    from ministack.services import sns
+
+    return sns.publish_internal(topic_arn, json.dumps(message)) is not None
+
+
+def put_object(bucket: str, key: str, body: bytes, content_type: str) -> None:
+    """Write one object, with versions and events as usual; the caller has checked the rights."""
+    from ministack.services import s3
+
+    status, _, answer = s3._put_object(bucket, key, body, {"content-type": content_type})
+    if status >= 300:
+        raise ValueError(answer.decode(errors="replace"))
+
+
+def thing_group_exists(name: str) -> bool:
+    """Return whether AWS IoT has the thing group."""
+    from ministack.services import iot
+
+    return name in iot._thing_groups
+
+
+def on_task(prefix: str, handle: Callable[[str, Mapping[str, Any], str], Any]) -> None:
+    """Have tasks whose resource starts with `prefix` done by `handle(resource, input, role_arn)`."""
+    from ministack.services import stepfunctions
+
+    execute = stepfunctions._execute_task
+
+    def remember(state_def: Any, raw_input: Any, execution: Any, ctx: Any) -> Any:
+        _execution.set(execution)
+        return execute(state_def, raw_input, execution, ctx)
+
+    def dispatch(resource: str, given: Mapping[str, Any]) -> Any:
+        execution = _execution.get() or {}
+        machine = stepfunctions._state_machines.get(execution.get("stateMachineArn", ""), {})
+        try:
+            return handle(resource, given, machine.get("roleArn", ""))
+        except TaskFailed as failure:
+            raise stepfunctions._ExecutionError(failure.error, failure.cause) from None
+        except Exception as failure:  # anything else would skip the state's Catch
+            raise stepfunctions._ExecutionError("States.TaskFailed", f"{type(failure).__name__}: {failure}") from failure
+
+    stepfunctions._execute_task = remember
+    stepfunctions._SERVICE_DISPATCH[prefix] = dispatch
+
+
+def on_build(push: Callable[[Mapping[str, str]], tuple[str, str]]) -> None:
+    """Have CodeBuild "build" by pushing what `push` returns (tag, manifest) for the project's environment variables.
+
+    The image itself cannot be built without a container engine; its server is run as a process instead.
+    """
+    from ministack.core.concurrency import spawn_background
+    from ministack.services import codebuild, ecr
+
+    start = codebuild._start_build
+
+    def start_and_push(data: dict[str, Any]) -> Answer:
+        project = codebuild._projects.get(data.get("projectName", ""))
+        status, headers, body = start(data)
+        if not project or status >= 400:
+            return status, headers, body
+        rows = [
+            *(project.get("environment") or {}).get("environmentVariables", []),
+            *(data.get("environmentVariablesOverride") or []),
+        ]
+        variables = {row["name"]: row["value"] for row in rows}
+        build = codebuild._builds[json.loads(body)["build"]["id"]]
+        build.pop("endTime", None)
+        build.update(buildStatus="IN_PROGRESS", currentPhase="BUILD", buildComplete=False)
+        snapshot = json.dumps({"build": build}, default=str).encode()
+
+        def work() -> None:
+            tag, manifest = push(variables)
+            request = {"repositoryName": variables["REPOSITORY"], "imageManifest": manifest, "imageTag": tag}
+            pushed, _, _ = ecr._put_image(request)
+            codebuild._finish_build(build, "SUCCEEDED" if pushed < 400 else "FAILED")
+            build["buildComplete"] = True
+
+        spawn_background(work, thread_name="greensage-build")
+        return status, headers, snapshot
+
+    codebuild._start_build = start_and_push
