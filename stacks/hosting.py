@@ -106,7 +106,8 @@ def batch(stack: ModelStack) -> Place:
         stack, "Batch", artifact=stack.location, image=main.image, environment=main.environment,
         instance_type=model.instance_type or "", instance_count=hosting.instances, bucket=bucket, schedule=hosting.schedule,
         on_arrival=arrival, content_type=hosting.content_type, split=hosting.split, max_payload_mb=hosting.max_payload_mb,
-        encryption_key=stack.key, network=network(stack, spec), log_retention_days=spec.retention.logs_days,
+        encryption_key=stack.key, network=network(stack, spec), network_isolation=spec.network_isolation,
+        capture=spec.capture is not None, log_retention_days=spec.retention.logs_days,
     )  # fmt: skip
     job.needs(*stack.needed)
     files = {"bucket": bucket.bucket_name, "input": job.input_prefix, "output": job.output_prefix}
@@ -129,7 +130,7 @@ def edge(stack: ModelStack) -> Place:
 
 def multi_model(stack: ModelStack) -> Place:
     """A file below the prefix of a group's endpoint."""
-    return {"endpointParameter": _group_endpoint(stack), "targetModel": stack.artifact.target_model}
+    return {"endpointParameter": _group_endpoint(stack), "targetModel": stack.location.key.removeprefix(stack.location.prefix)}
 
 
 def multi_container(stack: ModelStack) -> Place:
@@ -148,7 +149,10 @@ def inference_component(stack: ModelStack) -> Place:
     component = InferenceComponent(
         stack, "Component", endpoint_name=endpoint_name, container=stack.container(),
         resources=Resources(plan.memory_mb, plan.cpu_cores, plan.accelerators),
-        scaling=CopyTracking(plan.min_copies, plan.max_copies, schedule=schedule(model.spec)),
+        scaling=CopyTracking(
+            plan.min_copies, plan.max_copies, schedule=schedule(model.spec),
+            target_concurrent_requests=plan.target_concurrent_requests,
+        ),
         log_retention_days=model.spec.retention.logs_days, component_name=group_component_name(group, model.name),
     )  # fmt: skip
     component.needs(*stack.needed)

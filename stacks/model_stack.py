@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from aws_cdk import CfnOutput, Stack
+from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_ssm as ssm
 
 from constructs import Construct, IDependable
@@ -31,8 +32,7 @@ class ModelStack(Stack):
         self._images = Images(self, parameters)
         self._after: list[IDependable] = []
         # The archive of a container of a group lies in the group's stack.
-        if model.kind != "multi-container":
-            self.artifact = self._copy("Artifact", model.name, model.spec.model)
+        self._location = self._place("Artifact", model.name, model.spec.model) if model.kind != "multi-container" else None
         allow_unpinning(self, parameters)
         place = BUILDERS[model.kind](self)
         self._publish(place)
@@ -41,7 +41,8 @@ class ModelStack(Stack):
     @property
     def location(self) -> ArtifactLocation:
         """Where the model's own archive lies."""
-        return self.artifact.location
+        assert self._location is not None
+        return self._location
 
     def container(self, plan: ContainerPlan | None = None) -> Container:
         """Return the container of the model itself, or of `plan`; its image and archive are needed by what uses it."""
@@ -51,15 +52,19 @@ class ModelStack(Stack):
             self.needed += pin
             return Container(image, self.location, environment_of(spec.model))
         image, pin = self._images.get(plan.image)
-        copy = self._copy(f"Artifact-{plan.name}", f"{self.model.name}-{plan.name}".lower(), plan.source)
+        location = self._place(f"Artifact-{plan.name}", f"{self.model.name}-{plan.name}".lower(), plan.source)
         self.needed += pin
-        return Container(image, copy.location, environment_of(plan.source))
+        return Container(image, location, environment_of(plan.source))
 
     def publish_after(self, resource: IDependable) -> None:
         """Publish the parameter only after `resource`."""
         self._after.append(resource)
 
-    def _copy(self, id: str, name: str, source: ModelSource) -> ModelArtifact:
+    def _place(self, id: str, name: str, source: ModelSource) -> ArtifactLocation:
+        """Copy an archive to a key that says its content; an uncompressed model is read where it lies."""
+        if source.artifact.endswith("/"):
+            bucket, _, key = source.artifact.removeprefix("s3://").partition("/")
+            return ArtifactLocation.in_bucket(s3.Bucket.from_bucket_name(self, f"{id}Bucket", bucket), key)
         model = self.model
         below_group = model.kind in ("multi-model", "inference-components")
         prefix = group_prefix(model.group or "") if below_group else f"models/{model.name}/"
@@ -68,7 +73,7 @@ class ModelStack(Stack):
             encryption_key=self.key,
         )  # fmt: skip
         self.needed.append(made)
-        return made
+        return made.location
 
     def _publish(self, place: dict[str, Any]) -> None:
         for key, value in place.items():

@@ -56,6 +56,10 @@ class BatchTransform(Construct):
         Of the input; `line` sends each line as a record, several at a time, `none` a whole file.
     max_payload_mb:
         Of one request to the container, 1 to 100.
+    capture:
+        Keep what went in and came out below capture/ of `prefix`, for Model Monitor; all of it, there is no sampling.
+    network_isolation:
+        True: the container reaches nothing. AWS's pages disagree on whether batch transform has it.
     log_retention_days:
         Of the log groups; the one of all transform jobs of the account is shared, and gets this retention too.
 
@@ -87,18 +91,21 @@ class BatchTransform(Construct):
         role: iam.IRole | None = None,
         encryption_key: kms.IKey | None = None,
         network: Network | None = None,
+        network_isolation: bool = False,
+        capture: bool = False,
         log_retention_days: int = 14,
     ) -> None:
         super().__init__(scope, id)
         _check(instance_type, image, artifact, instance_count, max_payload_mb)
         self.bucket = bucket
         self.input_prefix, self.output_prefix = f"{prefix}input/", f"{prefix}output/"
+        self._capture_prefix = f"{prefix}capture/" if capture else None
         self._key, self._days = encryption_key, log_retention_days
         self._access = ExecutionAccess(self, "Access", role=role)
         self.role = self._access.role
         model = ModelDefinition.single(Container(image, artifact, environment or {}))
         self._grant_execution(model, network)
-        self.cfn_model = served_model(self, "Model", model, self._access, network=network, isolated=False)
+        self.cfn_model = served_model(self, "Model", model, self._access, network=network, isolated=network_isolation)
         self._retain_job_logs()
         job = self._job(instance_type, instance_count, content_type, split, max_payload_mb)
         self.state_machine = self._machine(job)
@@ -125,6 +132,8 @@ class BatchTransform(Construct):
         access.read(ArtifactLocation(self.bucket.bucket_name, arn, self.input_prefix, self.input_prefix))
         access.list(arn, self.input_prefix)
         access.write(arn, self.output_prefix)
+        if self._capture_prefix:
+            access.write(arn, self._capture_prefix)
         group = Stack.of(self).format_arn(
             service="logs", resource="log-group", resource_name=f"{LOG_GROUP}:*", arn_format=ArnFormat.COLON_RESOURCE_NAME
         )
@@ -156,7 +165,12 @@ class BatchTransform(Construct):
             output["KmsKeyId"] = resources["VolumeKmsKeyId"] = self._key.key_arn
         if split == "line":
             output["AssembleWith"] = "Line"
+        captured: dict[str, Any] = {}
+        if self._capture_prefix:
+            target = {"DestinationS3Uri": f"s3://{self.bucket.bucket_name}/{self._capture_prefix}", "GenerateInferenceId": True}
+            captured["DataCaptureConfig"] = {**target, **({"KmsKeyId": self._key.key_arn} if self._key else {})}
         return {
+            **captured,
             "TransformJobName.$": f"States.Format('{job_base(self)}-{{}}', States.UUID())",
             "ModelName": self.cfn_model.attr_model_name,
             "BatchStrategy": "MultiRecord" if split == "line" else "SingleRecord",

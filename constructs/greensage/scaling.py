@@ -19,6 +19,7 @@ _WARM = "sagemaker:variant:DesiredProvisionedConcurrency"
 _INVOCATIONS = "SageMakerVariantInvocationsPerInstance"
 _CONCURRENCY = "SageMakerVariantConcurrentRequestsPerModelHighResolution"
 _PER_COPY = "SageMakerInferenceComponentInvocationsPerCopy"
+_AT_ONCE = "SageMakerInferenceComponentConcurrentRequestsPerCopyHighResolution"
 _WARM_IN_USE = "SageMakerVariantProvisionedConcurrencyUtilization"
 
 
@@ -105,13 +106,17 @@ class BacklogTracking:
 
 @dataclass(frozen=True)
 class CopyTracking:
-    """Keep invocations per copy of an inference component near a target, from nothing; requests fail while it wakes."""
+    """Keep invocations per copy of an inference component near a target, from nothing; requests fail while it wakes.
+
+    With `target_concurrent_requests` the high-resolution metric of requests under way per copy is followed instead.
+    """
 
     min_copies: int = 0
     max_copies: int = 2
     target_invocations_per_minute: float = 100
     scale_out_cooldown_seconds: int = 60
     scale_in_cooldown_seconds: int = 300
+    target_concurrent_requests: float | None = None
     schedule: Sequence[ScheduledLimits] = ()
 
     def __post_init__(self) -> None:
@@ -228,19 +233,21 @@ class CopyScaling(_Scaling):
     """Copies of an inference component, by invocations per copy; the first one by an alarm on requests that failed."""
 
     def __init__(self, scope: Construct, id: str, *, component_name: str, tracking: CopyTracking) -> None:
+        concurrent = tracking.target_concurrent_requests
+        metric, target = (_PER_COPY, tracking.target_invocations_per_minute) if concurrent is None else (_AT_ONCE, concurrent)
         super().__init__(
             scope, id, resource_id=f"inference-component/{component_name}", dimension=_COPIES, schedule=tracking.schedule,
             limits=(tracking.min_copies, tracking.max_copies), policy_name="invocations-per-copy",
             tracking={
-                "targetValue": tracking.target_invocations_per_minute,
-                "predefinedMetricSpecification": {"predefinedMetricType": _PER_COPY},
+                "targetValue": target,
+                "predefinedMetricSpecification": {"predefinedMetricType": metric},
                 "scaleOutCooldown": tracking.scale_out_cooldown_seconds,
                 "scaleInCooldown": tracking.scale_in_cooldown_seconds,
             },
         )  # fmt: skip
         if tracking.min_copies == 0 or any(item.min == 0 for item in tracking.schedule):
-            metric = _metric("NoCapacityInvocationFailures", "Sum", {"InferenceComponentName": component_name})
-            self._wake(metric, tracking.scale_out_cooldown_seconds, "a request found no copy")
+            failures = _metric("NoCapacityInvocationFailures", "Sum", {"InferenceComponentName": component_name})
+            self._wake(failures, tracking.scale_out_cooldown_seconds, "a request found no copy")
 
 
 class ConcurrencyScaling(_Scaling):

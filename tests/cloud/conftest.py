@@ -20,6 +20,7 @@ from greensage.local.cloud import ACCOUNT, LocalCloud
 from tests.conftest import ROOT
 
 REGION = "eu-north-1"
+EDGE_REGION = "eu-west-1"
 
 
 @dataclass
@@ -60,11 +61,11 @@ def local_cloud(tmp_path_factory) -> Iterator[LocalCloud]:
     cloud.down()
 
 
-def session_of(cloud: LocalCloud, key: str = "test", secret: str = "test") -> boto3.Session:
+def session_of(cloud: LocalCloud, key: str = "test", secret: str = "test", region: str = REGION) -> boto3.Session:
     """Sessions with the endpoint set, so that tests need no environment variables."""
     running = cloud.status()
     assert running is not None
-    session = boto3.Session(aws_access_key_id=key, aws_secret_access_key=secret, region_name=REGION)
+    session = boto3.Session(aws_access_key_id=key, aws_secret_access_key=secret, region_name=region)
     make = session.client
 
     def client(name: str, **options):
@@ -79,8 +80,8 @@ def session(local_cloud) -> boto3.Session:
     return session_of(local_cloud)
 
 
-def bootstrapped(cdk: Cdk) -> Cdk:
-    cdk("bootstrap", f"aws://{ACCOUNT}/{REGION}")
+def bootstrapped(cdk: Cdk, *more: str) -> Cdk:
+    cdk("bootstrap", *(f"aws://{ACCOUNT}/{region}" for region in (REGION, *more)))
     return cdk
 
 

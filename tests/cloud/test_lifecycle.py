@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import gzip
-import io
 import json
 import re
 import shutil
-import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +12,7 @@ import pytest
 
 from greensage.client import EndpointClient
 from tests.cloud.conftest import Cdk, RequestLoop, bootstrapped, environment_of
+from tests.cloud.models import other_churn_model, pack
 from tests.conftest import MODELS
 
 pytestmark = pytest.mark.cloud
@@ -24,7 +22,10 @@ NAMES = ("churn", "wine", "iris", "digits")
 @pytest.fixture(scope="module")
 def cdk(local_cloud, tmp_path_factory) -> Cdk:
     folder = tmp_path_factory.mktemp("fleet")
-    shutil.copytree(MODELS, folder / "models")
+    (folder / "models").mkdir()
+    for name in NAMES:
+        shutil.copy(MODELS / f"{name}.yaml", folder / "models")
+    shutil.copytree(MODELS / "artifacts", folder / "models/artifacts")
     made = bootstrapped(Cdk(folder / "models", environment_of(local_cloud), folder / "cdk.out"))
     made.deploy()
     return made
@@ -56,28 +57,6 @@ def edit(cdk: Cdk, name: str, old: str, new: str) -> None:
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new))
-
-
-def pack(path: Path, name: str, content: bytes) -> None:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        info = tarfile.TarInfo(name)
-        info.size = len(content)
-        archive.addfile(info, io.BytesIO(content))
-    path.write_bytes(gzip.compress(buffer.getvalue(), mtime=0))
-
-
-def other_churn_model() -> tuple[bytes, list[float], list[list[float]]]:
-    """Train another model on the same data; return it with its own predictions."""
-    import xgboost
-    from sklearn.datasets import load_breast_cancer
-
-    data = load_breast_cancer()
-    booster = xgboost.train(
-        {"objective": "binary:logistic", "max_depth": 1, "nthread": 1}, xgboost.DMatrix(data.data, label=data.target), 3
-    )
-    rows = data.data[:1]
-    return bytes(booster.save_raw("ubj")), booster.predict(xgboost.DMatrix(rows)).tolist(), rows.tolist()
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -28,8 +28,8 @@ def test_plan_explains_itself(capsys):
 def test_plan_as_json_is_complete(capsys):
     assert main(["plan", str(MODELS), "--json"]) == 0
     content = json.loads(capsys.readouterr().out)
-    assert {model["name"] for model in content["models"]} == {"churn", "wine", "iris", "digits"}
-    assert content["groups"][0]["members"] == ["iris", "wine"]
+    assert {model["name"] for model in content["models"]} == {path.stem for path in MODELS.glob("*.yaml")}
+    assert [group["members"] for group in content["groups"]] == [["diabetes", "linnerud"], ["iris", "wine"], ["forest", "pixels"]]
 
 
 def test_a_bad_file_gives_status_two_and_no_traceback(tmp_path):

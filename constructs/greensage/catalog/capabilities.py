@@ -36,7 +36,8 @@ def features() -> tuple[str, ...]:
 
 def label(feature: str) -> str:
     """Return the words for `feature` in a sentence."""
-    return str(load("capabilities")["features"][feature]["label"])
+    row = load("capabilities")["features"].get(feature)
+    return str(row["label"]) if row else feature.replace("_", " ")
 
 
 def kinds() -> tuple[str, ...]:
@@ -54,8 +55,18 @@ def on_instances(kind: str) -> bool:
     return bool(load("hosting")["kinds"][kind]["instances"])
 
 
+def is_built(kind: str, feature: str) -> bool:
+    """Return whether greensage builds `feature` on `kind` where AWS offers it, or may."""
+    return kind not in load("hosting")["not_built"].get(feature, ())
+
+
 def kinds_with(wanted: Iterable[str], *, near: str) -> tuple[str, ...]:
     """Return the kinds on which AWS supports all features `wanted`, those most like `near` first."""
     order: list[str] = load("hosting")["kinds"][near]["near"]
     needed = tuple(wanted)
-    return tuple(kind for kind in order if all(capability(kind, feature).answer == "y" for feature in needed))
+    return tuple(kind for kind in order if all(_offered(kind, feature) for feature in needed))
+
+
+def _offered(kind: str, feature: str) -> bool:
+    known = feature not in features() or capability(kind, feature).answer == "y"
+    return known and is_built(kind, feature)

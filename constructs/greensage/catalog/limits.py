@@ -16,7 +16,7 @@ def shown(name: str) -> str:
     """Return the limit called `name` with its unit, for people."""
     value, unit = _ROWS[name]["value"], _ROWS[name]["unit"]
     if unit == "bytes":
-        return f"{value / 1_048_576:,.0f} MiB"
+        return f"{value / 1_048_576:,.0f} MiB per request"
     text = f"{value[0]:,} to {value[-1]:,}" if isinstance(value, list) else f"{value:,}"
     return f"{text} {unit}"
 

@@ -97,7 +97,8 @@ class GuardedDeployment:
                 "maximumExecutionTimeoutInSeconds": timeout,
             }  # fmt: skip
             return made
-        routing: dict[str, Any] = {"type": _TYPES[self.strategy]}
+        # CloudFormation calls the wait optional; the API refuses a request without it.
+        routing: dict[str, Any] = {"type": _TYPES[self.strategy], "waitIntervalInSeconds": 0}
         if self.strategy != "all-at-once":
             routing["waitIntervalInSeconds"] = self.interval_seconds
             routing["canarySize" if self.strategy == "canary" else "linearStepSize"] = step

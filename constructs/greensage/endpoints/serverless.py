@@ -71,7 +71,6 @@ class ServerlessEndpoint(Endpoint):
             definition=EndpointDefinition(
                 generation="serverless",
                 variants=[VariantDefinition(DEFAULT_VARIANT, model, {"serverlessConfig": settings})],
-                encrypt_volume=False,
                 retain_variant_properties=provisioned is not None,
             ),
             **props,

@@ -132,7 +132,8 @@ def _run(recipe: dict[str, Any]) -> dict[str, Any]:
 def _installed(row: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
     return {
         "componentName": part["Name"], "componentVersion": part["Version"], "lifecycleState": "RUNNING", "isRoot": True,
-        "lifecycleStateDetails": f"serves at http://127.0.0.1:{part['Process'].port}", "lastStatusChangeTimestamp": row["Created"],
+        "lifecycleStateDetails": f"serves at http://127.0.0.1:{part['Process'].port}",
+        "lastStatusChangeTimestamp": row["Created"],
     }  # fmt: skip
 
 

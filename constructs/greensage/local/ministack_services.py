@@ -11,6 +11,8 @@ from .alarms import Point, state_of
 from .clock import SCALE
 
 Answer = tuple[int, dict[str, str], bytes]
+# Metrics are published many times a second; a local cloud that runs for days must not fill the memory with them.
+_MOST_POINTS = 20_000
 _execution: contextvars.ContextVar[Mapping[str, Any] | None] = contextvars.ContextVar("execution", default=None)
 
 
@@ -27,6 +29,10 @@ def put_metric(namespace: str, name: str, value: float, unit: str, dimensions: M
     from ministack.services import cloudwatch
 
     cloudwatch.record_metric(namespace, name, value, unit, dict(dimensions))
+    key = (namespace, name, cloudwatch._dims_key(dict(dimensions)))
+    rows = cloudwatch._metrics.get(key, [])
+    if len(rows) > 2 * _MOST_POINTS:
+        cloudwatch._metrics[key] = rows[-_MOST_POINTS:]
 
 
 def points(namespace: str, name: str, dimensions: Mapping[str, str]) -> list[Point]:

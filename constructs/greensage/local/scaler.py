@@ -60,7 +60,7 @@ class Scaler:
             elif whole_minute:
                 _guarded(lambda key=key, policy=policy: self._track(state, key, policy, now))
         if whole_minute:
-            _guarded(lambda: _quiet_minute(state))
+            _guarded(lambda: _managed_instances(state))
 
     def _track(self, state: Store, key: _Key, policy: dict[str, Any], now: float) -> None:
         target, item = state.targets[key[:2]], scalable(key[0], key[1])
@@ -68,6 +68,9 @@ class Scaler:
         name, statistic, dimensions = _metric_of(key[1], config, item)
         samples = services.points("AWS/SageMaker", name, dimensions)
         values = periods(samples, statistic, now=now, period=scaled(_MINUTE), count=_PERIODS_IN)
+        if "CustomizedMetricSpecification" not in config and now - policy["CreationTime"] > scaled(_MINUTE) * _PERIODS_IN:
+            # SageMaker publishes zeros when nobody calls (developer guide, endpoint-auto-scaling-edit).
+            values = [0.0 if value is None else value for value in values]
         wanted, current = config["TargetValue"], item.get()
         recent = values[:_PERIODS_OUT]
         if current and all(value is not None and value > wanted for value in recent):
@@ -106,22 +109,13 @@ def _metric_of(dimension: str, config: dict[str, Any], item: Scalable) -> tuple[
     return name, statistic, item.dimensions
 
 
-def _quiet_minute(state: Store) -> None:
-    """SageMaker publishes zeros when nobody calls (developer guide, endpoint-auto-scaling-edit), so idle capacity goes."""
+def _managed_instances(state: Store) -> None:
+    """Move the instances of endpoints with inference components to what their copies need, within the limits."""
     for endpoint in list(state.endpoints.values()):
-        for variant in list(endpoint.variants.values()):
-            if variant.model is not None and variant.instance_type and endpoint.fleet.asynchronous is None:
-                dimensions = {"EndpointName": endpoint.name, "VariantName": variant.name}
-                services.put_metric("AWS/SageMaker", "InvocationsPerInstance", 0, "Count", dimensions)
-            if variant.warm:
-                dimensions = {"EndpointName": endpoint.name, "VariantName": variant.name}
-                services.put_metric("AWS/SageMaker", "ServerlessProvisionedConcurrencyUtilization", 0, "None", dimensions)
-        if endpoint.variants and all(variant.model is None for variant in endpoint.variants.values()):
+        variant = next(iter(endpoint.variants.values()), None)
+        if variant is not None and variant.model is None:
             low, high = components.managed_scaling(endpoint)
-            variant = next(iter(endpoint.variants.values()))
             variant.desired = min(max(components.instances_needed(endpoint), low), high)
-    for component in list(state.components.values()):
-        services.put_metric("AWS/SageMaker", "InvocationsPerCopy", 0, "Count", {"InferenceComponentName": component.name})
 
 
 def _guarded(work: Callable[[], None]) -> None:

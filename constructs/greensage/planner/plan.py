@@ -132,7 +132,8 @@ def _component(request: Request) -> ComponentPlan | None:
     if not isinstance(hosting, InferenceComponentHosting):
         return None
     memory = hosting.memory_mb or round(traffic.memory_mb(request.spec.model.framework, request.size_mb))
-    return ComponentPlan(memory, hosting.cpu_cores, hosting.accelerators, hosting.min_copies, hosting.max_copies)
+    concurrent = hosting.cpu_cores * traffic.CONCURRENT_REQUESTS_PER_VCPU if request.spec.high_resolution_metrics else None
+    return ComponentPlan(memory, hosting.cpu_cores, hosting.accelerators, hosting.min_copies, hosting.max_copies, concurrent)
 
 
 def _why_batch(request: Request) -> Choice:

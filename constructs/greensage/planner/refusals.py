@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..catalog import limits
 from ..catalog._data import load
-from ..catalog.capabilities import capability, kinds_with, label
+from ..catalog.capabilities import capability, features, is_built, kinds_with, label
 from ..catalog.instances import InstanceType
 from ..errors import PlanError, Problem
 from ..spec import RealTimeHosting
@@ -35,6 +35,7 @@ def check_matrix(request: Request, kind: Kind) -> tuple[str, ...]:
     problems = [problem for ask in asked if (problem := _refusal(request, kind, ask, asked))]
     problems += _conflicts(request, asked)
     problems += _ranges(request)
+    problems += _without_effect(request, kind)
     if problems:
         raise PlanError(problems)
     return tuple(warning for ask in asked if (warning := _warning(kind, ask)))
@@ -61,6 +62,7 @@ def _asks(request: Request) -> Iterator[Ask]:
         "network_isolation": ("network_isolation", spec.network_isolation), "shadow": ("shadow", spec.shadow),
         "variants": ("variants", spec.variants), "schedule": ("autoscaling", spec.schedule),
         "model.artifact": ("uncompressed_model", spec.model.artifact.endswith("/")),
+        "high_resolution_metrics": ("high_resolution_metrics", spec.high_resolution_metrics),
     }  # fmt: skip
     yield from (Ask(feature, path) for path, (feature, given) in simple.items() if given)
     silicon = {"gpu": "gpu", "graviton": "graviton", "trainium": "inf2"}.get(spec.silicon)
@@ -72,24 +74,29 @@ def _asks(request: Request) -> Iterator[Ask]:
         yield Ask("inf1" if spec.model.compiled_for == "inf1" else "inf2", "model.compiled_for")
     elif spec.model.image_architecture == "arm64":
         yield Ask("graviton", "model.image_architecture")
-    if "strategy" in spec.deployment.model_fields_set:
-        yield Ask("rolling" if spec.deployment.strategy == "rolling" else "blue_green", "deployment.strategy")
+    if "deployment" in spec.model_fields_set:
+        yield Ask("rolling" if spec.deployment.strategy == "rolling" else "blue_green", "deployment")
 
 
 def _refusal(request: Request, kind: Kind, ask: Ask, asked: list[Ask]) -> Problem | None:
-    cell = capability(kind, ask.feature)
-    if cell.answer != "n":
+    if ask.feature in features() and capability(kind, ask.feature).answer == "n":
+        why = f"AWS does not offer {label(ask.feature)} on {kind} hosting ({capability(kind, ask.feature).source})"
+    elif not is_built(kind, ask.feature):
+        why = f"greensage does not build {label(ask.feature)} on {kind} hosting"
+    else:
         return None
     wanted = [item.feature for item in asked]
     others = kinds_with(wanted, near=kind) or kinds_with([ask.feature], near=kind)
     hint = f"hosting: {others[0]}" if others else f"leave out {ask.path}"
     return request.located.problem(
-        tuple(_keys(ask.path)), f"AWS does not offer {label(ask.feature)} on {kind} hosting ({cell.source})",
+        tuple(_keys(ask.path)), why,
         found=_found(request, ask.path), allowed=", ".join(others) or "no hosting kind", hint=hint,
     )  # fmt: skip
 
 
 def _warning(kind: Kind, ask: Ask) -> str | None:
+    if ask.feature not in features():
+        return None
     cell = capability(kind, ask.feature)
     if cell.answer != "?":
         return None
@@ -124,6 +131,13 @@ def _ranges(request: Request) -> Iterator[Problem]:
         yield request.located.problem(
             ("deployment", "step_percent"), f"out of range for {deployment.strategy}", found=str(step), allowed=f"{low} to {high}"
         )
+
+
+def _without_effect(request: Request, kind: Kind) -> Iterator[Problem]:
+    """What a file asks for in vain is a mistake, not a wish."""
+    if kind == "serverless" and request.spec.schedule and not getattr(request.spec.hosting, "provisioned_concurrency", None):
+        message = "a schedule moves the limits of warm environments, and there are none"
+        yield request.located.problem(("schedule",), message, hint="hosting: {kind: serverless, provisioned_concurrency: 1}")
 
 
 def _keys(path: str) -> list[str | int]:

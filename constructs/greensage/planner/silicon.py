@@ -26,6 +26,8 @@ def choose_image(request: Request, kind: Kind, source: ModelSource | None = None
     Raises PlanError when what the spec asks for does not exist: a prebuilt image for Graviton, an image
     of a version or in a Region where AWS has none, an architecture that contradicts the image.
     """
+    if kind == "edge":
+        return ImagePlan("serving", "arm64"), Choice("silicon", "the devices'", "the component runs on Linux of any architecture")
     return _Chooser(request, kind, source or request.spec.model, at).choose()
 
 

@@ -85,6 +85,7 @@ class ComponentPlan:
     accelerators: int
     min_copies: int
     max_copies: int
+    target_concurrent_requests: float | None = None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,26 @@
+"""docs/hosting.md is what the catalog says."""
+
+from __future__ import annotations
+
+import importlib.util
+
+from greensage.catalog import capabilities
+from tests.conftest import ROOT
+
+
+def page() -> str:
+    spec = importlib.util.spec_from_file_location("hosting_page", ROOT / "tools/hosting_page.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.page()
+
+
+def test_the_page_is_current():
+    assert (ROOT / "docs/hosting.md").read_text() == page(), "run: .venv/bin/python tools/hosting_page.py"
+
+
+def test_the_page_names_every_kind_and_feature():
+    text = page()
+    assert all(f"| {kind} |" in text for kind in capabilities.kinds())
+    assert all(f"| {capabilities.label(feature)} |" in text for feature in capabilities.features())
