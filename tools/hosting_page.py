@@ -71,8 +71,9 @@ def _tail() -> list[str]:
     rows += ["", "## What AWS offers, or may, and greensage does not build", ""]
     for feature, kinds in load("hosting")["not_built"].items():
         rows.append(f"- {capabilities.label(feature)}: {', '.join(kinds)}")
-    rows += ["", "## In a VPC", "", f"Needed without a NAT gateway: {', '.join(vpc_endpoints('REGION'))}.",
-             f"Careful people add {', '.join(vpc_endpoints('REGION', optional=True))}. Subnets: {load('network')['subnets']}."]  # fmt: skip
+    rows += ["", "## In a VPC", "", f"Needed without a NAT gateway: {', '.join(vpc_endpoints('REGION'))}."]
+    rows.append(f"Careful people add {', '.join(vpc_endpoints('REGION', optional=True))}.")
+    rows.append(f"Subnets: {load('network')['subnets']}.")
     return rows
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
@@ -60,6 +61,11 @@ def instance(name: str) -> InstanceType:
         hint = f"; did you mean {', '.join(near)}?" if near else ""
         raise CatalogError(f"{name} is not an instance type of SageMaker hosting{hint}")
     return InstanceType(name, row["architecture"], row["vcpu"], row["memory_gib"], row["accelerator"], row["accelerators"])
+
+
+def is_burstable(name: str) -> bool:
+    """Return whether `name` is of a T family, which cannot be autoscaled (and trn1 is none)."""
+    return re.match(r"^ml\.t\d", name) is not None
 
 
 def is_hosting_type(name: str) -> bool:

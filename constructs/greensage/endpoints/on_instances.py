@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..catalog import limits
-from ..catalog.instances import inference_ami
+from ..catalog.instances import inference_ami, is_burstable
 from ..names import generation_of
 from ..scaling import TargetTracking, VariantScaling
 from .base import DEFAULT_VARIANT, Endpoint, EndpointDefinition, VariantDefinition
@@ -80,7 +80,7 @@ class InstanceEndpoint(Endpoint):
 def variant_settings(instance_type: str, image: ContainerImage, count: int, scaling: object | None) -> dict[str, Any]:
     """Return the instances of a variant, checked against the image; Neuron types come with their host image."""
     check_instance(instance_type, image)
-    if scaling and instance_type.startswith("ml.t"):
+    if scaling and is_burstable(instance_type):
         raise ValueError(f"instance_type {instance_type} is burstable and cannot be autoscaled; use scaling=None")
     made: dict[str, Any] = {"instanceType": instance_type, "initialInstanceCount": max(1, count)}
     ami = inference_ami(image.processor)

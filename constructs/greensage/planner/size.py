@@ -6,7 +6,7 @@ import math
 
 from ..catalog import limits, traffic
 from ..catalog.discontinued import discontinued
-from ..catalog.instances import InstanceType, batch_types, candidates, in_region, instance
+from ..catalog.instances import InstanceType, batch_types, candidates, in_region, instance, is_burstable
 from ..errors import CatalogError
 from .context import Request
 from .silicon import silicon_of
@@ -50,7 +50,7 @@ def choose_scaling(request: Request, item: InstanceType, peak_rps: float) -> tup
     )
     if low > high:
         raise request.refuse("hosting.max_instances", f"below the {low} that availability: high keeps", found=str(high))
-    if item.family.startswith("t") and low != high:
+    if is_burstable(item.name) and low != high:
         raise request.refuse("hosting.instance_type", "burstable types cannot be autoscaled", found=item.name,
                              hint="another family, or min_instances equal to max_instances")  # fmt: skip
     target = round(item.vcpu * traffic.TARGET_UTILISATION / cpu * 60)
