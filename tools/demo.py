@@ -8,7 +8,10 @@ import re
 import subprocess
 import sys
 import time
+import urllib.request
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import boto3
 import numpy as np
@@ -19,13 +22,15 @@ sys.path.insert(0, str(ROOT / "constructs"))
 from greensage.client import EndpointClient  # noqa: E402
 from greensage.errors import GreensageError  # noqa: E402
 from greensage.local.cloud import ACCOUNT, LocalCloud  # noqa: E402
-from greensage.planner import Plan, plan  # noqa: E402
+from greensage.planner import ModelPlan, Plan, plan  # noqa: E402
 from greensage.show import plan_reasons, plan_table  # noqa: E402
-from greensage.spec import load_specs  # noqa: E402
+from greensage.spec import EdgeHosting, load_specs  # noqa: E402
 
 REGION = "eu-north-1"
 CDK = [str(ROOT / "node_modules/.bin/cdk"), "--no-notices"]
 TOLERANCE = 1e-5
+JOB_LOGS = "/aws/sagemaker/TransformJobs"
+Ask = Callable[[list[list[float]]], list[Any]]
 _STACK_EVENT = re.compile(r"^\S+ \|.*\| (\w+_COMPLETE) +\| AWS::CloudFormation::Stack +\| (\S+)")
 
 
@@ -49,21 +54,30 @@ def main() -> int:
 
 def show(environment: dict[str, str], cloud_pid: int) -> bool:
     """Deploy, explain, call and destroy; return whether all was right."""
+    fleet = plan(load_specs(ROOT / "models"), default_region=REGION)
     step("cdk bootstrap")
-    cdk(["bootstrap", f"aws://{ACCOUNT}/{REGION}"], environment)
+    cdk(["bootstrap", *(f"aws://{ACCOUNT}/{region}" for region in fleet.regions)], environment)
+    make_device_groups(fleet)
     step("cdk deploy --all")
     cdk(["deploy", "--all", "--require-approval", "never", "--concurrency", "4"], environment)
-    fleet = plan(load_specs(ROOT / "models"), default_region=REGION)
     step("What was deployed")
     print(plan_table(fleet))
     step("Why")
     print(plan_reasons(fleet))
-    step("Calling every model with boto3's sagemaker-runtime")
+    step("Calling every model with boto3")
     right = call_all(fleet)
     step("cdk destroy --all")
     cdk(["destroy", "--all", "--force", "--concurrency", "4"], environment)
     step("What is left")
-    return nothing_left(cloud_pid) and right
+    return nothing_left(fleet, cloud_pid) and right
+
+
+def make_device_groups(fleet: Plan) -> None:
+    """Make the thing groups that the edge models name: on AWS they are yours and there already."""
+    for model in fleet.models:
+        if isinstance(model.spec.hosting, EdgeHosting):
+            for group in model.spec.hosting.device_groups:
+                boto3.client("iot", region_name=model.region).create_thing_group(thingGroupName=group)
 
 
 def step(text: str) -> None:
@@ -99,29 +113,72 @@ def call_all(fleet: Plan) -> bool:
     good = True
     for model in fleet.models:
         expected = json.loads((ROOT / f"models/artifacts/{model.name}.expected.json").read_text())
-        client = EndpointClient(model.name)
-        started = time.perf_counter()
-        answer = np.asarray(client.predict(expected["rows"]))
-        first = (time.perf_counter() - started) * 1000
-        started = time.perf_counter()
-        client.predict(expected["rows"])
-        second = (time.perf_counter() - started) * 1000
-        distance = float(np.abs(answer - np.asarray(expected["predictions"])).max())
-        verdict = "same as in Python" if distance <= TOLERANCE else "WRONG"
+        ask = {"batch": ask_batch, "edge": ask_device}.get(model.kind, ask_endpoint)(model)
+        answer, first = timed(ask, expected["rows"])
+        _, second = timed(ask, expected["rows"])
+        distance = float(np.abs(np.asarray(answer) - np.asarray(expected["predictions"])).max())
         good &= distance <= TOLERANCE
+        verdict = "same as in Python" if distance <= TOLERANCE else "WRONG"
         print(
-            f"  {model.name:<8} {len(answer)} rows  largest difference {distance:.1e}  {verdict}  "
-            f"first call {first:.0f} ms, second {second:.0f} ms"
+            f"  {model.name:<9} {model.kind:<21} {len(answer)} rows  largest difference {distance:.1e}  {verdict}  "
+            f"first call {first:,.0f} ms, second {second:,.0f} ms"
         )
     return good
 
 
-def nothing_left(cloud_pid: int) -> bool:
+def timed(ask: Ask, rows: list[list[float]]) -> tuple[list[Any], float]:
+    """Return the answer and how long it took in milliseconds."""
+    started = time.perf_counter()
+    answer = ask(rows)
+    return answer, (time.perf_counter() - started) * 1000
+
+
+def ask_endpoint(model: ModelPlan) -> Ask:
+    """Ask whatever endpoint hosts the model."""
+    return EndpointClient(model.name).predict
+
+
+def ask_batch(model: ModelPlan) -> Ask:
+    """Put a file where it arrives and wait for the one that comes out."""
+    place = json.loads(boto3.client("ssm").get_parameter(Name=f"/greensage/models/{model.name}")["Parameter"]["Value"])["batch"]
+    s3 = boto3.client("s3")
+
+    def ask(rows: list[list[float]]) -> list[float]:
+        name = f"{time.monotonic_ns()}.csv"
+        s3.put_object(Bucket=place["bucket"], Key=place["input"] + name, Body="\n".join(",".join(map(repr, row)) for row in rows))
+        key = f"{place['output']}{name}.out"
+        s3.get_waiter("object_exists").wait(Bucket=place["bucket"], Key=key, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+        return [float(line) for line in s3.get_object(Bucket=place["bucket"], Key=key)["Body"].read().splitlines()]
+
+    return ask
+
+
+def ask_device(model: ModelPlan) -> Ask:
+    """Ask the stand-in device of the model's first group, on its loopback."""
+    assert isinstance(model.spec.hosting, EdgeHosting)
+    device = f"{model.spec.hosting.device_groups[0]}-device"
+    found = boto3.client("greengrassv2", region_name=model.region).list_installed_components(coreDeviceThingName=device)
+    url = found["installedComponents"][0]["lifecycleStateDetails"].split()[-1]
+
+    def ask(rows: list[list[float]]) -> list[Any]:
+        body = json.dumps({"instances": rows}).encode()
+        request = urllib.request.Request(f"{url}/invocations", body, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.loads(answer.read())["predictions"]
+
+    return ask
+
+
+def nothing_left(fleet: Plan, cloud_pid: int) -> bool:
     """Count what the stacks could have left behind, the CDK's own bootstrap aside."""
     counts = {
         "endpoints": ("sagemaker", "list_endpoints", "Endpoints", "EndpointName"),
         "endpoint configs": ("sagemaker", "list_endpoint_configs", "EndpointConfigs", "EndpointConfigName"),
         "models": ("sagemaker", "list_models", "Models", "ModelName"),
+        "components": ("sagemaker", "list_inference_components", "InferenceComponents", "InferenceComponentName"),
+        "state machines": ("stepfunctions", "list_state_machines", "stateMachines", "name"),
+        "rules": ("events", "list_rules", "Rules", "Name"),
+        "alarms": ("cloudwatch", "describe_alarms", "MetricAlarms", "AlarmName"),
         "functions": ("lambda", "list_functions", "Functions", "FunctionName"),
         "log groups": ("logs", "describe_log_groups", "logGroups", "logGroupName"),
         "buckets": ("s3", "list_buckets", "Buckets", "Name"),
@@ -129,11 +186,12 @@ def nothing_left(cloud_pid: int) -> bool:
         "roles": ("iam", "list_roles", "Roles", "RoleName"),
         "parameters": ("ssm", "describe_parameters", "Parameters", "Name"),
     }
-    left = {name: _count(*call) for name, call in counts.items()}
+    left = {name: sum(_count(region, *call) for region in fleet.regions) for name, call in counts.items()}
     scaling = boto3.client("application-autoscaling")
     left["scalable targets"] = len(scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"])
     left["serving processes"] = len(serving_processes(cloud_pid))
     print("  " + ", ".join(f"{count} {name}" for name, count in left.items()))
+    print(f"  (the account keeps one log group for all its transform jobs, {JOB_LOGS}; its events expire)")
     return not any(left.values())
 
 
@@ -144,10 +202,11 @@ def serving_processes(cloud_pid: int) -> list[int]:
     return [int(line) for line in found.stdout.split()]
 
 
-def _count(service: str, operation: str, rows: str, name: str) -> int:
-    """Count what `operation` lists, without what `cdk bootstrap` made."""
-    listed = getattr(boto3.client(service), operation)()[rows]  # type: ignore[call-overload]
-    return sum(1 for row in listed if not row[name].lstrip("/").startswith("cdk-"))
+def _count(region: str, service: str, operation: str, rows: str, name: str) -> int:
+    """Count what `operation` lists, without what `cdk bootstrap` made and what a whole account shares."""
+    listed = getattr(boto3.client(service, region_name=region), operation)()[rows]  # type: ignore[call-overload]
+    names = [row[name] for row in listed]
+    return sum(1 for found in names if found != JOB_LOGS and not found.lstrip("/").startswith("cdk-"))
 
 
 if __name__ == "__main__":

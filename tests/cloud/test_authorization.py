@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from greensage.client import EndpointClient
 from greensage.local.cloud import ACCOUNT, LocalCloud
-from tests.cloud.conftest import REGION, Cdk, bootstrapped, environment_of, session_of
+from tests.cloud.conftest import EDGE_REGION, REGION, Cdk, bootstrapped, environment_of, session_of
 from tests.conftest import MODELS
 
 pytestmark = pytest.mark.cloud
@@ -25,7 +26,8 @@ def guarded(tmp_path_factory):
     try:
         folder = tmp_path_factory.mktemp("fleet")
         shutil.copytree(MODELS, folder / "models")
-        cdk = bootstrapped(Cdk(folder / "models", environment_of(cloud), folder / "cdk.out"))
+        session_of(cloud, region=EDGE_REGION).client("iot").create_thing_group(thingGroupName="field-sensors")
+        cdk = bootstrapped(Cdk(folder / "models", environment_of(cloud), folder / "cdk.out"), EDGE_REGION)
         cdk.deploy()
         yield cloud, cdk
         cdk.destroy()
@@ -50,7 +52,10 @@ def described(root, name: str) -> tuple[dict, dict]:
     return sagemaker.describe_model(ModelName=variant["ModelName"]), place
 
 
-@pytest.mark.parametrize("name", ["churn", "wine", "iris", "digits"])
+ANSWERING = ("churn", "wine", "iris", "digits", "diabetes", "linnerud", "glucose", "pixels", "forest", "scans")
+
+
+@pytest.mark.parametrize("name", ANSWERING)
 def test_the_fleet_answers_with_least_privilege(root, name):
     wanted = json.loads((MODELS / f"artifacts/{name}.expected.json").read_text())
     answer = EndpointClient(name, session=root).predict(wanted["rows"])
@@ -102,7 +107,12 @@ def user(root, guarded):
 
 def invoke(session, place: dict, name: str):
     rows = json.loads((MODELS / f"artifacts/{name}.expected.json").read_text())["rows"]
-    target = {"TargetModel": place["targetModel"]} if "targetModel" in place else {}
+    keys = {
+        "targetModel": "TargetModel",
+        "targetContainer": "TargetContainerHostname",
+        "inferenceComponent": "InferenceComponentName",
+    }
+    target = {argument: place[key] for key, argument in keys.items() if key in place}
     body = json.dumps(rows).encode()
     return session.client("sagemaker-runtime").invoke_endpoint(
         EndpointName=place["endpoint"], Body=body, ContentType="application/json", **target
@@ -127,6 +137,50 @@ def test_a_caller_can_be_limited_to_one_model_of_a_shared_endpoint(root, user):
     assert invoke(caller, wine, "wine")["ResponseMetadata"]["HTTPStatusCode"] == 200
     with pytest.raises(ClientError, match="not authorized"):
         invoke(caller, iris, "iris")
+
+
+def test_a_caller_can_be_limited_to_one_container(root, user):
+    mine, other = described(root, "diabetes")[1], described(root, "linnerud")[1]
+    arn = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:endpoint/{mine['endpoint']}"
+    condition = {"StringEquals": {"sagemaker:TargetContainerHostname": ["diabetes"]}}
+    caller = user({"Effect": "Allow", "Action": "sagemaker:InvokeEndpoint", "Resource": arn, "Condition": condition})
+    assert invoke(caller, mine, "diabetes")["ResponseMetadata"]["HTTPStatusCode"] == 200
+    with pytest.raises(ClientError, match="not authorized"):
+        invoke(caller, other, "linnerud")
+
+
+def test_a_caller_of_a_component_needs_it_and_its_endpoint(root, user):
+    EndpointClient("pixels", session=root).predict(json.loads((MODELS / "artifacts/pixels.expected.json").read_text())["rows"])
+    ssm = root.client("ssm")
+    place = json.loads(ssm.get_parameter(Name="/greensage/models/pixels")["Parameter"]["Value"])
+    place["endpoint"] = ssm.get_parameter(Name=place["endpointParameter"])["Parameter"]["Value"]
+    arns = [
+        f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:{name}"
+        for name in (f"endpoint/{place['endpoint']}", "inference-component/vision-pixels")
+    ]
+    only_endpoint = user({"Effect": "Allow", "Action": "sagemaker:InvokeEndpoint", "Resource": arns[0]})
+    with pytest.raises(ClientError, match="not authorized"):
+        invoke(only_endpoint, place, "pixels")
+    both = user({"Effect": "Allow", "Action": "sagemaker:InvokeEndpoint", "Resource": arns})
+    assert invoke(both, place, "pixels")["ResponseMetadata"]["HTTPStatusCode"] == 200
+
+
+def test_a_batch_run_has_the_rights_it_needs(root):
+    place = json.loads(root.client("ssm").get_parameter(Name="/greensage/models/claims")["Parameter"]["Value"])
+    wanted = json.loads((MODELS / "artifacts/claims.expected.json").read_text())
+    s3, batch = root.client("s3"), place["batch"]
+    body = "\n".join(",".join(map(repr, row)) for row in wanted["rows"]).encode()
+    s3.put_object(Bucket=batch["bucket"], Key=f"{batch['input']}a.csv", Body=body)
+    steps = root.client("stepfunctions")
+    key, deadline = f"{batch['output']}a.csv.out", time.monotonic() + 60
+    while not s3.list_objects_v2(Bucket=batch["bucket"], Prefix=key)["KeyCount"]:
+        runs = steps.list_executions(stateMachineArn=place["stateMachine"])["executions"]
+        failed = [row["executionArn"] for row in runs if row["status"] == "FAILED"]
+        assert not failed, steps.describe_execution(executionArn=failed[0])["cause"]
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    answer = [float(line) for line in s3.get_object(Bucket=batch["bucket"], Key=key)["Body"].read().splitlines()]
+    np.testing.assert_allclose(answer, wanted["predictions"], atol=1e-6)
 
 
 def test_passing_a_role_needs_the_right_to(root, user):

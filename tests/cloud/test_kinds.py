@@ -104,6 +104,7 @@ def test_a_third_container_joins_and_one_changes_without_a_failed_request(cdk, s
     first = rows_of(cdk, "diabetes")
     answer = EndpointClient("second", session=session).predict(first["rows"])
     np.testing.assert_allclose(answer, first["predictions"], atol=1e-5)
+    cdk("destroy", "second", "--force", "--exclusively")
     (cdk.models / "second.yaml").unlink()
     with RequestLoop(EndpointClient("linnerud", session=session), wanted["rows"]) as loop:
         cdk.deploy("physio-multi-container")
