@@ -117,12 +117,21 @@ def batch(stack: ModelStack) -> Place:
 def edge(stack: ModelStack) -> Place:
     """A component for devices."""
     from greensage.edge import EdgeComponent
+    from greensage.neo import NeoCompilation
 
     model, hosting = stack.model.spec.model, stack.model.spec.hosting
     assert isinstance(hosting, EdgeHosting)
+    compiled = None
+    if hosting.device:
+        compiled = NeoCompilation(
+            stack, "Compiled", artifact=stack.location, framework=model.framework, device=hosting.device,
+            input_shape=hosting.input_shape or "",
+        )  # fmt: skip
+        compiled.needs(*stack.needed)
     component = EdgeComponent(
-        stack, "Edge", artifact=stack.location, framework=model.framework, component_name=f"greensage.{stack.model.name}",
-        device_groups=hosting.device_groups, port=hosting.port, environment=environment_of(model),
+        stack, "Edge", artifact=stack.location, framework=model.framework, compiled=compiled,
+        component_name=f"greensage.{stack.model.name}", device_groups=hosting.device_groups, port=hosting.port,
+        environment=environment_of(model),
     )  # fmt: skip
     component.needs(*stack.needed)
     return {"component": component.component_name, "version": component.component_version}

@@ -18,6 +18,7 @@ from constructs import Construct, IDependable
 from .acknowledge import acknowledge_wildcards
 from .artifacts import ArtifactLocation
 from .folders import serving_folder
+from .neo import NeoCompilation
 
 _FORMAT = "2020-01-25"
 # Greengrass installs Python packages on the device; its own limit of two minutes is too short for that.
@@ -26,7 +27,9 @@ _INSTALL_SECONDS = 900
 _VERSIONS = 1_000_000
 # Of serving/requirements.txt, which pins them: what the server needs, and what each framework does.
 _SERVER = ("uvicorn", "httptools", "numpy")
+_COMPILED = "compiled"
 _PACKAGES = {
+    _COMPILED: ("dlr",),
     "onnx": ("onnxruntime",),
     "xgboost": ("xgboost-cpu",),
     "lightgbm": ("lightgbm",),
@@ -43,6 +46,8 @@ class EdgeComponent(Construct):
         The model.tar.gz, in a bucket of the same account and Region; of a `ModelArtifact`.
     framework:
         onnx, xgboost, lightgbm or sklearn: only what that needs is installed on the devices.
+    compiled:
+        What Neo made of `artifact`; the devices then get that, and Neo's runtime (dlr).
     component_name:
         For instance com.example.churn; default: made from the stack and the id.
     device_groups:
@@ -69,6 +74,7 @@ class EdgeComponent(Construct):
         artifact: ArtifactLocation,
         framework: str,
         device_groups: Sequence[str],
+        compiled: NeoCompilation | None = None,
         component_name: str | None = None,
         other_components: Mapping[str, str] | None = None,
         port: int = 8080,
@@ -79,14 +85,16 @@ class EdgeComponent(Construct):
             raise ValueError("device_groups is empty; name at least one AWS IoT thing group")
         if not 1024 <= port <= 65535:
             raise ValueError(f"port is {port}; allowed: 1024 to 65535")
+        framework = _COMPILED if compiled else framework
         if framework not in _PACKAGES:
-            raise ValueError(f"framework is {framework}; the component runs {', '.join(_PACKAGES)}")
-        self._artifact, self._framework = artifact, framework
+            raise ValueError(f"framework is {framework}; the component runs {', '.join(list(_PACKAGES)[1:])}")
+        self._artifact, self._framework = compiled.location if compiled else artifact, framework
+        self._file = compiled.file_name if compiled else artifact.key.rsplit("/", 1)[-1]
         server = assets.Asset(self, "Server", path=str(serving_folder()), exclude=["**/__pycache__", "*.pyc", "Dockerfile"])
         self._server_arn = f"{server.bucket.bucket_arn}/{server.s3_object_key}"
         self.component_name = component_name or f"greensage.{'.'.join(self.node.path.lower().split('/'))}"
         recipe = self._recipe(server, port, environment or {})
-        self.component_version = _version(recipe, artifact.key, server.asset_hash)
+        self.component_version = _version(recipe, artifact.key, server.asset_hash, framework)
         recipe["ComponentVersion"] = self.component_version
         self.cfn_component_version = greengrass.CfnComponentVersion(
             self, "Component", inline_recipe=Stack.of(self).to_json_string(recipe)
@@ -113,7 +121,7 @@ class EdgeComponent(Construct):
 
     def _recipe(self, server: assets.Asset, port: int, environment: Mapping[str, str]) -> dict[str, Any]:
         # ZIP is all that Greengrass unpacks; the archive is a tar.gz and is unpacked by the install step.
-        archive = self._artifact.key.rsplit("/", 1)[-1]
+        archive = self._file
         code = f"{{artifacts:decompressedPath}}/{server.s3_object_key.rsplit('/', 1)[-1].removesuffix('.zip')}"
         packages = " ".join((*_SERVER, *_PACKAGES[self._framework]))
         install = (

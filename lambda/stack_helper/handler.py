@@ -14,7 +14,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
-from stack_helper import artifact, bucket, build, log_retention, pin
+from stack_helper import artifact, bucket, build, compile, log_retention, pin
 
 logger = logging.getLogger()
 logger.setLevel(logging.INFO)
@@ -26,6 +26,7 @@ ACTIONS = {
     "Custom::GreensageEmptyBucket": lambda event: bucket.handle(event, boto3.client("s3")),
     "Custom::GreensageImagePin": lambda event: pin.handle(event, boto3.client("ecr")),
     "Custom::GreensageLogRetention": lambda event: log_retention.handle(event, boto3.client("logs")),
+    "Custom::GreensageNeoCompilation": lambda event: compile.handle(event, boto3.client("sagemaker"), boto3.client("s3")),
     "Custom::GreensageImageBuild": lambda event: build.handle(event, boto3.client("codebuild"), boto3.client("ecr")),
 }
 

@@ -70,6 +70,15 @@ def _onnx(path: Path, settings: Settings) -> Predict:
     return lambda rows: np.asarray(session.run([name], {inputs[0].name: rows.astype(kind)})[0])
 
 
+def _neo(path: Path, settings: Settings) -> Predict:
+    """What SageMaker Neo compiled: a library beside its graph and parameters, run by Neo's own runtime."""
+    import dlr  # type: ignore[import-not-found] - on devices only, where its last release still installs
+
+    model = dlr.DLRModel(str(path.parent), "cpu")
+    name = model.get_input_names()[0]
+    return lambda rows: np.asarray(model.run({name: rows.astype(np.float32)})[0])
+
+
 def _skops(path: Path, settings: Settings) -> Predict:
     import skops.io
 
@@ -100,6 +109,6 @@ def _estimator(estimator: Any) -> Predict:
 
 
 _LOADERS: dict[str, Callable[[Path, Settings], Predict]] = {
-    ".ubj": _xgboost, ".json": _xgboost, ".txt": _lightgbm, ".onnx": _onnx, ".skops": _skops,
+    ".ubj": _xgboost, ".json": _xgboost, ".txt": _lightgbm, ".onnx": _onnx, ".skops": _skops, ".so": _neo,
     ".pkl": _pickle, ".pickle": _pickle, ".joblib": _pickle,
 }  # fmt: skip

@@ -320,6 +320,19 @@ def test_a_new_archive_is_a_new_version_on_the_devices(cdk, local_cloud):
     np.testing.assert_allclose(ask_device(local_cloud, wanted["rows"]), wanted["predictions"], atol=1e-5)
 
 
+def test_a_model_for_a_known_device_is_compiled_first(cdk, session, local_cloud):
+    edit(cdk, "sensor", "kind: edge", "kind: edge\n  device: jetson_xavier\n  input_shape: '{\"X\": [1, 64]}'")
+    before = device_of(local_cloud)["componentVersion"]
+    cdk.deploy("sensor")
+    assert device_of(local_cloud)["componentVersion"] != before
+    wanted = json.loads((MODELS / "artifacts/digits.expected.json").read_text())
+    np.testing.assert_allclose(ask_device(local_cloud, wanted["rows"]), wanted["predictions"], atol=1e-5)
+    edge = session_of(local_cloud, region=EDGE_REGION)
+    bucket = edge.client("ssm").get_parameter(Name="/greensage/platform/artifact-bucket")["Parameter"]["Value"]
+    keys = [row["Key"] for row in edge.client("s3").list_objects_v2(Bucket=bucket)["Contents"]]
+    assert any(key.startswith("models/sensor/compiled/") and key.endswith("-jetson_xavier.tar.gz") for key in keys)
+
+
 # The end
 
 

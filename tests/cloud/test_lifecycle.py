@@ -126,8 +126,18 @@ def test_the_replaced_archive_is_deleted_but_can_be_restored(cdk, session):
     assert len(s3.list_object_versions(Bucket=bucket, Prefix="models/churn/")["Versions"]) == 2
 
 
+def keep_what_runs(session, resource: str) -> None:
+    """Without load the policy would take the second instance away again before the test looks."""
+    scaling = session.client("application-autoscaling")
+    (policy,) = scaling.describe_scaling_policies(ServiceNamespace="sagemaker", ResourceId=resource)["ScalingPolicies"]
+    keys = ("ServiceNamespace", "ResourceId", "ScalableDimension", "PolicyName", "PolicyType")
+    config = {**policy["TargetTrackingScalingPolicyConfiguration"], "DisableScaleIn": True}
+    scaling.put_scaling_policy(TargetTrackingScalingPolicyConfiguration=config, **{key: policy[key] for key in keys})
+
+
 def test_scaling_limits_change_in_place_and_counts_survive(cdk, session):
     endpoint = target(session, "churn")["endpoint"]
+    keep_what_runs(session, f"endpoint/{endpoint}/variant/AllTraffic")
     sagemaker = session.client("sagemaker")
     sagemaker.update_endpoint_weights_and_capacities(
         EndpointName=endpoint, DesiredWeightsAndCapacities=[{"VariantName": "AllTraffic", "DesiredInstanceCount": 2}]

@@ -42,6 +42,8 @@ FILES = {
     "inf2": f"{TORCH}, compiled_for: inf2}}\n        hosting: real-time\n        {KEY}",
     "trainium": f"{TORCH}, compiled_for: trainium}}\n        hosting: real-time",
     "prefix": "model: {artifact: 's3://theirs/model/', framework: xgboost}\n        hosting: real-time",
+    "compiled": "model: {artifact: churn.tar.gz, framework: onnx}\n"
+    "        hosting: {kind: edge, device_groups: [a], device: rasp4b, input_shape: '{\"X\": [1, 64]}'}",
     "vision": "model: {artifact: churn.tar.gz, framework: triton}\n        group: eyes\n"
     "        hosting: {kind: multi-model, cache_models: false}",
     "warm": f"""
@@ -257,3 +259,10 @@ def test_components_share_managed_instances_down_to_zero(fleet):
     assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
     metric = json.dumps(fleet.resources("large", "AWS::ApplicationAutoScaling::ScalingPolicy"))
     assert "ConcurrentRequestsPerCopyHighResolution" in metric
+
+
+def test_a_known_device_gets_what_neo_compiled(fleet):
+    job = fleet.one("compiled", "Custom::GreensageNeoCompilation")["Properties"]
+    assert (job["Framework"], job["Device"], job["InputShape"]) == ("ONNX", "rasp4b", '{"X": [1, 64]}')
+    recipe = json.dumps(fleet.one("compiled", "AWS::GreengrassV2::ComponentVersion")["Properties"]["InlineRecipe"])
+    assert "dlr" in recipe and "onnxruntime" not in recipe and ".File" in recipe.replace('", "File"', ".File")

@@ -6,10 +6,12 @@ import http.server
 import json
 import threading
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
+from botocore.stub import Stubber
 
-from stack_helper import bucket, build, handler
+from stack_helper import bucket, build, compile, handler, log_retention
 
 
 @pytest.fixture
@@ -136,3 +138,82 @@ def test_a_failed_build_fails_the_resource():
 
     with pytest.raises(RuntimeError, match="the build p:1 ended FAILED"):
         build.handle(image_build(), CodeBuild(), Ecr([]))
+
+
+def compilation(request_type: str = "Create", **changes):
+    props = {
+        "Input": "s3://b/models/m/m-1.tar.gz", "Output": "s3://b/models/m/compiled/", "Framework": "ONNX", "Device": "jetson_xavier",
+        "InputShape": '{"X": [1, 64]}', "RoleArn": "arn:aws:iam::111111111111:role/neo", **changes,
+    }  # fmt: skip
+    return {"RequestType": request_type, "RequestId": "r", "PhysicalResourceId": "s3://b/k.tar.gz", "ResourceProperties": props}
+
+
+@pytest.fixture
+def neo():
+    """boto3's client, whose requests are checked against the API's model, answering what a test says."""
+    client = boto3.client("sagemaker", region_name="eu-west-1", aws_access_key_id="a", aws_secret_access_key="b")
+    with Stubber(client) as stub:
+        yield client, stub
+
+
+def described(status: str, **changes):
+    return {
+        "CompilationJobName": "n", "CompilationJobArn": "arn:aws:sagemaker:eu-west-1:111111111111:compilation-job/n",
+        "CompilationJobStatus": status, "StoppingCondition": {}, "CreationTime": 0, "LastModifiedTime": 0, "FailureReason": "",
+        "ModelArtifacts": {"S3ModelArtifacts": "s3://b/models/m/compiled/m-1-jetson_xavier.tar.gz"},
+        "RoleArn": "arn:aws:iam::111111111111:role/neo", "InputConfig": {"S3Uri": "s3://b/k", "Framework": "ONNX"},
+        "OutputConfig": {"S3OutputLocation": "s3://b/o"}, **changes,
+    }  # fmt: skip
+
+
+def test_a_compilation_is_waited_for_and_names_its_archive(neo, monkeypatch):
+    client, stub = neo
+    monkeypatch.setattr(compile, "POLL_SECONDS", 0)
+    stub.add_response("create_compilation_job", {"CompilationJobArn": described("COMPLETED")["CompilationJobArn"]})
+    stub.add_response("describe_compilation_job", described("INPROGRESS"))
+    stub.add_response("describe_compilation_job", described("COMPLETED"))
+    physical_id, data = compile.handle(compilation(), client, None)
+    assert physical_id == "s3://b/models/m/compiled/m-1-jetson_xavier.tar.gz"
+    assert data == {"Key": "models/m/compiled/m-1-jetson_xavier.tar.gz", "File": "m-1-jetson_xavier.tar.gz"}
+
+
+def test_a_compilation_that_fails_says_why(neo, monkeypatch):
+    client, stub = neo
+    stub.add_response("create_compilation_job", {"CompilationJobArn": described("FAILED")["CompilationJobArn"]})
+    stub.add_response("describe_compilation_job", described("FAILED", FailureReason="ONNX 1.19 is too new"))
+    with pytest.raises(RuntimeError, match=r"FAILED: ONNX 1\.19 is too new"):
+        compile.handle(compilation(), client, None)
+
+
+def test_a_compilation_without_end_is_stopped(neo, monkeypatch):
+    client, stub = neo
+    monkeypatch.setattr(compile, "LONGEST_SECONDS", 1.0)
+    monkeypatch.setattr(compile, "POLL_SECONDS", 1.1)
+    stub.add_response("create_compilation_job", {"CompilationJobArn": described("INPROGRESS")["CompilationJobArn"]})
+    stub.add_response("describe_compilation_job", described("INPROGRESS"))
+    stub.add_response("stop_compilation_job", {})
+    with pytest.raises(RuntimeError, match="was stopped"):
+        compile.handle(compilation(), client, None)
+
+
+def test_the_compiled_archive_goes_with_its_resource():
+    deleted = []
+
+    class S3:
+        def delete_object(self, **request):
+            deleted.append(request)
+
+    compile.handle(compilation("Delete"), None, S3())
+    assert deleted == [{"Bucket": "b", "Key": "k.tar.gz"}]
+    compile.handle({**compilation("Delete"), "PhysicalResourceId": "Job"}, None, S3())
+    assert len(deleted) == 1
+
+
+def test_a_shared_log_group_gets_a_retention_and_stays():
+    client = boto3.client("logs", region_name="eu-west-1", aws_access_key_id="a", aws_secret_access_key="b")
+    event = {"RequestType": "Create", "ResourceProperties": {"LogGroup": "/aws/sagemaker/TransformJobs", "Days": "14"}}
+    with Stubber(client) as stub:
+        stub.add_client_error("create_log_group", "ResourceAlreadyExistsException")
+        stub.add_response("put_retention_policy", {}, {"logGroupName": "/aws/sagemaker/TransformJobs", "retentionInDays": 14})
+        assert log_retention.handle(event, client)[0] == "/aws/sagemaker/TransformJobs"
+    assert log_retention.handle({**event, "RequestType": "Delete"}, None)[0] == "/aws/sagemaker/TransformJobs"

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from . import components, fleet, rules, transform
+from . import compilation, components, fleet, rules, transform
 from . import ministack_api as cloud
 from .hosted import definitions_of
 from .images import find_image
@@ -18,7 +18,7 @@ from .wire import validation_error
 
 _KIND_OF = {
     "Model": "model", "EndpointConfig": "endpoint-config", "Endpoint": "endpoint",
-    "InferenceComponent": "inference-component", "TransformJob": "transform-job",
+    "InferenceComponent": "inference-component", "TransformJob": "transform-job", "CompilationJob": "compilation-job",
 }  # fmt: skip
 
 
@@ -250,6 +250,9 @@ OPERATIONS: dict[str, Callable[[Request], Request]] = {
     "DescribeInferenceComponent": components.describe,
     "DeleteInferenceComponent": components.delete,
     "ListInferenceComponents": components.list_all,
+    "CreateCompilationJob": compilation.create,
+    "DescribeCompilationJob": compilation.describe,
+    "StopCompilationJob": compilation.stop,
     "CreateTransformJob": transform.create,
     "DescribeTransformJob": transform.describe,
     "StopTransformJob": transform.stop,

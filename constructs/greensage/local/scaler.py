@@ -76,7 +76,11 @@ class Scaler:
         if current and all(value is not None and value > wanted for value in recent):
             goal = math.ceil(current * max(value for value in recent if value is not None) / wanted)
             self._move(key, target, item, goal, config.get("ScaleOutCooldown", _DEFAULT_COOLDOWN), now)
-        elif current and all(value is not None and value < wanted * _SHRINK_BELOW for value in values):
+        elif (
+            current
+            and not config.get("DisableScaleIn")
+            and all(value is not None and value < wanted * _SHRINK_BELOW for value in values)
+        ):
             # Down to what the busiest of these minutes needs; one less than now at least.
             busiest = max(value for value in values if value is not None)
             goal = min(current - 1, math.ceil(current * busiest / wanted))

@@ -127,6 +127,7 @@ class Store:
     endpoints: dict[str, Endpoint] = field(default_factory=dict)
     components: dict[str, Component] = field(default_factory=dict)
     transform_jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    compilation_jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
     targets: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     policies: dict[tuple[str, str, str], dict[str, Any]] = field(default_factory=dict)
     schedules: dict[tuple[str, str, str], dict[str, Any]] = field(default_factory=dict)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 
 from ..catalog._data import load
+from ..catalog.neo import neo_devices, neo_framework
 from ..spec import EdgeHosting
 from .context import Request
 from .types import Choice
@@ -35,15 +36,16 @@ def check_edge(request: Request) -> Choice:
 
 def _compiled(request: Request, hosting: EdgeHosting) -> Choice:
     neo = load("neo")
+    devices, kind = neo_devices(), neo_framework(request.spec.model.framework)
     device, framework = str(hosting.device), request.spec.model.framework
-    if device not in neo["devices"]:
-        near = get_close_matches(device, neo["devices"], n=1)
+    if device not in devices:
+        near = get_close_matches(device, devices, n=1)
         raise request.refuse("hosting.device", f"Neo does not compile for it ({neo['devices_source']})", found=device,
-                             allowed=", ".join(neo["devices"]), hint=f"{near[0]}?" if near else "ONNX without it")  # fmt: skip
-    if framework not in neo["frameworks"]:
+                             allowed=", ".join(devices), hint=f"{near[0]}?" if near else "ONNX without it")  # fmt: skip
+    if kind is None:
         raise request.refuse("model.framework", f"Neo does not compile {framework} ({neo['frameworks_source']})", found=framework,
                              allowed=", ".join(neo["frameworks"]), hint="leave out hosting.device and use ONNX")  # fmt: skip
-    if hosting.input_shape is None:
+    if hosting.input_shape is None and framework != "xgboost":
         raise request.refuse("hosting.device", "Neo needs the shape of the input", allowed="input_shape: '{\"input\": [1, 64]}'")
     versions = neo["frameworks"][framework]["versions"]
     return Choice("optimized", f"Neo for {device}", f"Neo compiles {framework} {versions} ({neo['frameworks_source']})")
