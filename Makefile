@@ -41,14 +41,15 @@ train: .venv/installed
 demo: setup
 	@$(BIN)/python tools/demo.py
 
+# Two at a time: most of a deployment is the CDK CLI waiting. Each worker has a local cloud of its own.
 test: setup .venv-sdk/installed lint
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n 2 --dist loadfile
 
 fast: setup lint
 	@$(BIN)/pytest -m "not cloud and not slow"
 
 cloud: setup
-	@$(BIN)/pytest -m cloud
+	@$(BIN)/pytest -m cloud -n 2 --dist loadfile
 
 lint: setup
 	@$(BIN)/ruff check .

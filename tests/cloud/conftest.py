@@ -16,11 +16,14 @@ import boto3
 import pytest
 
 from greensage.client import EndpointClient
+from greensage.local import cloud as local
 from greensage.local.cloud import ACCOUNT, LocalCloud
 from tests.conftest import ROOT
 
 REGION = "eu-north-1"
 EDGE_REGION = "eu-west-1"
+# Workers that start at once must not look for the same free port.
+local.PREFERRED_PORT = 4600 + 20 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 
 
 @dataclass
