@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 
@@ -12,7 +11,8 @@ import xgboost
 
 from greensage.client import EndpointClient
 from tests.cloud.conftest import Cdk, RequestLoop, bootstrapped, environment_of
-from tests.cloud.models import pack
+from tests.cloud.lookup import copy_models, endpoint_of, expected_of
+from tests.cloud.models import other_churn_model, pack
 from tests.conftest import MODELS
 
 pytestmark = pytest.mark.cloud
@@ -28,10 +28,9 @@ STRATEGIES = {
 @pytest.fixture(scope="module")
 def cdk(local_cloud, tmp_path_factory) -> Cdk:
     folder = tmp_path_factory.mktemp("guarded")
-    (folder / "models").mkdir()
+    copy_models(folder, ())
     text = (MODELS / "churn.yaml").read_text()
     (folder / "models/churn.yaml").write_text(text + "hosting: {kind: real-time, min_instances: 2}\n")
-    shutil.copytree(MODELS / "artifacts", folder / "models/artifacts")
     made = bootstrapped(Cdk(folder / "models", environment_of(local_cloud), folder / "cdk.out"))
     made.deploy()
     yield made
@@ -51,7 +50,7 @@ def use(cdk: Cdk, strategy: str) -> None:
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_a_bad_version_is_rolled_back_by_its_alarm(cdk, session, strategy):
-    expected = json.loads((MODELS / "artifacts/churn.expected.json").read_text())
+    expected = expected_of("churn")
     use(cdk, strategy)
     cdk.deploy("churn")
     shutil.copy(MODELS / "artifacts/churn.tar.gz", cdk.models / "artifacts/churn.tar.gz")
@@ -73,8 +72,6 @@ def test_a_bad_version_is_rolled_back_by_its_alarm(cdk, session, strategy):
 
 
 def test_a_good_version_goes_through_every_step_without_a_failed_request(cdk, session):
-    from tests.cloud.models import other_churn_model
-
     model, predictions, rows = other_churn_model()
     use(cdk, "linear")
     cdk.deploy("churn")
@@ -92,7 +89,7 @@ def test_an_alarm_that_is_on_already_stops_an_update_before_it_harms(cdk, sessio
     cloudwatch = session.client("cloudwatch")
     use(cdk, "canary")
     cdk.deploy("churn")
-    endpoint = json.loads(session.client("ssm").get_parameter(Name="/greensage/models/churn")["Parameter"]["Value"])["endpoint"]
+    endpoint = endpoint_of(session, "churn")
     alarms = [row for row in cloudwatch.describe_alarms()["MetricAlarms"] if row["MetricName"] == "InvocationModelErrors"]
     assert alarms and all(row["TreatMissingData"] == "notBreaching" for row in alarms)
     dimensions = [{"Name": "EndpointName", "Value": endpoint}, {"Name": "VariantName", "Value": "AllTraffic"}]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import time
 import urllib.request
 
 import numpy as np
@@ -13,6 +12,7 @@ import xgboost
 
 from greensage.client import EndpointClient
 from tests.cloud.conftest import EDGE_REGION, Cdk, RequestLoop, bootstrapped, environment_of, session_of
+from tests.cloud.lookup import copy_models, endpoint_of, expected_of, instances_of, place_of, wait_for
 from tests.cloud.models import other_churn_model, pack
 from tests.conftest import MODELS
 
@@ -25,46 +25,17 @@ GROUPS = ("physio-multi-container", "vision-inference-components")
 @pytest.fixture(scope="module")
 def cdk(local_cloud, tmp_path_factory) -> Cdk:
     folder = tmp_path_factory.mktemp("kinds")
-    (folder / "models").mkdir()
-    for name in NAMES:
-        shutil.copy(MODELS / f"{name}.yaml", folder / "models")
-    shutil.copytree(MODELS / "artifacts", folder / "models/artifacts")
+    models = copy_models(folder, NAMES)
     session_of(local_cloud, region=EDGE_REGION).client("iot").create_thing_group(thingGroupName="field-sensors")
-    made = bootstrapped(Cdk(folder / "models", environment_of(local_cloud), folder / "cdk.out"), EDGE_REGION)
+    made = bootstrapped(Cdk(models, environment_of(local_cloud), folder / "cdk.out"), EDGE_REGION)
     made.deploy()
     return made
-
-
-def rows_of(cdk: Cdk, name: str) -> dict:
-    return json.loads((cdk.models / f"artifacts/{name}.expected.json").read_text())
-
-
-def place_of(session, name: str) -> dict:
-    return json.loads(session.client("ssm").get_parameter(Name=f"/greensage/models/{name}")["Parameter"]["Value"])
-
-
-def endpoint_of(session, name: str) -> str:
-    place = place_of(session, name)
-    if "endpoint" in place:
-        return place["endpoint"]
-    return session.client("ssm").get_parameter(Name=place["endpointParameter"])["Parameter"]["Value"]
-
-
-def wait_for(what, seconds: float = 60):
-    """Return what `what` returns as soon as it is true."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        found = what()
-        if found:
-            return found
-        time.sleep(0.1)
-    raise AssertionError(f"not within {seconds} s: {what}")
 
 
 def use_archive_of(cdk: Cdk, name: str, other: str) -> dict:
     """Put another model's archive in the place of `name`'s; return what that one answers."""
     shutil.copy(MODELS / f"artifacts/{other}.tar.gz", cdk.models / f"artifacts/{name}.tar.gz")
-    return json.loads((MODELS / f"artifacts/{other}.expected.json").read_text())
+    return expected_of(other)
 
 
 def edit(cdk: Cdk, name: str, old: str, new: str) -> None:
@@ -76,7 +47,7 @@ def edit(cdk: Cdk, name: str, old: str, new: str) -> None:
 
 @pytest.mark.parametrize("name", CALLED)
 def test_each_answers_with_the_models_own_predictions(cdk, session, name):
-    wanted = rows_of(cdk, name)
+    wanted = expected_of(name)
     answer = EndpointClient(name, session=session).predict(wanted["rows"])
     np.testing.assert_allclose(answer, wanted["predictions"], atol=1e-5)
 
@@ -97,11 +68,11 @@ def test_containers_of_a_group_share_one_endpoint_and_are_called_by_name(cdk, se
 def test_a_third_container_joins_and_one_changes_without_a_failed_request(cdk, session):
     text = (cdk.models / "diabetes.yaml").read_text()
     (cdk.models / "second.yaml").write_text(text.replace("name: diabetes", "name: second"))
-    wanted = rows_of(cdk, "linnerud")
+    wanted = expected_of("linnerud")
     with RequestLoop(EndpointClient("linnerud", session=session), wanted["rows"]) as loop:
         cdk.deploy("second", "physio-multi-container")
     assert loop.failures == [] and len(loop.answers) > 50
-    first = rows_of(cdk, "diabetes")
+    first = expected_of("diabetes")
     answer = EndpointClient("second", session=session).predict(first["rows"])
     np.testing.assert_allclose(answer, first["predictions"], atol=1e-5)
     cdk("destroy", "second", "--force", "--exclusively")
@@ -128,7 +99,7 @@ def test_a_pipeline_says_which_rows_it_refuses(cdk, session):
 
 
 def test_a_new_archive_of_a_pipeline_is_served_without_a_failed_request(cdk, session):
-    rows = rows_of(cdk, "glucose")["rows"]
+    rows = expected_of("glucose")["rows"]
     before = EndpointClient("glucose", session=session).predict(rows)
     booster = xgboost.train({"nthread": 1, "base_score": 0.5}, xgboost.DMatrix(np.array(rows), label=np.zeros(len(rows))), 1)
     with RequestLoop(EndpointClient("glucose", session=session), rows) as loop:
@@ -147,10 +118,6 @@ def copies_of(session, name: str) -> int:
     return found["RuntimeConfig"]["CurrentCopyCount"]
 
 
-def instances_of(session, endpoint: str) -> int:
-    return session.client("sagemaker").describe_endpoint(EndpointName=endpoint)["ProductionVariants"][0]["CurrentInstanceCount"]
-
-
 def test_components_and_their_instances_go_to_zero_and_a_request_wakes_them(cdk, session):
     endpoint = endpoint_of(session, "pixels")
     wait_for(lambda: copies_of(session, "vision-pixels") == 0 and copies_of(session, "vision-forest") == 0, 90)
@@ -158,7 +125,7 @@ def test_components_and_their_instances_go_to_zero_and_a_request_wakes_them(cdk,
     runtime = session.client("sagemaker-runtime")
     with pytest.raises(runtime.exceptions.ClientError, match="no capacity"):
         runtime.invoke_endpoint(EndpointName=endpoint, InferenceComponentName="vision-pixels", Body=b"1", ContentType="text/csv")
-    wanted = rows_of(cdk, "pixels")
+    wanted = expected_of("pixels")
     np.testing.assert_allclose(
         EndpointClient("pixels", session=session).predict(wanted["rows"]), wanted["predictions"], atol=1e-5
     )
@@ -180,7 +147,7 @@ def test_a_component_gets_another_model_without_touching_the_endpoint(cdk, sessi
 
 
 def test_the_instance_type_of_components_changes_in_place(cdk, session):
-    wanted = rows_of(cdk, "pixels")
+    wanted = expected_of("pixels")
     endpoint = endpoint_of(session, "pixels")
     for name in ("pixels", "forest"):
         edit(cdk, name, "memory_mb: 512", "memory_mb: 512\n  instance_type: ml.c5.large")
@@ -199,7 +166,7 @@ def test_an_asynchronous_answer_is_announced_and_a_failure_has_a_file(cdk, sessi
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     for topic in sns.list_topics()["Topics"]:
         sns.subscribe(TopicArn=topic["TopicArn"], Protocol="sqs", Endpoint=arn)
-    EndpointClient("scans", session=session).predict(rows_of(cdk, "scans")["rows"])
+    EndpointClient("scans", session=session).predict(expected_of("scans")["rows"])
     with pytest.raises(RuntimeError, match="asynchronous request failed"):
         EndpointClient("scans", session=session).invoke(b"1,2", content_type="text/csv")
     messages: list[str] = []
@@ -217,7 +184,7 @@ def test_an_asynchronous_answer_is_announced_and_a_failure_has_a_file(cdk, sessi
 def test_asynchronous_instances_go_to_zero_and_what_waits_wakes_them(cdk, session):
     endpoint = endpoint_of(session, "scans")
     wait_for(lambda: instances_of(session, endpoint) == 0, 90)
-    wanted = rows_of(cdk, "scans")
+    wanted = expected_of("scans")
     np.testing.assert_allclose(EndpointClient("scans", session=session).predict(wanted["rows"]), wanted["predictions"], atol=1e-5)
     assert instances_of(session, endpoint) == 1
 
@@ -245,7 +212,7 @@ def score(session, rows: list[list[float]], name: str) -> str:
 
 
 def test_a_file_that_arrives_is_scored_and_nothing_keeps_running(cdk, session):
-    wanted = rows_of(cdk, "claims")
+    wanted = expected_of("claims")
     answer = [float(line) for line in score(session, wanted["rows"], "today.csv").splitlines()]
     np.testing.assert_allclose(answer, wanted["predictions"], atol=1e-6)
     jobs = session.client("sagemaker").list_transform_jobs()["TransformJobSummaries"]
@@ -308,7 +275,7 @@ def ask_device(local_cloud, rows: list[list[float]]) -> list:
 
 
 def test_a_device_of_the_group_serves_the_model(cdk, local_cloud):
-    wanted = rows_of(cdk, "sensor")
+    wanted = expected_of("sensor")
     np.testing.assert_allclose(ask_device(local_cloud, wanted["rows"]), wanted["predictions"], atol=1e-5)
 
 
@@ -325,7 +292,7 @@ def test_a_model_for_a_known_device_is_compiled_first(cdk, session, local_cloud)
     before = device_of(local_cloud)["componentVersion"]
     cdk.deploy("sensor")
     assert device_of(local_cloud)["componentVersion"] != before
-    wanted = json.loads((MODELS / "artifacts/digits.expected.json").read_text())
+    wanted = expected_of("digits")
     np.testing.assert_allclose(ask_device(local_cloud, wanted["rows"]), wanted["predictions"], atol=1e-5)
     edge = session_of(local_cloud, region=EDGE_REGION)
     bucket = edge.client("ssm").get_parameter(Name="/greensage/platform/artifact-bucket")["Parameter"]["Value"]

@@ -12,8 +12,8 @@ import pytest
 
 from greensage.client import EndpointClient
 from tests.cloud.conftest import Cdk, RequestLoop, bootstrapped, environment_of
+from tests.cloud.lookup import copy_models, place_of
 from tests.cloud.models import other_churn_model, pack
-from tests.conftest import MODELS
 
 pytestmark = pytest.mark.cloud
 NAMES = ("churn", "wine", "iris", "digits")
@@ -22,11 +22,8 @@ NAMES = ("churn", "wine", "iris", "digits")
 @pytest.fixture(scope="module")
 def cdk(local_cloud, tmp_path_factory) -> Cdk:
     folder = tmp_path_factory.mktemp("fleet")
-    (folder / "models").mkdir()
-    for name in NAMES:
-        shutil.copy(MODELS / f"{name}.yaml", folder / "models")
-    shutil.copytree(MODELS / "artifacts", folder / "models/artifacts")
-    made = bootstrapped(Cdk(folder / "models", environment_of(local_cloud), folder / "cdk.out"))
+    models = copy_models(folder, NAMES)
+    made = bootstrapped(Cdk(models, environment_of(local_cloud), folder / "cdk.out"))
     made.deploy()
     return made
 
@@ -40,16 +37,8 @@ def rows_of(cdk: Cdk, name: str) -> dict:
     return json.loads((cdk.models / f"artifacts/{name}.expected.json").read_text())
 
 
-def target(session, name: str) -> dict[str, str]:
-    ssm = session.client("ssm")
-    place = json.loads(ssm.get_parameter(Name=f"/greensage/models/{name}")["Parameter"]["Value"])
-    if "endpointParameter" in place:
-        place["endpoint"] = ssm.get_parameter(Name=place["endpointParameter"])["Parameter"]["Value"]
-    return place
-
-
 def endpoint_of(session, name: str) -> dict:
-    return session.client("sagemaker").describe_endpoint(EndpointName=target(session, name)["endpoint"])
+    return session.client("sagemaker").describe_endpoint(EndpointName=place_of(session, name)["endpoint"])
 
 
 def edit(cdk: Cdk, name: str, old: str, new: str) -> None:
@@ -70,23 +59,23 @@ def test_three_kinds_are_deployed(cdk, session, sagemaker):
     variants = {name: endpoint_of(session, name)["ProductionVariants"][0] for name in NAMES}
     assert "CurrentServerlessConfig" in variants["digits"]
     assert variants["churn"]["CurrentInstanceCount"] == 1
-    assert target(session, "wine")["endpoint"] == target(session, "iris")["endpoint"]
+    assert place_of(session, "wine")["endpoint"] == place_of(session, "iris")["endpoint"]
 
 
 def test_a_groups_instance_type_changes_by_its_stack_alone_without_a_failed_request(cdk, session):
     wanted = rows_of(cdk, "wine")
-    before = target(session, "wine")["endpoint"]
+    before = place_of(session, "wine")["endpoint"]
     for name in ("wine", "iris"):
         edit(cdk, name, "group: tabular", "group: tabular\nhosting: {kind: multi-model, instance_type: ml.c8g.large}")
     with RequestLoop(EndpointClient("wine", session=session), wanted["rows"]) as loop:
         cdk("deploy", "tabular", "--exclusively", "--require-approval", "never")
     assert loop.failures == [] and len(loop.answers) > 50
-    after = target(session, "wine")["endpoint"]
+    after = place_of(session, "wine")["endpoint"]
     assert after != before and after.endswith("mm-c8g-large")
 
 
 def test_logs_are_written_into_the_group_that_expires(cdk, session):
-    name = f"/aws/sagemaker/Endpoints/{target(session, 'churn')['endpoint']}"
+    name = f"/aws/sagemaker/Endpoints/{place_of(session, 'churn')['endpoint']}"
     logs = session.client("logs")
     (group,) = logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
     assert group["retentionInDays"] == 14
@@ -103,20 +92,20 @@ def test_metrics_are_published(cdk, session):
 def test_a_bad_request_is_a_model_error_that_names_the_log_group(cdk, session):
     runtime = session.client("sagemaker-runtime")
     with pytest.raises(runtime.exceptions.ModelError, match="30 features are needed, got 2") as caught:
-        runtime.invoke_endpoint(EndpointName=target(session, "churn")["endpoint"], Body=b"1,2", ContentType="text/csv")
+        runtime.invoke_endpoint(EndpointName=place_of(session, "churn")["endpoint"], Body=b"1,2", ContentType="text/csv")
     assert "/aws/sagemaker/Endpoints/churn" in str(caught.value)
 
 
 def test_a_new_archive_is_served_without_a_failed_request(cdk, session):
     model, predictions, rows = other_churn_model()
-    endpoint = target(session, "churn")["endpoint"]
+    endpoint = place_of(session, "churn")["endpoint"]
     with RequestLoop(EndpointClient("churn", session=session), rows) as loop:
         pack(cdk.models / "artifacts/churn.tar.gz", "xgboost-model.ubj", model)
         cdk.deploy("churn")
     assert loop.failures == [] and len(loop.answers) > 50
     assert loop.answers[0] != pytest.approx(predictions[0], abs=1e-4)
     assert loop.answers[-1] == pytest.approx(predictions[0], abs=1e-6)
-    assert target(session, "churn")["endpoint"] == endpoint, "the endpoint keeps its name"
+    assert place_of(session, "churn")["endpoint"] == endpoint, "the endpoint keeps its name"
 
 
 def test_the_replaced_archive_is_deleted_but_can_be_restored(cdk, session):
@@ -136,7 +125,7 @@ def keep_what_runs(session, resource: str) -> None:
 
 
 def test_scaling_limits_change_in_place_and_counts_survive(cdk, session):
-    endpoint = target(session, "churn")["endpoint"]
+    endpoint = place_of(session, "churn")["endpoint"]
     keep_what_runs(session, f"endpoint/{endpoint}/variant/AllTraffic")
     sagemaker = session.client("sagemaker")
     sagemaker.update_endpoint_weights_and_capacities(
@@ -156,13 +145,13 @@ def test_scaling_limits_change_in_place_and_counts_survive(cdk, session):
 
 
 def test_the_instance_type_changes_under_a_scalable_target_without_a_failed_request(cdk, session):
-    before = target(session, "churn")["endpoint"]
+    before = place_of(session, "churn")["endpoint"]
     edit(cdk, "churn", "kind: real-time,", "kind: real-time, instance_type: ml.c8g.large,")
     _, _, rows = other_churn_model()
     with RequestLoop(EndpointClient("churn", session=session), rows) as loop:
         cdk.deploy("churn")
     assert loop.failures == [] and len(loop.answers) > 50
-    after = target(session, "churn")["endpoint"]
+    after = place_of(session, "churn")["endpoint"]
     assert after != before and after.endswith("c8g-large")
     assert [
         row["EndpointName"] for row in session.client("sagemaker").list_endpoints()["Endpoints"] if "churn" in row["EndpointName"]
@@ -190,13 +179,13 @@ def test_a_broken_archive_rolls_back_says_why_and_keeps_serving(cdk, session):
 
 def test_serverless_memory_changes_in_place(cdk, session):
     wanted = rows_of(cdk, "digits")
-    endpoint = target(session, "digits")["endpoint"]
+    endpoint = place_of(session, "digits")["endpoint"]
     edit(cdk, "digits", "region:", "hosting: {kind: serverless, memory_mb: 3072}\nregion:")
     with RequestLoop(EndpointClient("digits", session=session), wanted["rows"]) as loop:
         cdk.deploy("digits")
     assert loop.failures == []
     assert endpoint_of(session, "digits")["ProductionVariants"][0]["CurrentServerlessConfig"]["MemorySizeInMB"] == 3072
-    assert target(session, "digits")["endpoint"] == endpoint
+    assert place_of(session, "digits")["endpoint"] == endpoint
 
 
 def test_a_model_joins_changes_and_leaves_a_group_without_touching_the_endpoint(cdk, session):
@@ -208,13 +197,13 @@ def test_a_model_joins_changes_and_leaves_a_group_without_touching_the_endpoint(
         np.testing.assert_allclose(
             EndpointClient("wine2", session=session).predict(wanted["rows"]), wanted["predictions"], atol=1e-6
         )
-        first = target(session, "wine2")["targetModel"]
+        first = place_of(session, "wine2")["targetModel"]
         shutil.copy(cdk.models / "artifacts/iris.tar.gz", cdk.models / "artifacts/wine2.tar.gz")
         edit(cdk, "wine2", "artifacts/wine.tar.gz", "artifacts/wine2.tar.gz")
         cdk.deploy("wine2")
         iris = rows_of(cdk, "iris")
         np.testing.assert_allclose(EndpointClient("wine2", session=session).predict(iris["rows"]), iris["predictions"], atol=1e-6)
-        assert target(session, "wine2")["targetModel"] != first
+        assert place_of(session, "wine2")["targetModel"] != first
         cdk("destroy", "wine2", "--force", "--exclusively")
     (cdk.models / "wine2.yaml").unlink()
     assert loop.failures == []

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-
 import numpy as np
 import pytest
 
 from greensage.client import EndpointClient
 from tests.cloud.conftest import Cdk, RequestLoop, bootstrapped, environment_of
-from tests.conftest import MODELS
+from tests.cloud.lookup import copy_models, expected_of
 
 pytestmark = [pytest.mark.cloud, pytest.mark.slow]
 HEAD = """\
@@ -34,9 +31,8 @@ STEPS = {
 @pytest.fixture(scope="module")
 def cdk(local_cloud, tmp_path_factory) -> Cdk:
     folder = tmp_path_factory.mktemp("moves")
-    (folder / "models").mkdir()
+    copy_models(folder, ())
     (folder / "models/churn.yaml").write_text(HEAD + "hosting: real-time\n")
-    shutil.copytree(MODELS / "artifacts", folder / "models/artifacts")
     made = bootstrapped(Cdk(folder / "models", environment_of(local_cloud), folder / "cdk.out"))
     made.deploy()
     yield made
@@ -45,7 +41,7 @@ def cdk(local_cloud, tmp_path_factory) -> Cdk:
 
 @pytest.mark.parametrize("step", STEPS)
 def test_a_move_is_one_deployment_without_a_failed_request(cdk, session, step):
-    wanted = json.loads((MODELS / "artifacts/churn.expected.json").read_text())
+    wanted = expected_of("churn")
     (cdk.models / "churn.yaml").write_text(HEAD + STEPS[step])
     with RequestLoop(EndpointClient("churn", session=session), wanted["rows"]) as loop:
         cdk.deploy()

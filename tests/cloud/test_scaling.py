@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ import pytest
 
 from greensage.client import EndpointClient
 from tests.cloud.conftest import Cdk, bootstrapped, environment_of
-from tests.conftest import MODELS
+from tests.cloud.lookup import copy_models, endpoint_of, expected_of, instances_of, place_of, wait_for
 
 pytestmark = pytest.mark.cloud
 NAMES = ("churn", "digits", "scans", "pixels")
@@ -22,10 +21,7 @@ NAMES = ("churn", "digits", "scans", "pixels")
 @pytest.fixture(scope="module")
 def cdk(local_cloud, tmp_path_factory) -> Cdk:
     folder = tmp_path_factory.mktemp("scaling")
-    (folder / "models").mkdir()
-    for name in NAMES:
-        shutil.copy(MODELS / f"{name}.yaml", folder / "models")
-    shutil.copytree(MODELS / "artifacts", folder / "models/artifacts")
+    copy_models(folder, NAMES)
     change(folder, "churn", "region:", "hosting: {kind: real-time, max_instances: 4}\nschedule:\n"
            "  - {name: office, at: cron(0 8 ? * MON-FRI *), timezone: Europe/Stockholm, min: 2}\n"
            "  - {name: night, at: cron(0 18 ? * MON-FRI *), timezone: Europe/Stockholm, min: 1}\nregion:")  # fmt: skip
@@ -41,25 +37,6 @@ def cdk(local_cloud, tmp_path_factory) -> Cdk:
 def change(folder, name: str, old: str, new: str) -> None:
     path = folder / f"models/{name}.yaml"
     path.write_text(path.read_text().replace(old, new, 1))
-
-
-def rows_of(name: str) -> list[list[float]]:
-    return json.loads((MODELS / f"artifacts/{name}.expected.json").read_text())["rows"]
-
-
-def endpoint_of(session, name: str) -> str:
-    return json.loads(session.client("ssm").get_parameter(Name=f"/greensage/models/{name}")["Parameter"]["Value"])["endpoint"]
-
-
-def count_of(session, endpoint: str) -> int:
-    return session.client("sagemaker").describe_endpoint(EndpointName=endpoint)["ProductionVariants"][0]["CurrentInstanceCount"]
-
-
-def wait_for(what, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline, f"not within {seconds} s"
-        time.sleep(0.1)
 
 
 @contextmanager
@@ -98,23 +75,25 @@ def retarget(session, resource: str, dimension: str, target: float) -> None:
 def test_instances_go_up_under_load_and_down_after_it(cdk, session):
     endpoint = endpoint_of(session, "churn")
     retarget(session, f"endpoint/{endpoint}/variant/AllTraffic", "sagemaker:variant:DesiredInstanceCount", 10)
-    assert count_of(session, endpoint) == 1
-    with load(EndpointClient("churn", session=session), rows_of("churn")[:1]):
-        wait_for(lambda: count_of(session, endpoint) == 4, 60)
-    wait_for(lambda: count_of(session, endpoint) == 1, 90)
+    assert instances_of(session, endpoint) == 1
+    with load(EndpointClient("churn", session=session), expected_of("churn")["rows"][:1]):
+        wait_for(lambda: instances_of(session, endpoint) == 4, 60)
+    wait_for(lambda: instances_of(session, endpoint) == 1, 90)
 
 
 def test_instances_do_not_move_without_load(cdk, session):
     endpoint = endpoint_of(session, "churn")
     time.sleep(4)
-    assert count_of(session, endpoint) == 1
+    assert instances_of(session, endpoint) == 1
 
 
 def test_asynchronous_instances_follow_the_queue_from_zero_and_back(cdk, session):
     endpoint = endpoint_of(session, "scans")
-    wait_for(lambda: count_of(session, endpoint) == 0, 90)
-    place = json.loads(session.client("ssm").get_parameter(Name="/greensage/models/scans")["Parameter"]["Value"])["asynchronous"]
-    session.client("s3").put_object(Bucket=place["bucket"], Key="input/one", Body=json.dumps({"instances": rows_of("scans")}))
+    wait_for(lambda: instances_of(session, endpoint) == 0, 90)
+    place = place_of(session, "scans")["asynchronous"]
+    session.client("s3").put_object(
+        Bucket=place["bucket"], Key="input/one", Body=json.dumps({"instances": expected_of("scans")["rows"]})
+    )
     runtime = session.client("sagemaker-runtime")
     sent = [
         runtime.invoke_endpoint_async(
@@ -122,10 +101,10 @@ def test_asynchronous_instances_follow_the_queue_from_zero_and_back(cdk, session
         )["OutputLocation"]
         for _ in range(200)
     ]
-    wait_for(lambda: count_of(session, endpoint) >= 1, 30)
+    wait_for(lambda: instances_of(session, endpoint) >= 1, 30)
     s3 = session.client("s3")
     wait_for(lambda: s3.list_objects_v2(Bucket=place["bucket"], Prefix="results/")["KeyCount"] >= len(set(sent)), 60)
-    wait_for(lambda: count_of(session, endpoint) == 0, 90)
+    wait_for(lambda: instances_of(session, endpoint) == 0, 90)
 
 
 def test_warm_environments_have_limits_and_their_own_policy(cdk, session):
@@ -157,8 +136,8 @@ def test_copies_of_a_component_go_up_under_load_to_zero_and_back(cdk, session):
 
     retarget(session, "inference-component/vision-pixels", "sagemaker:inference-component:DesiredCopyCount", 10)
     client = EndpointClient("pixels", session=session)
-    with load(client, rows_of("pixels")[:1]):
+    with load(client, expected_of("pixels")["rows"][:1]):
         wait_for(lambda: copies() == 2, 60)
     wait_for(lambda: copies() == 0, 90)
-    client.predict(rows_of("pixels")[:1])
+    client.predict(expected_of("pixels")["rows"][:1])
     assert copies() == 1

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import time
 from collections import Counter
 
 import numpy as np
@@ -12,8 +10,8 @@ import pytest
 
 from greensage.client import EndpointClient
 from tests.cloud.conftest import Cdk, bootstrapped, environment_of
+from tests.cloud.lookup import copy_models, endpoint_of, expected_of, wait_for
 from tests.cloud.models import other_churn_model, pack
-from tests.conftest import MODELS
 
 pytestmark = pytest.mark.cloud
 HEAD = """\
@@ -29,8 +27,7 @@ OTHER = "model: {artifact: artifacts/other.tar.gz, framework: xgboost}"
 @pytest.fixture(scope="module")
 def cdk(local_cloud, tmp_path_factory) -> Cdk:
     folder = tmp_path_factory.mktemp("traffic")
-    (folder / "models").mkdir()
-    shutil.copytree(MODELS / "artifacts", folder / "models/artifacts")
+    copy_models(folder, ())
     pack(folder / "models/artifacts/other.tar.gz", "xgboost-model.ubj", other_churn_model()[0])
     split = HEAD.format(name="split") + f"variants: [{{name: challenger, weight: 1, {OTHER}}}]\n"
     (folder / "models/split.yaml").write_text(split)
@@ -44,11 +41,7 @@ def cdk(local_cloud, tmp_path_factory) -> Cdk:
 
 @pytest.fixture(scope="module")
 def expected() -> dict:
-    return json.loads((MODELS / "artifacts/churn.expected.json").read_text())
-
-
-def endpoint_of(session, name: str) -> str:
-    return json.loads(session.client("ssm").get_parameter(Name=f"/greensage/models/{name}")["Parameter"]["Value"])["endpoint"]
+    return expected_of("churn")
 
 
 def call(session, endpoint: str, rows: list, **more) -> tuple[str, float]:
@@ -78,13 +71,12 @@ def test_a_shadow_sees_the_requests_and_answers_nobody(cdk, session, expected):
     assert {name for name, _ in answers} == {"AllTraffic"}
     np.testing.assert_allclose([value for _, value in answers], expected["predictions"][0], atol=1e-6)
     cloudwatch = session.client("cloudwatch")
-    deadline = time.monotonic() + 20
-    while not any(
-        {"Name": "VariantName", "Value": "Shadow"} in row["Dimensions"]
-        for row in cloudwatch.list_metrics(Namespace="AWS/SageMaker", MetricName="Invocations")["Metrics"]
-    ):
-        assert time.monotonic() < deadline, "no request reached the shadow"
-        time.sleep(0.1)
+
+    def shadow_counted() -> bool:
+        rows = cloudwatch.list_metrics(Namespace="AWS/SageMaker", MetricName="Invocations")["Metrics"]
+        return any({"Name": "VariantName", "Value": "Shadow"} in row["Dimensions"] for row in rows)
+
+    wait_for(shadow_counted, 20)
 
 
 def test_requests_and_answers_are_captured_as_json_lines(cdk, session, expected):
