@@ -189,9 +189,11 @@ def nothing_left(fleet: Plan, cloud_pid: int) -> bool:
     left = {name: sum(_count(region, *call) for region in fleet.regions) for name, call in counts.items()}
     scaling = boto3.client("application-autoscaling")
     left["scalable targets"] = len(scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"])
-    left["serving processes"] = len(serving_processes(cloud_pid))
+    devices = sum(len(model.spec.hosting.device_groups) for model in fleet.models if isinstance(model.spec.hosting, EdgeHosting))
+    left["serving processes"] = len(serving_processes(cloud_pid)) - devices
     print("  " + ", ".join(f"{count} {name}" for name, count in left.items()))
-    print(f"  (the account keeps one log group for all its transform jobs, {JOB_LOGS}; its events expire)")
+    print(f"  (the account keeps one log group for all its transform jobs, {JOB_LOGS}; its events expire;")
+    print(f"  and {devices} device keeps its model until the next deployment to its group, as Greengrass does)")
     return not any(left.values())
 
 

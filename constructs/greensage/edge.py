@@ -58,6 +58,9 @@ class EdgeComponent(Construct):
     environment:
         For the server.
 
+    Destroying the stack leaves the model on the devices until the next deployment to their group: Greengrass keeps a
+    deployment's configuration on the device (API reference, DeleteDeployment).
+
     The devices' token exchange role needs to read the artifacts: `grant_download(role)`.
 
     Example

@@ -37,10 +37,7 @@ async def handle(method: str, path: str, headers: dict[str, str], body: bytes, q
     if denied:
         return denied
     rows = [
-        _installed(row, part)
-        for row in store().edge_deployments.values()
-        if row["Device"] == match.group(1)
-        for part in row["Parts"]
+        _installed(row, part) for row in store().edge_devices.values() if row["Device"] == match.group(1) for part in row["Parts"]
     ]
     return 200, {"Content-Type": "application/json"}, json.dumps({"installedComponents": rows}).encode()
 
@@ -82,25 +79,19 @@ def create_deployment(props: dict[str, Any]) -> str:
     missing = [f"{name}={version}" for name, version in recipes if (name, version) not in store().edge_components]
     if missing:
         raise AwsError("ValidationException", f"Components do not exist: {', '.join(missing)}")
-    old = [key for key, row in store().edge_deployments.items() if row["TargetArn"] == target]
     parts = [_run(store().edge_components[key]) for key in recipes]
-    for key in old:
-        _end(store().edge_deployments.pop(key))
+    old = store().edge_devices.pop(target, None)
+    if old:
+        _end(old)
+    store().edge_devices[target] = {"Device": f"{group}-device", "Parts": parts, "Created": time.time()}
     identity = str(uuid.uuid4())
-    store().edge_deployments[identity] = {
-        "TargetArn": target,
-        "Device": f"{group}-device",
-        "Parts": parts,
-        "Created": time.time(),
-    }
+    store().edge_deployments.add(identity)
     return identity
 
 
 def delete_deployment(identity: str) -> None:
-    """Take a deployment's components from its devices."""
-    row = store().edge_deployments.pop(identity, None)
-    if row:
-        _end(row)
+    """Forget a deployment. Its devices keep what they have until the next one comes (API reference, DeleteDeployment)."""
+    store().edge_deployments.discard(identity)
 
 
 def stop_all(rows: dict[str, dict[str, Any]]) -> None:

@@ -60,7 +60,7 @@ def _stop_everything() -> None:
         for component in store.components.values():
             if component.hosted:
                 component.hosted.stop()
-        greengrass.stop_all(store.edge_deployments)
+        greengrass.stop_all(store.edge_devices)
 
 
 async def _serve(port: int) -> None:

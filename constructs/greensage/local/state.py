@@ -132,7 +132,8 @@ class Store:
     policies: dict[tuple[str, str, str], dict[str, Any]] = field(default_factory=dict)
     schedules: dict[tuple[str, str, str], dict[str, Any]] = field(default_factory=dict)
     edge_components: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
-    edge_deployments: dict[str, dict[str, Any]] = field(default_factory=dict)
+    edge_deployments: set[str] = field(default_factory=set)
+    edge_devices: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 _STORES: dict[tuple[str, str], Store] = defaultdict(Store)

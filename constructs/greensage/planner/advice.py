@@ -19,6 +19,8 @@ _OF_THE_KIND: dict[Kind, tuple[str, ...]] = {
     "edge": (
         "a device group has one Greengrass deployment: this one replaces what was deployed to the group before, and "
         "components that it does not list are removed from the devices",
+        "devices keep the model when the stack is destroyed, until the next deployment to their group (API reference, "
+        "DeleteDeployment)",
     ),
     "serverless": ("accounts often start with 10 concurrent serverless invocations in all, not the guide's 500 or 1,000",),
     "inference-components": (
