@@ -144,3 +144,24 @@ def test_table_reasons_and_json_cope_with_every_kind():
     assert all(f"{model.name}:" in plan_reasons(found) for model in found.models)
     kinds = {row["kind"] for row in plan_json(found)["models"]}
     assert kinds == set(all_kinds()), "models/ has an example of every kind"
+
+
+@pytest.mark.parametrize(
+    ("extra", "why"),
+    [
+        ("vpc: {subnets: [a, b], security_groups: [c]}\n", "AWS does not offer a VPC on serverless hosting"),
+        ("capture: {}\n", "AWS does not offer data capture on serverless hosting"),
+        ("network_isolation: true\n", "AWS does not offer network isolation on serverless hosting"),
+        ("schedule: [{name: a, at: rate(1 hour), min: 1}]\n", "a schedule moves the limits of warm environments"),
+        ("high_resolution_metrics: true\n", "greensage does not build high resolution metrics on serverless hosting"),
+    ],
+)
+def test_auto_leaves_out_the_kinds_that_cannot_do_what_is_asked(fleet, extra, why):
+    model = one(fleet(extra))
+    assert model.kind == "real-time"
+    assert any(why in loser.why for loser in model.choices[0].rejected)
+
+
+def test_auto_with_an_accelerator_is_not_serverless(fleet):
+    assert one(fleet("silicon: gpu\n", model=TORCH.replace(", compiled_for: inf2", ""))).kind == "real-time"
+    assert one(fleet("", model=TORCH)).kind == "real-time"

@@ -54,7 +54,9 @@ def test_steady_load_is_too_much_for_serverless(write):
 
 
 def test_a_large_model_does_not_fit_serverless(write):
-    text = "name: a\nmodel: {artifact: 's3://b/k.tar.gz', framework: xgboost, size_mb: 2000}\nregion: {allowed: [eu-north-1]}"
+    text = (
+        "name: a\nmodel: {artifact: 's3://bucket/k.tar.gz', framework: xgboost, size_mb: 2000}\nregion: {allowed: [eu-north-1]}"
+    )
     model = planned(write(text))
     assert model.kind == "real-time"
     assert "serverless ends at 6,144" in choice(model, "kind").rejected[0].why
@@ -108,7 +110,7 @@ REFUSED = {
         "name: a\nhosting: {kind: real-time, instance_type: ml.t2.large}\nsilicon: x86\n" + MODEL.replace("eu-north-1", "eu-west-1"), "burstable types cannot be autoscaled",
     ),
     "too small": (
-        "name: a\nhosting: {kind: real-time, instance_type: ml.c8g.medium}\nmodel: {artifact: 's3://b/k.tar.gz', framework: xgboost, size_mb: 5000}\nregion: {allowed: [eu-north-1]}",
+        "name: a\nhosting: {kind: real-time, instance_type: ml.c8g.medium}\nmodel: {artifact: 's3://bucket/k.tar.gz', framework: xgboost, size_mb: 5000}\nregion: {allowed: [eu-north-1]}",
         "ml.c8g.medium has 2 GiB",
     ),
     "batch on Graviton": ("name: a\nhosting: batch\nsilicon: graviton\n" + MODEL, "AWS does not offer Graviton on batch hosting"),

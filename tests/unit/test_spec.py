@@ -75,6 +75,8 @@ BAD = {
     "option of another kind": (
         VALID + "hosting: {kind: serverless, instance_type: ml.c7g.large}", "3:29: hosting.instance_type: unknown key", "memory_mb",
     ),
+    "a bucket that cannot be": (VALID.replace("model.tar.gz", "s3://b/k.tar.gz"), "not a full S3 URI", "s3://bucket/key"),
+    "an object that is no archive": (VALID.replace("model.tar.gz", "s3://bucket/model.bin"), "SageMaker takes a gzipped tar", "ending in .tar.gz"),
     "unknown kind alone": (VALID + "hosting: bacth", "not a hosting kind", "batch?"),
     "kind that is none": (VALID + "hosting: realtime", "hosting: not a hosting kind", "real-time?"),
     "multi-model without group": (VALID + "hosting: multi-model", "need the same group", ""),

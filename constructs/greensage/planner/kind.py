@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..catalog import limits, traffic
 from .context import Request
+from .refusals import why_not
 from .types import Choice, Kind, Rejected
 
 
@@ -12,7 +13,10 @@ def choose_kind(request: Request) -> tuple[Kind, Choice]:
     hosting = request.spec.hosting
     if hosting != "auto":
         return hosting.kind, Choice("kind", hosting.kind, "hosting in the spec")
-    losses = {"serverless": _against_serverless(request), "multi-model": _against_multi_model(request)}
+    losses = {
+        "serverless": why_not(request, "serverless") or _against_serverless(request),
+        "multi-model": _against_multi_model(request) or why_not(request, "multi-model"),
+    }
     if request.spec.group is not None and losses["multi-model"] is None:
         reason = f"files of group {request.spec.group} share one endpoint, and a cold load is acceptable"
         others = (

@@ -41,6 +41,13 @@ def check_matrix(request: Request, kind: Kind) -> tuple[str, ...]:
     return tuple(warning for ask in asked if (warning := _warning(kind, ask)))
 
 
+def why_not(request: Request, kind: Kind) -> str | None:
+    """Return the first reason why `kind` cannot do what the file asks for, or None: for choosing among kinds."""
+    problems = [problem for ask in _asks(request) if (problem := _refusal(request, kind, ask, []))]
+    problems += _without_effect(request, kind)
+    return problems[0].message if problems else None
+
+
 def check_silicon(request: Request, kind: Kind, item: InstanceType, path: str) -> tuple[str, ...]:
     """Return a warning, or raise PlanError, for the silicon of the chosen instance type on `kind`."""
     if item.feature is None:
@@ -72,6 +79,8 @@ def _asks(request: Request) -> Iterator[Ask]:
         yield Ask(silicon, "silicon")
     elif spec.model.compiled_for:
         yield Ask("inf1" if spec.model.compiled_for == "inf1" else "inf2", "model.compiled_for")
+    elif spec.model.framework == "triton" and spec.silicon == "auto":
+        yield Ask("gpu", "model.framework")
     elif spec.model.image_architecture == "arm64":
         yield Ask("graviton", "model.image_architecture")
     if "deployment" in spec.model_fields_set:
@@ -85,7 +94,7 @@ def _refusal(request: Request, kind: Kind, ask: Ask, asked: list[Ask]) -> Proble
         why = f"greensage does not build {label(ask.feature)} on {kind} hosting"
     else:
         return None
-    wanted = [item.feature for item in asked]
+    wanted = [item.feature for item in asked] or [ask.feature]
     others = kinds_with(wanted, near=kind) or kinds_with([ask.feature], near=kind)
     hint = f"hosting: {others[0]}" if others else f"leave out {ask.path}"
     return request.located.problem(

@@ -133,7 +133,7 @@ def _named(request: Request, image: ImagePlan, name: str, memory_mb: float, kind
     item = named_instance(request, image, name, kind)
     if not _fits(item, memory_mb):
         message = f"about {memory_mb:,.0f} MB are needed, {name} has {item.memory_gib:g} GiB"
-        raise request.refuse("hosting.instance_type", message, found=name)
+        raise request.refuse("hosting.instance_type", message, found=name, hint="leave it out: the smallest that fits is taken")
     return item
 
 

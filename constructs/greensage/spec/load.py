@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,6 +18,8 @@ from .parts import ModelSource, ShadowSpec, VariantSpec
 from .source import Located, Path_, read_yaml
 from .translate import problems_of
 
+# S3 user guide, "Bucket naming rules".
+_BUCKET = re.compile(r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")
 _HasModel = TypeVar("_HasModel", VariantSpec, ShadowSpec)
 
 
@@ -111,8 +114,11 @@ def _artifact_problem(source: ModelSource, place: Path_, file: Path, located: Lo
     artifact, at = source.artifact, (*place, "artifact")
     if artifact.startswith("s3://"):
         bucket, _, key = artifact.removeprefix("s3://").partition("/")
-        if not bucket or not key:
+        if not _BUCKET.match(bucket) or not key:
             return located.problem(at, "not a full S3 URI", found=artifact, allowed="s3://bucket/key/model.tar.gz")
+        if not key.endswith((".tar.gz", ".tgz", "/")):
+            message = "SageMaker takes a gzipped tar, or a prefix with an uncompressed model"
+            return located.problem(at, message, found=artifact, allowed="a key ending in .tar.gz, or in / for a prefix")
         return None
     path = file.parent / artifact
     if not path.is_file():
