@@ -13,7 +13,9 @@ from botocore.exceptions import ClientError
 _PARAMETER_ROOT = "/greensage"
 _KEEP_SECONDS = 60.0
 _POLL_SECONDS = 0.2
-_GONE = ("not found", "Failed to download model data", "There is no container with the hostname", "Could not find")
+_GONE = (
+    "not found", "Failed to download model data", "There is no container with the hostname", "Could not find", "NoSuchBucket",
+)  # fmt: skip
 _NO_CAPACITY = "no capacity"
 _TARGETS = {
     "targetModel": "TargetModel", "targetContainer": "TargetContainerHostname", "inferenceComponent": "InferenceComponentName",

@@ -32,6 +32,7 @@ class Scaler:
 
     def __init__(self) -> None:
         self._moved: dict[_Key, float] = {}
+        self._grown: dict[tuple[str, str], float] = {}
         self._minute = 0.0
 
     def start(self) -> None:
@@ -79,6 +80,8 @@ class Scaler:
         elif (
             current
             and not config.get("DisableScaleIn")
+            # What was measured with fewer of them, or with none, says nothing about now.
+            and now - self._grown.get(key[:2], 0.0) > scaled(_MINUTE) * _PERIODS_IN
             and all(value is not None and value < wanted * _SHRINK_BELOW for value in values)
         ):
             # Down to what the busiest of these minutes needs; one less than now at least.
@@ -102,6 +105,8 @@ class Scaler:
             return
         logger.info("%s: %s to %s by %s", key[0], item.get(), goal, key[2])
         self._moved[key] = now
+        if goal > item.get():
+            self._grown[key[:2]] = now
         item.set(goal)
 
 
