@@ -157,11 +157,14 @@ def test_table_reasons_and_json_cope_with_every_kind():
     ],
 )
 def test_auto_leaves_out_the_kinds_that_cannot_do_what_is_asked(fleet, extra, why):
-    model = one(fleet(extra))
+    model = one(fleet("sla: {latency_p95_ms: 500}\n" + extra))
     assert model.kind == "real-time"
     assert any(why in loser.why for loser in model.choices[0].rejected)
 
 
 def test_auto_with_an_accelerator_is_not_serverless(fleet):
-    assert one(fleet("silicon: gpu\n", model=TORCH.replace(", compiled_for: inf2", ""))).kind == "real-time"
-    assert one(fleet("", model=TORCH)).kind == "real-time"
+    assert (
+        one(fleet("sla: {latency_p95_ms: 500}\nsilicon: gpu\n", model=TORCH.replace(", compiled_for: inf2", ""))).kind
+        == "real-time"
+    )
+    assert one(fleet("sla: {latency_p95_ms: 500}\n", model=TORCH)).kind == "real-time"

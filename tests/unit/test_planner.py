@@ -38,9 +38,9 @@ def group_of(write, tmp_path):
 
 
 def test_little_traffic_goes_serverless(write):
-    model = planned(write("name: a\n" + MODEL))
+    model = planned(write("name: a\nsla: {latency_p95_ms: 500}\n" + MODEL))
     assert (model.kind, model.memory_mb, model.instance_type) == ("serverless", 1024, None)
-    assert {loser.value for loser in choice(model, "kind").rejected} == {"multi-model", "real-time"}
+    assert {loser.value for loser in choice(model, "kind").rejected} == {"batch", "asynchronous", "multi-model", "real-time"}
 
 
 def test_no_cold_start_means_real_time(write):
@@ -55,11 +55,12 @@ def test_steady_load_is_too_much_for_serverless(write):
 
 def test_a_large_model_does_not_fit_serverless(write):
     text = (
-        "name: a\nmodel: {artifact: 's3://bucket/k.tar.gz', framework: xgboost, size_mb: 2000}\nregion: {allowed: [eu-north-1]}"
+        "name: a\nsla: {latency_p95_ms: 500}\n"
+        "model: {artifact: 's3://bucket/k.tar.gz', framework: xgboost, size_mb: 2000}\nregion: {allowed: [eu-north-1]}"
     )
     model = planned(write(text))
     assert model.kind == "real-time"
-    assert "serverless ends at 6,144" in choice(model, "kind").rejected[0].why
+    assert "serverless ends at 6,144" in next(item.why for item in choice(model, "kind").rejected if item.value == "serverless")
 
 
 def test_graviton_is_the_default(write):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from ._data import load
 
 _DATA = load("traffic")
 TARGET_UTILISATION: float = _DATA["target_utilisation"]
 COLD_START_SECONDS: float = _DATA["cold_start_seconds"]
-SERVERLESS_MAX_REQUESTS_PER_MONTH: int = _DATA["serverless_max_requests_per_month"]
+COLD_LOAD_SECONDS: float = _DATA["cold_load_seconds"]
 ASSUMED_ARTIFACT_MB: float = _DATA["assumed_artifact_mb"]
 MAX_INSTANCES: int = _DATA["max_instances"]
 # The server, the operating system and the page cache want a share of the memory.
@@ -16,17 +18,47 @@ CONCURRENT_REQUESTS_PER_VCPU: float = _DATA["concurrent_requests_per_vcpu"]
 SERVERLESS_MIN_CONCURRENCY: int = _DATA["serverless_min_concurrency"]
 LATENCY_HEADROOM: float = _DATA["latency_headroom"]
 STEP_PERCENT: dict[str, int] = _DATA["step_percent"]
+OVERHEAD_MS: float = _DATA["overhead_ms"]
+PAYLOAD_KB: float = _DATA["payload_kb"]
+LOG_KB_PER_REQUEST: float = _DATA["log_kb_per_request"]
+SERVERLESS_LINGER_SECONDS: float = _DATA["serverless_linger_seconds"]
+ASYNCHRONOUS_WAKE_SECONDS: float = _DATA["asynchronous_wake_seconds"]
+ASYNCHRONOUS_LINGER_SECONDS: float = _DATA["asynchronous_linger_seconds"]
+COMPONENT_LINGER_SECONDS: float = _DATA["component_linger_seconds"]
+BATCH_START_SECONDS: float = _DATA["batch_start_seconds"]
+BATCH_UTILISATION: float = _DATA["batch_utilisation"]
+BATCH_JOBS_PER_DAY: float = _DATA["batch_jobs_per_day"]
+FIBRE_KM_PER_MS: float = _DATA["fibre_km_per_ms"]
+FIBRE_DETOUR: float = _DATA["fibre_detour"]
+SHARING_SMALL: float = _DATA["sharing_small"]
+SHARING_SUM: float = _DATA["sharing_sum"]
+LARGE_MODEL_MB: float = _DATA["large_model_mb"]
+SOURCE: str = _DATA["source"]
 
 
-def peak_requests_per_second(requests_per_day: int, pattern: str) -> float:
-    """Return the estimated busiest rate of a day with `requests_per_day` spread by `pattern`."""
-    mean = requests_per_day / (_DATA["active_hours"][pattern] * 3600)
-    return mean * _DATA["peak_to_mean"][pattern]
+@dataclass(frozen=True)
+class Pattern:
+    """How a day's requests spread: `hours` active hours from `first_hour` (None: nobody knows which), and bursts in them."""
+
+    first_hour: int | None
+    hours: int
+    peak_to_mean: float
+    words: str
 
 
-def cpu_seconds_per_request(framework: str) -> float:
-    """Return the CPU time in seconds that one small request is assumed to take."""
-    return _DATA["cpu_ms_per_request"][framework] / 1000
+def pattern(name: str) -> Pattern:
+    """Return the pattern called `name`."""
+    return Pattern(**_DATA["patterns"][name])
+
+
+def cpu_ms_per_request(framework: str, artifact_mb: float) -> float:
+    """Return the CPU time in milliseconds on one m5 vCPU that one small request is assumed to take."""
+    return _DATA["cpu_ms_per_request"][framework] + _DATA["cpu_ms_per_mb"][framework] * artifact_mb
+
+
+def parallel_share(framework: str) -> float:
+    """Return the share of a request's work that is assumed to spread over all cores."""
+    return _DATA["parallel_share"][framework]
 
 
 def memory_mb(framework: str, artifact_mb: float) -> float:

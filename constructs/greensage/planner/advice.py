@@ -6,17 +6,19 @@ from collections.abc import Iterator
 
 from ..catalog.instances import InstanceType
 from ..catalog.network import vpc_endpoints
+from .choose import Chosen
 from .context import Request
 from .types import Kind, ScalingPlan
 
 
-def notes_of(request: Request, kind: Kind) -> tuple[str, ...]:
+def notes_of(request: Request, chosen: Chosen, kind: Kind) -> tuple[str, ...]:
     """Return what the owner of the file should know."""
-    return (*_of_the_file(request), *_of_the_network(request), *_OF_THE_KIND.get(kind, ()))
+    return (*_of_the_sla(chosen), *_of_the_file(request), *_of_the_network(request), *_OF_THE_KIND.get(kind, ()))
 
 
 _OF_THE_KIND: dict[Kind, tuple[str, ...]] = {
     "edge": (
+        "what the devices themselves take is not counted, neither here nor in the usual deployment",
         "a device group has one Greengrass deployment: this one replaces what was deployed to the group before, and "
         "components that it does not list are removed from the devices",
         "devices keep the model when the stack is destroyed, until the next deployment to their group (API reference, "
@@ -32,12 +34,19 @@ _OF_THE_KIND: dict[Kind, tuple[str, ...]] = {
 }
 
 
+def _of_the_sla(chosen: Chosen) -> Iterator[str]:
+    option = chosen.option
+    if not option.keeps_sla:
+        yield (
+            f"the estimated p95 of {option.p95_ms:.0f} ms on {option.size} does not keep the SLA's "
+            f"{option.request.spec.sla.latency_p95_ms} ms; set traffic.cpu_ms_per_request to what you measured"
+        )
+
+
 def _of_the_file(request: Request) -> Iterator[str]:
     spec = request.spec
     if spec.drift is not None:
         yield "drift: is read and checked, but monitoring and retraining are not deployed by this version"
-    if spec.sla.latency_p95_ms is None and spec.sla.cold_start_ok and spec.hosting == "auto":
-        yield "nobody waits for the answer: hosting: asynchronous or batch scales to zero for such a model"
     if spec.model.artifact.startswith("s3://") and spec.model.size_mb is None:
         yield "the size of an s3:// artifact is taken as 100 MB; set model.size_mb"
     if spec.model.compiled_for == "inf1":

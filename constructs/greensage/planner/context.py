@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
 
-from ..catalog import traffic
 from ..errors import PlanError
+from ..footprint.demand import Demand, demand_of, size_mb
 from ..spec import Located, ModelSpec
 
 
@@ -22,10 +24,19 @@ class Request:
         keys = tuple(path.split("."))
         return PlanError([self.located.problem(keys, message, found=found, allowed=allowed, hint=hint)])
 
+    def with_spec(self, **changes: Any) -> Request:
+        """Return the request with other values in the spec."""
+        return replace(self, spec=self.spec.model_copy(update=changes))
+
+    @cached_property
+    def demand(self) -> Demand:
+        """What the model demands of its host in a month."""
+        return demand_of(self.spec)
+
     @property
     def requests_per_month(self) -> int:
         """Requests in a month of 30 days."""
-        return self.spec.traffic.requests_per_day * 30
+        return round(self.demand.requests)
 
     @property
     def waits(self) -> bool:
@@ -33,12 +44,16 @@ class Request:
         return not self.spec.sla.cold_start_ok
 
     @property
+    def nobody_waits(self) -> bool:
+        """Whether the file names no latency and accepts cold starts."""
+        return self.spec.sla.latency_p95_ms is None and self.spec.sla.cold_start_ok
+
+    @property
     def size_mb(self) -> float:
         """Size of the packed artifact in MB; an assumption where only S3 knows it."""
-        return self.spec.model.size_mb or traffic.ASSUMED_ARTIFACT_MB
+        return size_mb(self.spec.model)
 
     @property
     def peak_requests_per_second(self) -> float:
         """The busiest rate: the spec's own figure, or the estimate from the pattern."""
-        given = self.spec.traffic
-        return given.peak_requests_per_second or traffic.peak_requests_per_second(given.requests_per_day, given.pattern)
+        return self.demand.peak

@@ -12,9 +12,11 @@ from ..catalog.instances import InstanceType, candidates
 from ..errors import PlanError, Problem
 from .context import Request
 from .placement import Placement, Share, capacity_of, place
+from .pool import Member, Tenants, best_type, packing_bound_g
 from .refusals import check_silicon
 from .rollout import choose_deployment
-from .size import choose_instance, choose_scaling, named_instance
+from .silicon import silicon_of
+from .size import choose_scaling, fitting_types, named_instance
 from .types import Choice, ContainerPlan, GroupPlan, ModelPlan, ScalingPlan
 
 Planned = tuple[Request, ModelPlan]
@@ -68,17 +70,41 @@ _Sized = tuple[InstanceType, ScalingPlan, tuple[Choice, ...], Placement | None]
 
 
 def _together(pairs: list[Planned]) -> _Sized:
-    """Models in the same containers or side by side: memory and peaks are added, as if they came together."""
-    lead_request, lead = pairs[0]
-    requests = [request for request, _ in pairs]
-    # The hungriest framework stands for all.
-    heaviest = max(requests, key=lambda request: traffic.cpu_seconds_per_request(request.spec.model.framework))
-    peak = sum(request.peak_requests_per_second for request in requests)
-    strictest = next((request for request in requests if request.spec.sla.availability == "high"), heaviest)
-    memory = _memory_mb(requests) if lead.kind == "multi-model" else sum(_alone_mb(request) for request in requests)
-    item, why_instance = choose_instance(lead_request, lead.image, memory, peak, lead.kind)
-    scaling, why_scaling = choose_scaling(strictest, item, peak)
+    """Models in the same containers or side by side: memory adds up, and load adds up hour by hour."""
+    request, lead = pairs[0]
+    tenants = Tenants.of(lead.kind, [Member(found.spec, found.demand) for found, _ in pairs])
+    item, why_instance = _type_for(tenants, request, lead)
+    strictest = next((found for found, _ in pairs if found.spec.sla.availability == "high"), _hungriest(pairs))
+    scaling, why_scaling = choose_scaling(strictest, item, max(tenants.peak) / strictest.demand.cpu_seconds)
     return item, scaling, (why_instance, why_scaling), None
+
+
+def _hungriest(pairs: list[Planned]) -> Request:
+    """Whose requests cost most CPU: invocations per instance are counted by them."""
+    return max((request for request, _ in pairs), key=lambda request: request.demand.cpu_seconds)
+
+
+def _type_for(tenants: Tenants, request: Request, lead: ModelPlan) -> tuple[InstanceType, Choice]:
+    types = fitting_types(request, lead.image, tenants.memory_mb, lead.kind)
+    if getattr(request.spec.hosting, "instance_type", None) is not None:
+        return types[0], Choice("instance", types[0].name, "instance_type in the spec")
+    silicon = silicon_of(request, request.spec.model) if lead.image.processor != "cpu" else lead.image.architecture
+    # Larger ones too: together, the members may need what none needs alone.
+    found = best_type(tenants, lead.region, [*types, *candidates(silicon, lead.region)])
+    item = found[0] if found else types[0]
+    used = f"{tenants.memory_mb:,.0f} of {item.memory_gib * 1024 * traffic.USABLE_MEMORY:,.0f} MB (estimate)"
+    slow = "" if found else "; no type is estimated to keep every member's SLA"
+    bound = _lower_bound(tenants, request, silicon)
+    reason = f"least carbon of the types that hold {used} and keep the SLAs; {bound}{slow}"
+    return item, Choice("instance", item.name, reason)
+
+
+def _lower_bound(tenants: Tenants, request: Request, silicon: str) -> str:
+    """How far the endpoint is from what no packing of its members can go below: their memory on the greenest memory."""
+    if len(tenants.members) < 2:
+        return "one member so far"
+    bound, own = packing_bound_g(tenants, request.region, candidates(silicon, request.region))
+    return f"idle carbon {own / bound - 1:.0%} above what no packing on this silicon goes below" if bound else "no bound"
 
 
 def _components(pairs: list[Planned]) -> _Sized:
@@ -167,11 +193,3 @@ def _refuse_differences(name: str, pairs: list[Planned]) -> None:
 def _options(request: Request) -> tuple[object, ...]:
     hosting = request.spec.hosting
     return tuple(getattr(hosting, key, None) for key in ("instance_type", "min_instances", "max_instances", "cache_models"))
-
-
-def _alone_mb(request: Request) -> float:
-    return traffic.memory_mb(request.spec.model.framework, request.size_mb)
-
-
-def _memory_mb(requests: list[Request]) -> float:
-    return _alone_mb(requests[0]) + sum(traffic.model_memory_mb(request.size_mb) for request in requests[1:])

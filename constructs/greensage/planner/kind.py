@@ -1,33 +1,88 @@
-"""Which hosting kind: from the SLA and the traffic, among real-time, multi-model and serverless."""
+"""Which hosting kinds a model may have: what AWS offers, what the SLA leaves, and how a shared endpoint fits."""
 
 from __future__ import annotations
 
 from ..catalog import limits, traffic
+from ..spec import (
+    AsynchronousHosting,
+    BatchHosting,
+    InferenceComponentHosting,
+    ModelSpec,
+    MultiContainerHosting,
+    MultiModelHosting,
+    RealTimeHosting,
+    ServerlessHosting,
+)
 from .context import Request
 from .refusals import why_not
-from .types import Choice, Kind, Rejected
+from .types import Kind
+
+# What `hosting: auto` chooses among for a model alone; shared endpoints come in where that saves (see sharing.py).
+ALONE: tuple[Kind, ...] = ("batch", "asynchronous", "serverless", "real-time")
+_DEFAULTS = {
+    "real-time": lambda: RealTimeHosting(kind="real-time"),
+    "serverless": lambda: ServerlessHosting(kind="serverless"),
+    "asynchronous": lambda: AsynchronousHosting(kind="asynchronous"),
+    "batch": lambda: BatchHosting(kind="batch"),
+    "multi-model": lambda: MultiModelHosting(kind="multi-model"),
+    "multi-container": lambda: MultiContainerHosting(kind="multi-container"),
+    "inference-components": lambda: InferenceComponentHosting(kind="inference-components", min_copies=1),
+}
 
 
-def choose_kind(request: Request) -> tuple[Kind, Choice]:
-    """Return the kind and why. A kind in the spec is taken as it is; its options are checked elsewhere."""
-    hosting = request.spec.hosting
+def legal_kinds(request: Request) -> dict[Kind, str | None]:
+    """Return the kinds to choose among, each with the reason against it, or None where it is legal."""
+    hosting, group = request.spec.hosting, request.spec.group
     if hosting != "auto":
-        return hosting.kind, Choice("kind", hosting.kind, "hosting in the spec")
-    losses = {
-        "serverless": why_not(request, "serverless") or _against_serverless(request),
-        "multi-model": _against_multi_model(request) or why_not(request, "multi-model"),
-    }
-    if request.spec.group is not None and losses["multi-model"] is None:
-        reason = f"files of group {request.spec.group} share one endpoint, and a cold load is acceptable"
-        others = (
-            Rejected("serverless", "the group asks to share an endpoint"),
-            Rejected("real-time", "an endpoint of its own, mostly idle"),
-        )
-        return "multi-model", Choice("kind", "multi-model", reason, others)
-    if losses["serverless"] is None:
-        reason = f"{request.requests_per_month:,} requests a month, {request.spec.traffic.pattern}; zero when idle"
-        return "serverless", Choice("kind", "serverless", reason, _lost(request, losses, "serverless"))
-    return "real-time", Choice("kind", "real-time", _why_real_time(request), _lost(request, losses, "real-time"))
+        return {hosting.kind: None}
+    against: dict[Kind, str | None] = {kind: why_not_kind(request, kind) for kind in ALONE}
+    if group is None:
+        against["multi-model"] = "no group in the spec, and no other model that it could share with at a gain"
+        return against
+    shared = why_not_kind(request, "multi-model")
+    if shared is None:
+        return {**dict.fromkeys(ALONE, "the group asks to share an endpoint"), "multi-model": None}
+    return {**against, "multi-model": shared}
+
+
+def why_not_kind(request: Request, kind: Kind) -> str | None:
+    """Return the first reason against `kind` for this model: AWS, the SLA or the size; None where it is legal."""
+    return why_not(with_kind(request, kind), kind) or _against(request, kind)
+
+
+def with_kind(request: Request, kind: Kind) -> Request:
+    """Return the request as if its file asked for `kind` with the default options; unchanged where the file asks itself."""
+    if request.spec.hosting != "auto" or kind not in _DEFAULTS:
+        return request
+    return request.with_spec(hosting=_DEFAULTS[kind]())
+
+
+def _against(request: Request, kind: Kind) -> str | None:
+    checks = {
+        "batch": _against_batch, "asynchronous": _against_asynchronous, "serverless": _against_serverless,
+        "real-time": _against_real_time, "multi-model": _against_multi_model,
+    }  # fmt: skip
+    return checks[kind](request) if kind in checks else None
+
+
+def _somebody_waits(spec: ModelSpec) -> str | None:
+    if spec.sla.latency_p95_ms is not None:
+        return f"sla.latency_p95_ms is {spec.sla.latency_p95_ms:,}"
+    return None if spec.sla.cold_start_ok else "sla.cold_start_ok is false, so somebody waits"
+
+
+def _against_batch(request: Request) -> str | None:
+    waits = _somebody_waits(request.spec)
+    return f"{waits}; a batch job answers when it ends" if waits else None
+
+
+def _against_asynchronous(request: Request) -> str | None:
+    wake = traffic.ASYNCHRONOUS_WAKE_SECONDS
+    p95 = request.spec.sla.latency_p95_ms
+    if p95 is not None and p95 >= wake * 1000 and not request.waits:
+        return None
+    waits = _somebody_waits(request.spec)
+    return f"{waits}; an instance takes about {wake / 60:.0f} minutes to wake (assumed)" if waits else None
 
 
 def _against_serverless(request: Request) -> str | None:
@@ -37,35 +92,25 @@ def _against_serverless(request: Request) -> str | None:
         return "sla.cold_start_ok is false"
     if needed > limits.SERVERLESS_MEMORY_MB[-1]:
         return f"needs about {needed:,.0f} MB, serverless ends at {limits.SERVERLESS_MEMORY_MB[-1]:,}"
-    if spec.silicon == "graviton":
-        return "silicon: graviton in the spec, and no source says that serverless runs on it"
+    if spec.silicon not in ("auto", "x86"):
+        return f"silicon: {spec.silicon} in the spec, and no source says that serverless runs on it"
     if spec.model.image_architecture == "arm64":
         return "the image is built for arm64"
-    if request.requests_per_month > traffic.SERVERLESS_MAX_REQUESTS_PER_MONTH:
-        return (
-            f"{request.requests_per_month:,} requests a month keep an instance busy "
-            f"(assumed break-even {traffic.SERVERLESS_MAX_REQUESTS_PER_MONTH:,})"
-        )
-    return None
+    return _too_large(request, limits.SERVERLESS_PAYLOAD_BYTES)
+
+
+def _against_real_time(request: Request) -> str | None:
+    return _too_large(request, limits.REALTIME_PAYLOAD_BYTES)
+
+
+def _too_large(request: Request, limit: int) -> str | None:
+    payload = (request.spec.traffic.payload_kb or 0) * 1000
+    return (
+        f"traffic.payload_kb is {payload / 1000:,.0f}, and a request ends at {limit / 1000:,.0f} kB" if payload > limit else None
+    )
 
 
 def _against_multi_model(request: Request) -> str | None:
-    if request.spec.group is None:
-        return "no group in the spec"
     if request.waits:
         return "a model that is not loaded yet answers late, and sla.cold_start_ok is false"
     return None
-
-
-def _why_real_time(request: Request) -> str:
-    sla = request.spec.sla
-    wait = f"p95 of {sla.latency_p95_ms} ms" if sla.latency_p95_ms else "answers at once"
-    cold = "" if sla.cold_start_ok else " without cold starts"
-    return f"{wait}{cold} at {request.spec.traffic.requests_per_day:,} requests a day"
-
-
-def _lost(request: Request, losses: dict[str, str | None], winner: str) -> tuple[Rejected, ...]:
-    rejected = [Rejected(kind, why) for kind, why in losses.items() if why and kind != winner]
-    if winner == "serverless":
-        rejected.append(Rejected("real-time", "an instance that idles most of the time"))
-    return tuple(rejected)

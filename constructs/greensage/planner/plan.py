@@ -1,12 +1,13 @@
-"""Brings the decisions together: one pass per model, then the groups that models share."""
+"""Brings the decisions together: what is chosen for each model, then the endpoints that models share."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from ..catalog import capabilities, traffic
-from ..catalog.instances import InstanceType
+from ..catalog.intensity import HourlyIntensity
 from ..errors import PlanError, Problem
 from ..spec import (
     BatchHosting,
@@ -18,84 +19,134 @@ from ..spec import (
     SerialPipelineHosting,
 )
 from .advice import notes_of, quotas_of
+from .choose import Chosen, choose_all
 from .context import Request
 from .edge import check_edge
+from .explain import why_instance, why_kind, why_region, why_serverless_size
 from .groups import plan_groups
-from .kind import choose_kind
+from .options import memory_mb
 from .refusals import check_matrix, check_silicon
-from .region import choose_region
 from .rollout import choose_deployment
+from .sharing import share_endpoints
 from .silicon import choose_image
-from .size import choose_instance, choose_scaling, choose_serverless, zero_scaling
+from .size import choose_scaling, serverless_concurrency, zero_scaling
 from .types import Choice, ComponentPlan, ContainerPlan, Kind, ModelPlan, Plan, VariantPlan
+from .window import greener_start
 
 
-def plan(specs: Iterable[tuple[ModelSpec, Located]], *, default_region: str | None = None) -> Plan:
+def plan(
+    specs: Iterable[tuple[ModelSpec, Located]],
+    *,
+    default_region: str | None = None,
+    intensity: HourlyIntensity | None = None,
+    only: str | None = None,
+) -> Plan:
     """Return the Plan of `specs`.
 
-    `default_region` is used where a spec allows any Region. Raises PlanError with the problems of all
-    models. Equal input gives an equal Plan.
+    `default_region` is used where a spec allows any Region. `intensity` moves flexible batch jobs to greener hours.
+    With `only`, problems of other models do not stand in the way, unless that model shares an endpoint with others.
+    Raises PlanError with the problems of all models. Equal input gives an equal Plan.
     """
+    requests = [Request(spec, located) for spec, located in specs]
+    asked, problems = _check_matrix(requests)
+    chosen, more = choose_all(asked, default_region)
+    problems += more
+    shared = share_endpoints(chosen)
     planned: list[tuple[Request, ModelPlan]] = []
-    problems: list[Problem] = []
-    for spec, located in specs:
+    for item in shared:
         try:
-            planned.append(_plan_model(Request(spec, located), default_region))
+            planned.append(_plan_model(item, intensity))
         except PlanError as error:
             problems += error.problems
     groups, group_problems = plan_groups(planned)
     problems += group_problems
-    if problems:
+    found = Plan(tuple(model for _, model in planned), groups)
+    if problems := _that_matter(problems, found, requests, only):
         raise PlanError(problems)
-    return Plan(tuple(model for _, model in planned), groups)
+    return found
 
 
-def _plan_model(request: Request, default_region: str | None) -> tuple[Request, ModelPlan]:
-    request, region = choose_region(request, default_region)
-    kind, why_kind = choose_kind(request)
+def _check_matrix(requests: Iterable[Request]) -> tuple[list[Request], list[Problem]]:
+    """What a file asks for by name is checked before anything is chosen: its own words are the ones to answer."""
+    asked: list[Request] = []
+    problems: list[Problem] = []
+    for request in requests:
+        try:
+            if request.spec.hosting != "auto":
+                check_matrix(request, request.spec.hosting.kind)
+            asked.append(request)
+        except PlanError as error:
+            problems += error.problems
+    return asked, problems
+
+
+def _that_matter(problems: list[Problem], found: Plan, requests: list[Request], only: str | None) -> list[Problem]:
+    if only is None:
+        return problems
+    files = {request.located.file for request in requests if request.spec.name == only}
+    model = next((item for item in found.models if item.name == only), None)
+    if model is not None and model.group is not None:
+        return problems
+    return [problem for problem in problems if problem.file in files]
+
+
+def _plan_model(chosen: Chosen, intensity: HourlyIntensity | None) -> tuple[Request, ModelPlan]:
+    option = chosen.option
+    request, kind, image = option.request, option.kind, option.image
     warnings = check_matrix(request, kind)
-    image, why_image = choose_image(request, kind)
-    choices: list[Choice] = [why_kind, why_image, region]
+    _, why_image = choose_image(request, kind)
+    if chosen.why_accelerated:
+        why_image = replace(why_image, reason=f"{chosen.why_accelerated}; AWS has an image for it")
+    choices: list[Choice] = [why_kind(chosen), why_image, why_region(chosen)]
     base: dict[str, Any] = {"spec": request.spec, "kind": kind, "region": request.region, "image": image}
     if capabilities.shares(kind):
         base |= {"group": request.spec.group, "component": _component(request)}
     elif kind == "edge":
         choices.append(check_edge(request))
     elif kind == "serverless":
-        memory = traffic.memory_mb(request.spec.model.framework, request.size_mb)
-        memory_mb, concurrency, why = choose_serverless(request, memory, request.peak_requests_per_second)
-        base |= {"memory_mb": memory_mb, "max_concurrency": concurrency}
-        choices.append(why)
+        base |= {"memory_mb": option.memory_mb, "max_concurrency": serverless_concurrency(request)}
+        choices.append(why_serverless_size(chosen, serverless_concurrency(request)))
     else:
-        item, why, more = _on_instances(request, kind, image)
-        warnings += check_silicon(request, kind, item, "hosting.instance_type")
+        assert option.item is not None
+        warnings += check_silicon(request, kind, option.item, "hosting.instance_type")
+        base |= {"instance_type": option.item.name}
+        choices.append(why_instance(chosen))
+        more, whys = _batch(request, intensity) if kind == "batch" else _endpoint(request, kind, option.item, image)
         base |= more
-        choices += why
-        base["quotas"] = quotas_of(kind, item, base.get("scaling"), request)
-    notes = (*warnings, *notes_of(request, kind))
+        choices += whys
+        base["quotas"] = quotas_of(kind, option.item, base.get("scaling"), request)
+    notes = (*warnings, *notes_of(request, chosen, kind))
     return request, ModelPlan(**base, choices=tuple(choices), notes=notes)
 
 
-def _on_instances(request: Request, kind: Kind, image: Any) -> tuple[InstanceType, list[Choice], dict[str, Any]]:
-    """Instance type, scaling, containers, variants and the guarded deployment of an endpoint of its own, or a batch job."""
-    containers = _chain(request, kind)
+def _endpoint(request: Request, kind: Kind, item: Any, image: Any) -> tuple[dict[str, Any], list[Choice]]:
+    """Scaling, containers, variants and the guarded deployment of an endpoint of its own."""
     variants = tuple(
-        VariantPlan(_container(request, kind, f"variants.{index}.model", item.name, item.model), item.weight)
-        for index, item in enumerate(request.spec.variants)
+        VariantPlan(_container(request, kind, f"variants.{index}.model", found.name, found.model), found.weight)
+        for index, found in enumerate(request.spec.variants)
     )
-    sources = [item.source for item in containers] or [request.spec.model]
-    memory = sum(traffic.memory_mb(item.framework, item.size_mb or traffic.ASSUMED_ARTIFACT_MB) for item in sources)
     peak = request.peak_requests_per_second
-    item, why_instance = choose_instance(request, image, memory, peak, kind)
-    made: dict[str, Any] = {"instance_type": item.name, "containers": containers, "variants": variants}
-    if kind == "batch":
-        return item, [why_instance, _why_batch(request)], made
     scaling, why_scaling = zero_scaling(request) if kind == "asynchronous" else choose_scaling(request, item, peak)
     deployment, why_deployment = choose_deployment(request, kind, image)
     hosting = request.spec.hosting
     weight = hosting.weight if isinstance(hosting, RealTimeHosting) else 1.0
-    made |= {"scaling": scaling, "deployment": deployment, "weight": weight, "shadow": _shadow(request, kind, weight)}
-    return item, [why_instance, why_scaling, why_deployment], made
+    made = {
+        "containers": _chain(request, kind), "variants": variants, "scaling": scaling, "deployment": deployment,
+        "weight": weight, "shadow": _shadow(request, kind, weight),
+    }  # fmt: skip
+    return made, [why_scaling, why_deployment]
+
+
+def _batch(request: Request, intensity: HourlyIntensity | None) -> tuple[dict[str, Any], list[Choice]]:
+    hosting = request.spec.hosting
+    assert isinstance(hosting, BatchHosting)
+    when = hosting.schedule or "files arrive"
+    why = Choice("scaling", f"0 to {hosting.instances} instances", f"a job starts at {when} and ends with its input")
+    moved = greener_start(hosting, request.region, intensity)
+    if moved is None:
+        return {}, [why]
+    spec = request.spec.model_copy(update={"hosting": hosting.model_copy(update={"schedule": moved.schedule})})
+    return {"spec": spec}, [replace(why, reason=f"a job starts at {moved.schedule} and ends with its input"), moved.why]
 
 
 def _chain(request: Request, kind: Kind) -> tuple[ContainerPlan, ...]:
@@ -131,13 +182,7 @@ def _component(request: Request) -> ComponentPlan | None:
     hosting = request.spec.hosting
     if not isinstance(hosting, InferenceComponentHosting):
         return None
-    memory = hosting.memory_mb or round(traffic.memory_mb(request.spec.model.framework, request.size_mb))
+
+    memory = hosting.memory_mb or round(memory_mb(request))
     concurrent = hosting.cpu_cores * traffic.CONCURRENT_REQUESTS_PER_VCPU if request.spec.high_resolution_metrics else None
     return ComponentPlan(memory, hosting.cpu_cores, hosting.accelerators, hosting.min_copies, hosting.max_copies, concurrent)
-
-
-def _why_batch(request: Request) -> Choice:
-    hosting = request.spec.hosting
-    assert isinstance(hosting, BatchHosting)
-    when = hosting.schedule or "files arrive"
-    return Choice("scaling", f"0 to {hosting.instances} instances", f"a job starts at {when} and ends with its input")

@@ -1,88 +1,112 @@
-"""How large: the smallest instance, or serverless memory, that holds the model and carries the load."""
+"""How large: the smallest instance of each family, or serverless memory, that holds the model and meets the latency."""
 
 from __future__ import annotations
 
 import math
+from functools import cache
 
 from ..catalog import limits, traffic
 from ..catalog.discontinued import discontinued
 from ..catalog.instances import InstanceType, batch_types, candidates, in_region, instance, is_burstable
+from ..catalog.power import compute_units
 from ..errors import CatalogError
+from ..footprint.kinds import instances_needed
 from .context import Request
+from .latency import p95_ms, serverless_p95_ms
 from .silicon import silicon_of
-from .types import Choice, ImagePlan, Kind, Rejected, ScalingPlan
+from .types import Choice, ImagePlan, Kind, ScalingPlan
+
+# Kinds whose answers somebody waits for, and whose instances are sized by latency therefore.
+_ANSWERS_AT_ONCE = ("real-time", "serial-pipeline", "multi-model", "multi-container")
 
 
-def choose_instance(
-    request: Request, image: ImagePlan, memory_mb: float, peak_rps: float, kind: Kind
-) -> tuple[InstanceType, Choice]:
-    """Return the instance type and why, checked when the spec names it.
+def fitting_types(request: Request, image: ImagePlan, memory_mb: float, kind: Kind) -> tuple[InstanceType, ...]:
+    """Return the smallest instance type of each family that holds `memory_mb` and meets the latency.
 
-    `memory_mb` is what server and models need, `peak_rps` the busiest requests per second.
+    The type that the spec names stands alone, checked. A family that has no type as fast as the SLA wants offers its
+    fastest, so that the plan can say so. Raises PlanError where nothing holds the model.
     """
     named = getattr(request.spec.hosting, "instance_type", None)
     if named is not None:
-        return _named(request, image, named, memory_mb, kind), Choice("instance", named, "instance_type in the spec")
+        return (_named(request, image, named, memory_mb, kind),)
     silicon = silicon_of(request, request.spec.model) if image.processor != "cpu" else image.architecture
-    offered = [item for item in candidates(silicon, request.region, batch=kind == "batch") if _one_gpu(item, kind)]
+    offered = _offered(silicon, request.region, kind)
     fitting = [item for item in offered if _fits(item, memory_mb)]
     if not fitting:
         what = f"no {silicon} instance type in {request.region} holds it" if offered else f"{request.region} hosts no {silicon}"
         raise request.refuse("silicon" if not offered else "model.artifact", what,
                              found=f"about {memory_mb:,.0f} MB", hint="another Region, or a smaller model")  # fmt: skip
-    cpu = traffic.cpu_seconds_per_request(request.spec.model.framework)
-    chosen = next((item for item in fitting if instances_needed(item, peak_rps, cpu) <= traffic.MAX_INSTANCES), fitting[-1])
-    smaller = Rejected("a smaller one", "there is none" if chosen is fitting[0] else "would need too many instances")
-    other = next((item for item in fitting if item.vcpu == chosen.vcpu and item is not chosen), None)
-    rejected = (smaller, *((Rejected(other.name, "same size, later in the order of preference"),) if other else ()))
-    reason = f"smallest with {memory_mb:,.0f} MB (estimate) for server and model; {peak_rps:.2f} requests/s at peak (estimate)"
-    return chosen, Choice("instance", chosen.name, reason, rejected)
+    families = dict.fromkeys(item.family for item in fitting)
+    return tuple(_of_family([item for item in fitting if item.family == family], request, kind) for family in families)
+
+
+def meets_latency(request: Request, item: InstanceType, kind: Kind) -> bool:
+    """Return whether the estimated p95 on `item` keeps the SLA; kinds that nobody waits for always do."""
+    wanted = request.spec.sla.latency_p95_ms
+    return wanted is None or kind not in _ANSWERS_AT_ONCE or p95_ms(request.demand, item) <= wanted
+
+
+def _of_family(items: list[InstanceType], request: Request, kind: Kind) -> InstanceType:
+    demand = request.demand
+    few = [item for item in items if instances_needed(item.name, demand.peak, demand.cpu_seconds) <= traffic.MAX_INSTANCES]
+    usable = few or items[-1:]
+    fast = next((item for item in usable if meets_latency(request, item, kind)), None)
+    return fast or min(usable, key=lambda item: p95_ms(demand, item))
+
+
+@cache
+def _offered(silicon: str, region: str, kind: Kind) -> tuple[InstanceType, ...]:
+    return tuple(item for item in candidates(silicon, region, batch=kind == "batch") if _one_gpu(item, kind))
 
 
 def choose_scaling(request: Request, item: InstanceType, peak_rps: float) -> tuple[ScalingPlan, Choice]:
     """Return the scaling limits: from what availability needs to twice the estimated peak."""
-    cpu = traffic.cpu_seconds_per_request(request.spec.model.framework)
-    floor = 2 if request.spec.sla.availability == "high" else 1
-    named_low = getattr(request.spec.hosting, "min_instances", None)
-    low = floor if named_low is None else named_low
+    cpu = request.demand.cpu_seconds
+    floor = floor_of(request)
     high = getattr(request.spec.hosting, "max_instances", None) or max(
-        low + 1, _power_of_two(2 * instances_needed(item, peak_rps, cpu))
+        floor + 1, _power_of_two(2 * instances_needed(item.name, peak_rps, cpu))
     )
-    if low > high:
-        raise request.refuse("hosting.max_instances", f"below the {low} that availability: high keeps", found=str(high))
-    if is_burstable(item.name) and low != high:
+    if floor > high:
+        raise request.refuse("hosting.max_instances", f"below the {floor} that availability: high keeps", found=str(high))
+    if is_burstable(item.name) and floor != high:
         raise request.refuse("hosting.instance_type", "burstable types cannot be autoscaled", found=item.name,
                              hint="another family, or min_instances equal to max_instances")  # fmt: skip
-    target = round(item.vcpu * traffic.TARGET_UTILISATION / cpu * 60)
-    why_low = "two zones for availability: high" if floor == 2 else "one when quiet"
+    target = max(1, round(compute_units(item.name) * traffic.TARGET_UTILISATION / cpu * 60))
+    why_low = "two zones for availability: high" if request.spec.sla.availability == "high" else "one when quiet"
     reason = f"{why_low}; {target:,} invocations per instance and minute (assumed)"
     if request.spec.high_resolution_metrics:
         concurrent = item.vcpu * traffic.CONCURRENT_REQUESTS_PER_VCPU
         reason = f"{why_low}; {concurrent:g} requests under way per model (assumed), seen every 10 seconds"
-        return ScalingPlan(low, high, target, concurrent), Choice("scaling", f"{low} to {high} instances", reason)
-    return ScalingPlan(low, high, target), Choice("scaling", f"{low} to {high} instances", reason)
+        return ScalingPlan(floor, high, target, concurrent), Choice("scaling", f"{floor} to {high} instances", reason)
+    return ScalingPlan(floor, high, target), Choice("scaling", f"{floor} to {high} instances", reason)
 
 
-def choose_serverless(request: Request, memory_mb: float, peak_rps: float) -> tuple[int, int, Choice]:
-    """Return serverless memory in MB, the maximum concurrency, and why."""
-    steps = [step for step in limits.SERVERLESS_MEMORY_MB if step * traffic.USABLE_MEMORY >= memory_mb]
+def floor_of(request: Request) -> int:
+    """Return how many instances an endpoint that answers at once keeps: the spec's, two for high availability, or one."""
+    named = getattr(request.spec.hosting, "min_instances", None)
+    return named if named is not None else 2 if request.spec.sla.availability == "high" else 1
+
+
+def serverless_memory_mb(request: Request, memory_mb: float) -> int:
+    """Return the smallest memory step that holds `memory_mb` and meets the latency. PlanError where there is none."""
     named = getattr(request.spec.hosting, "memory_mb", None)
-    if not steps and named is None:
+    if named is not None:
+        return named
+    steps = [step for step in limits.SERVERLESS_MEMORY_MB if step * traffic.USABLE_MEMORY >= memory_mb]
+    if not steps:
         raise request.refuse("hosting", f"serverless ends at {limits.SERVERLESS_MEMORY_MB[-1]:,} MB",
                              found=f"about {memory_mb:,.0f} MB needed", hint="hosting: real-time")  # fmt: skip
-    memory = named or steps[0]
-    cpu = traffic.cpu_seconds_per_request(request.spec.model.framework)
-    needed = max(traffic.SERVERLESS_MIN_CONCURRENCY, math.ceil(2 * peak_rps * max(cpu, 0.1)))
-    concurrency = getattr(request.spec.hosting, "max_concurrency", None) or min(needed, limits.SERVERLESS_MAX_CONCURRENCY)
-    reason = (
-        f"smallest step with {memory_mb:,.0f} MB (estimate) for server and model" if named is None else "memory_mb in the spec"
+    wanted = request.spec.sla.latency_p95_ms
+    fast = (step for step in steps if wanted is None or serverless_p95_ms(request.demand, step) <= wanted)
+    return next(fast, steps[-1])
+
+
+def serverless_concurrency(request: Request) -> int:
+    """Return the maximum concurrency: the spec's, or twice the estimated peak within AWS's limit."""
+    needed = max(
+        traffic.SERVERLESS_MIN_CONCURRENCY, math.ceil(2 * request.peak_requests_per_second * max(request.demand.cpu_seconds, 0.1))
     )
-    return memory, concurrency, Choice("size", f"{memory} MB, {concurrency} at once", reason)
-
-
-def instances_needed(item: InstanceType, peak_rps: float, cpu_seconds: float) -> int:
-    """Return how many instances of `item` carry `peak_rps` at the target utilisation."""
-    return max(1, math.ceil(peak_rps * cpu_seconds / (item.vcpu * traffic.TARGET_UTILISATION)))
+    return getattr(request.spec.hosting, "max_concurrency", None) or min(needed, limits.SERVERLESS_MAX_CONCURRENCY)
 
 
 def zero_scaling(request: Request) -> tuple[ScalingPlan, Choice]:

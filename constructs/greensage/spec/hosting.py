@@ -133,6 +133,9 @@ class BatchHosting(Part):
     schedule: str | None = Field(
         default=None, pattern=r"^(cron|rate)\(.+\)$", description="For instance cron(0 2 * * ? *), in UTC."
     )
+    window_hours: int = Field(
+        default=0, ge=0, le=23, description="The job may start up to that many hours later: greener hours, if they are known."
+    )
     on_arrival: bool | None = Field(default=None, description="Start when a file arrives; default: yes, without a schedule.")
     content_type: str = "text/csv"
     split: Literal["line", "none"] = Field(default="line", description="line: each line is a record, sent in batches.")

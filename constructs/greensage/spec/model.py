@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
+from zoneinfo import available_timezones
 
 from pydantic import Field, field_validator, model_validator
 
@@ -45,12 +46,38 @@ class TrafficSpec(Part):
     peak_requests_per_second: float | None = Field(
         default=None, gt=0, le=1_000_000, description="Overrides the peak estimated from the pattern."
     )
+    cpu_ms_per_request: float | None = Field(
+        default=None, gt=0, le=3_600_000, description="Measured CPU time of one request on one m5 vCPU; default: estimated."
+    )
+    payload_kb: float | None = Field(
+        default=None, gt=0, le=1_048_576, description="Request and answer together, in kB; default: 3, an estimate."
+    )
+    timezone: str = Field(default="UTC", description="Of the pattern, for instance Europe/Stockholm.")
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_timezone(cls, value: str) -> str:
+        if value != "UTC" and value not in available_timezones():
+            raise ValueError("not a time zone of the IANA database | for instance Europe/Stockholm")
+        return value
 
 
 class RegionSpec(Part):
     """Where the model may run."""
 
-    allowed: Texts = Field(default=(), description="Data residency: only these Regions. Empty: the Region of your AWS profile.")
+    allowed: Texts = Field(
+        default=(), description="Data residency: only these Regions; the cleanest wins. Empty: the Region of your AWS profile."
+    )
+    users_near: str | None = Field(default=None, description="The AWS Region nearest to the callers, for max_network_ms.")
+    max_network_ms: int | None = Field(
+        default=None, ge=1, le=1_000, description="Estimated round trip from users_near; Regions further away are left out."
+    )
+
+    @model_validator(mode="after")
+    def _from_somewhere(self) -> RegionSpec:
+        if self.max_network_ms is not None and self.users_near is None:
+            raise ValueError("region.max_network_ms needs region.users_near | the AWS Region nearest to the callers")
+        return self
 
 
 class DriftSpec(Part):
@@ -100,7 +127,11 @@ class ModelSpec(Part):
     silicon: Literal["auto", "graviton", "x86", "gpu", "inferentia", "trainium"] = Field(
         default="auto", description="auto is Graviton if it can be, or what the artifact was compiled for."
     )
-    group: Name | None = Field(default=None, description="Files of one group may share an endpoint.")
+    group: Name | None = Field(default=None, description="Files of one group share an endpoint, if their kind can.")
+    sharing: Literal["auto", "never"] = Field(
+        default="auto",
+        description="auto: without a group, may share an endpoint with like models where that saves; never: alone.",
+    )
     variants: Annotated[tuple[VariantSpec, ...], AsTuple] = Field(default=(), max_length=limits.VARIANTS_MAX - 1)
     shadow: ShadowSpec | None = None
     schedule: Annotated[tuple[ScheduleSpec, ...], AsTuple] = Field(

@@ -1,0 +1,53 @@
+"""Watts and embodied emissions of instance types, and how fast their cores are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from ..errors import CatalogError
+from ._data import load
+from .figures import Figure, figure
+from .instances import instance
+
+
+@dataclass(frozen=True)
+class Power:
+    """What an instance draws at 0, 50 and 100 % of its CPU (or accelerator), and what its making emitted."""
+
+    idle_w: Figure
+    half_w: Figure
+    full_w: Figure
+    embodied_kg: Figure
+
+
+@cache
+def power(name: str) -> Power:
+    """Return the power figures of an instance type. Raises CatalogError where there are none."""
+    data = load("power")
+    row = data["types"].get(name)
+    if row is None:
+        raise CatalogError(f"the watts of {name} are not in the catalog, so no footprint can be stated for it")
+    source, date = data["sources"][row["source"]], data["date"]
+    watts = [
+        figure(f"{name} at {share} %", row[key], "W", row["quality"], source, date)
+        for share, key in ((0, "w_idle"), (50, "w_50"), (100, "w_100"))
+    ]
+    embodied = figure(
+        f"{name} embodied", row["embodied_kg"], "kg CO2e", row["embodied_quality"], data["sources"][row["embodied_source"]], date
+    )
+    return Power(*watts, embodied)
+
+
+@cache
+def speed(name: str) -> Figure:
+    """Return the throughput of one vCPU of `name`, or of its accelerator in vCPUs, relative to one vCPU of m5."""
+    data = load("speed")
+    row = data["families"].get(instance(name).family) or data["other"]
+    return figure(f"{name} speed", row["relative"], "x an m5 vCPU", row["quality"], row["source"], data["date"])
+
+
+def compute_units(name: str) -> float:
+    """Return how many m5 vCPUs' worth of work `name` does at full load."""
+    item = instance(name)
+    return speed(name).value * (item.accelerators if item.accelerator else item.vcpu)

@@ -1,0 +1,57 @@
+"""Prices: hosting by the hour, serverless, storage and logs; us-east-1 times the Region's level unless refreshed."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from ._data import load
+from .figures import Figure, figure
+
+
+@cache
+def hourly_price(instance_type: str, region: str) -> Figure:
+    """Return the on-demand price of a hosting instance in USD an hour; NaN where no price is known."""
+    data = load("instance_prices")
+    exact = data.get("regions", {}).get(region, {}).get(instance_type)
+    if exact is not None:
+        return figure(f"{instance_type} in {region}", exact, "USD/hour", "published", data["source"], data["date"])
+    row, level = data["types"].get(instance_type), price_level(region, _class_of(instance_type))
+    if row is None:
+        return figure(f"{instance_type} in {region}", None, "USD/hour", "missing", "no price is known", data["date"])
+    quality = row["quality"] if region == "us-east-1" else _worse(row["quality"], level.quality)
+    source = data["sources"].get(row["source"].split(" ")[0], row["source"])
+    if region != "us-east-1":
+        source = f"{source}; x {level.value:g} for {region} ({level.source})"
+    return figure(f"{instance_type} in {region}", row["usd_hour"] * level.value, "USD/hour", quality, source, data["date"])
+
+
+@cache
+def service_price(name: str, region: str) -> Figure:
+    """Return a price of service_prices.json in `region`."""
+    data = load("service_prices")
+    row = data["prices"][name]
+    if name in load("region_prices")["other"]:
+        level = price_level(region, name)
+        return figure(name, level.value, row["unit"], level.quality, load("region_prices")["sources"]["logs"], level.date)
+    level = price_level(region, "m")
+    source = row["source"] if region == "us-east-1" else f"{row['source']}; x {level.value:g} for {region} ({level.source})"
+    quality = row["quality"] if region == "us-east-1" else _worse(row["quality"], level.quality)
+    return figure(name, row["usd"] * level.value, row["unit"], quality, source, data["date"])
+
+
+@cache
+def price_level(region: str, kind: str) -> Figure:
+    """Return how dear a Region is against us-east-1 (1.0); `kind` is a column: a class of families, or a price of logs."""
+    data = load("region_prices")
+    row = data["regions"].get(region, data["other"])
+    return figure(f"{region} price level", row[kind], "x us-east-1", row["quality"], data["sources"][row["source"]], data["date"])
+
+
+def _class_of(instance_type: str) -> str:
+    family = instance_type.split(".")[1]
+    return next((name for name, families in load("region_prices")["classes"].items() if family in families), "m")
+
+
+def _worse(first: str, second: str) -> str:
+    order = list(load("quality")["qualities"])
+    return max(first, second, key=order.index)

@@ -1,0 +1,23 @@
+"""Energy, carbon (ISO/IEC 21031, SCI), water and cost of what a plan runs, and of the usual deployment beside it. Pure."""
+
+from __future__ import annotations
+
+from .band import Band
+from .baseline import baseline_usage
+from .estimate import Estimates, Footprint, estimate
+from .fleet import FleetFootprint, ModelFootprint, fleet_footprint
+from .usage import Level, Serverless, Usage
+
+__all__ = [
+    "Band",
+    "Estimates",
+    "FleetFootprint",
+    "Footprint",
+    "Level",
+    "ModelFootprint",
+    "Serverless",
+    "Usage",
+    "baseline_usage",
+    "estimate",
+    "fleet_footprint",
+]

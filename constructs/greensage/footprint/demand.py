@@ -1,0 +1,108 @@
+"""What a spec demands of whatever hosts it: requests by the hour, CPU time, bytes. Estimates unless the spec says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from zoneinfo import ZoneInfo
+
+from ..catalog import traffic
+from ..catalog.figures import DAYS_PER_MONTH
+from ..spec import ModelSource, ModelSpec, SerialPipelineHosting, TrafficSpec
+
+
+@dataclass(frozen=True)
+class Hours:
+    """`hours` of a day with `rate` requests a second on average and `peak` at the busiest."""
+
+    hours: float
+    rate: float
+    peak: float
+
+
+@dataclass(frozen=True)
+class Demand:
+    """A month of one model. `cpu_seconds` is of one request on one m5 vCPU; `parallel` the share that uses all cores."""
+
+    requests: float
+    hours: tuple[Hours, ...]
+    cpu_seconds: float
+    parallel: float
+    network_gb: float
+    artifact_gb: float
+    logs_gb: float
+    logs_days: int
+
+    @property
+    def peak(self) -> float:
+        """The busiest requests a second."""
+        return max(item.peak for item in self.hours)
+
+
+def demand_of(spec: ModelSpec) -> Demand:
+    """Return the month's demand of `spec`."""
+    requests = spec.traffic.requests_per_day * DAYS_PER_MONTH
+    payload = spec.traffic.payload_kb or traffic.PAYLOAD_KB
+    return Demand(
+        requests=requests,
+        hours=hours_of(spec.traffic),
+        cpu_seconds=cpu_seconds(spec),
+        parallel=traffic.parallel_share(spec.model.framework),
+        network_gb=requests * payload / 1e6,
+        artifact_gb=sum(size_mb(item) for item in sources_of(spec)) / 1000,
+        logs_gb=requests * traffic.LOG_KB_PER_REQUEST / 1e6,
+        logs_days=spec.retention.logs_days,
+    )
+
+
+def hours_of(asked: TrafficSpec) -> tuple[Hours, ...]:
+    """Return the active and the quiet hours of a day."""
+    pattern = traffic.pattern(asked.pattern)
+    rate = asked.requests_per_day / (pattern.hours * 3600)
+    peak = asked.peak_requests_per_second or rate * pattern.peak_to_mean
+    active = Hours(pattern.hours, rate, max(rate, peak) if asked.requests_per_day else peak)
+    quiet = 24 - pattern.hours
+    return (active, Hours(quiet, 0.0, 0.0)) if quiet else (active,)
+
+
+def clock_of(asked: TrafficSpec) -> tuple[tuple[float, float], ...]:
+    """Return (rate, peak) for each hour of the day in UTC, for models that share: their peaks may complement each other.
+
+    Where nobody knows which hours are active, every hour may have the peak, and the rate is spread over the day.
+    """
+    pattern, (active, *_) = traffic.pattern(asked.pattern), hours_of(asked)
+    if pattern.first_hour is None:
+        return tuple((active.rate * pattern.hours / 24, active.peak) for _ in range(24))
+    first = pattern.first_hour - _utc_offset_hours(asked.timezone)
+    hours = {(first + index) % 24 for index in range(pattern.hours)}
+    return tuple((active.rate, active.peak) if hour in hours else (0.0, 0.0) for hour in range(24))
+
+
+def cpu_seconds(spec: ModelSpec) -> float:
+    """Return the CPU seconds of one request on one m5 vCPU: as measured, or estimated by framework and size."""
+    if spec.traffic.cpu_ms_per_request is not None:
+        return spec.traffic.cpu_ms_per_request / 1000
+    return sum(traffic.cpu_ms_per_request(item.framework, size_mb(item)) for item in sources_of(spec)) / 1000
+
+
+def size_mb(source: ModelSource) -> float:
+    """Return the size of a packed artifact in MB; an assumption where only S3 knows it."""
+    return source.size_mb or traffic.ASSUMED_ARTIFACT_MB
+
+
+def sources_of(spec: ModelSpec) -> tuple[ModelSource, ...]:
+    """Return the model and what stands before and after it in its pipeline."""
+    hosting = spec.hosting
+    if isinstance(hosting, SerialPipelineHosting):
+        return (*hosting.before, spec.model, *hosting.after)
+    return (spec.model,)
+
+
+@cache
+def _utc_offset_hours(timezone: str) -> int:
+    # Standard time of the first of the year: a day's pattern needs no more.
+    if timezone == "UTC":
+        return 0
+    offset = datetime(datetime.now(UTC).year, 1, 1, tzinfo=ZoneInfo(timezone)).utcoffset()
+    return round(offset.total_seconds() / 3600) if offset else 0

@@ -1,0 +1,159 @@
+"""A month of each hosting kind: from demand and size to instance hours and seconds. No figure of energy or money here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from ..catalog import traffic
+from ..catalog.figures import DAYS_PER_MONTH, HOURS_PER_MONTH, coefficient, reference_type
+from ..catalog.power import compute_units, speed
+from .demand import Demand
+from .usage import Level, Serverless, Usage
+
+Clock = Sequence[tuple[float, float]]
+
+
+def instances_needed(instance_type: str, peak_rps: float, cpu_seconds: float) -> int:
+    """Return how many instances carry `peak_rps` at the target utilisation; at least one."""
+    return max(1, math.ceil(peak_rps * cpu_seconds / (compute_units(instance_type) * traffic.TARGET_UTILISATION) - 1e-9))
+
+
+def on_fraction(rate: float, linger_seconds: float) -> float:
+    """Return the share of time in which something lives that lingers after each request.
+
+    Requests at random times (Poisson): the busy share of an M/D/infinity queue, 1 - exp(-rate x linger).
+    """
+    return -math.expm1(-rate * linger_seconds)
+
+
+def always_on(demand: Demand, region: str, instance_type: str, floor: int, *, fleets: int = 1, fixed: int | None = None) -> Usage:
+    """Return a month of an endpoint on instances that follow the load; `fixed` keeps that many instead.
+
+    `fleets` counts the production and shadow variants, each with instances of its own.
+    """
+    levels = []
+    for item in demand.hours:
+        count = fixed or max(floor, instances_needed(instance_type, item.peak, demand.cpu_seconds))
+        busy = item.rate * demand.cpu_seconds / (count * compute_units(instance_type))
+        levels.append(Level(item.hours * DAYS_PER_MONTH, count * fleets, min(1.0, busy)))
+    return _with_bytes(demand, Usage(region, demand.requests, instance_type, tuple(levels)))
+
+
+def asynchronous(demand: Demand, region: str, instance_type: str, floor: int) -> Usage:
+    """Return a month of an asynchronous endpoint: instances live while something waits, and linger before they go."""
+    levels = []
+    linger = traffic.ASYNCHRONOUS_LINGER_SECONDS + traffic.ASYNCHRONOUS_WAKE_SECONDS
+    for item in demand.hours:
+        share = 1.0 if floor else on_fraction(item.rate, linger)
+        needed = instances_needed(instance_type, item.rate, demand.cpu_seconds) if item.rate else 1
+        count = max(floor, needed)
+        busy = item.rate * demand.cpu_seconds / (count * compute_units(instance_type))
+        levels.append(Level(item.hours * DAYS_PER_MONTH * share, count, min(1.0, busy / share) if share else 0.0))
+    return _with_files(demand, Usage(region, demand.requests, instance_type, tuple(levels)))
+
+
+def batch(demand: Demand, region: str, instance_type: str, jobs_per_day: float) -> Usage:
+    """Return a month of batch jobs: instances start, work at the batch utilisation and end."""
+    busy_hours = demand.requests * demand.cpu_seconds / compute_units(instance_type) / traffic.BATCH_UTILISATION / 3600
+    jobs = jobs_per_day * DAYS_PER_MONTH if demand.requests else 0
+    start = Level(jobs * traffic.BATCH_START_SECONDS / 3600, 1, 0.0)
+    work = Level(busy_hours, 1, traffic.BATCH_UTILISATION)
+    return _with_files(demand, Usage(region, demand.requests, instance_type, (start, work)))
+
+
+def serverless(demand: Demand, region: str, memory_mb: int, warm: int = 0) -> Usage:
+    """Return a month of a serverless endpoint; `warm` is its provisioned concurrency, which is held and billed all month."""
+    gb, seconds = memory_mb / 1024, serverless_seconds(demand, memory_mb)
+    held = billed_warm = 0.0
+    starts = 0.0
+    for item in demand.hours:
+        hours = item.hours * DAYS_PER_MONTH
+        lingering = on_fraction(item.rate, traffic.SERVERLESS_LINGER_SECONDS)
+        environments = max(1.0, item.rate * seconds / traffic.TARGET_UTILISATION)
+        held += hours * 3600 * max(lingering * environments, warm)
+        starts += hours * 3600 * item.rate * math.exp(-item.rate * traffic.SERVERLESS_LINGER_SECONDS) if not warm else 0.0
+        billed_warm += hours * 3600 * warm
+    busy = demand.requests * seconds + starts * traffic.COLD_START_SECONDS
+    billed = demand.requests * seconds + billed_warm / 2
+    vcpu = memory_mb / coefficient("serverless_mb_per_vcpu").value
+    used = Serverless(busy * vcpu, max(held, busy) * gb, busy * gb, billed * gb)
+    return _with_bytes(demand, Usage(region, demand.requests, serverless=used))
+
+
+def serverless_seconds(demand: Demand, memory_mb: int) -> float:
+    """Return how long one request takes in an environment of `memory_mb`: CPU time on its share of a vCPU, and overhead."""
+    vcpu = memory_mb / coefficient("serverless_mb_per_vcpu").value
+    # One core at most serves the part that does not run in parallel.
+    effective = vcpu if vcpu <= 1 else 1 / ((1 - demand.parallel) + demand.parallel / vcpu)
+    return demand.cpu_seconds / (effective * speed(reference_type()).value) + traffic.OVERHEAD_MS / 1000
+
+
+def shared(demands: Sequence[Demand], clocks: Sequence[Clock], region: str, instance_type: str, floor: int) -> Usage:
+    """Return a month of an endpoint that several models share, hour by hour, so that peaks at different hours do not add up."""
+    work, peak = NO_WORK, NO_WORK
+    for demand, clock in zip(demands, clocks, strict=True):
+        work, peak = (
+            added(work, [rate * demand.cpu_seconds for rate, _ in clock]),
+            added(peak, [top * demand.cpu_seconds for _, top in clock]),
+        )
+    levels = shared_levels(work, peak, instance_type, floor)
+    return _all_bytes(demands, Usage(region, sum(item.requests for item in demands), instance_type, levels))
+
+
+def shared_levels(work: Sequence[float], peak: Sequence[float], instance_type: str, floor: int) -> tuple[Level, ...]:
+    """Return the levels of an endpoint that does `work` m5 vCPU-seconds a second in each hour of the day, `peak` at the busiest."""
+    units = compute_units(instance_type)
+    hours: dict[tuple[float, float], float] = {}
+    for mean, top in zip(work, peak, strict=True):
+        count = max(floor, 1, math.ceil(top / (units * traffic.TARGET_UTILISATION) - 1e-9))
+        key = (count, min(1.0, mean / (count * units)))
+        hours[key] = hours.get(key, 0.0) + DAYS_PER_MONTH
+    return tuple(Level(total, *key) for key, total in hours.items())
+
+
+NO_WORK: tuple[float, ...] = (0.0,) * 24
+
+
+def added(first: Sequence[float], second: Sequence[float]) -> tuple[float, ...]:
+    """Return the sum, hour by hour."""
+    return tuple(a + b for a, b in zip(first, second, strict=True))
+
+
+def components(demands: Sequence[Demand], region: str, instance_type: str, floor: int, count: int) -> Usage:
+    """Return a month of inference components on `count` instances, down to `floor` when nothing has been called for a while."""
+    rate = sum(item.requests for item in demands) / (HOURS_PER_MONTH * 3600)
+    share = on_fraction(rate, traffic.COMPONENT_LINGER_SECONDS)
+    work = sum(item.requests * item.cpu_seconds for item in demands) / (HOURS_PER_MONTH * 3600)
+    units = compute_units(instance_type)
+    on = max(floor, count, math.ceil(work / (units * traffic.TARGET_UTILISATION) - 1e-9))
+    levels = [Level(HOURS_PER_MONTH * share, on, min(1.0, work / (on * units * share)) if share else 0.0)]
+    if floor:
+        levels.append(Level(HOURS_PER_MONTH * (1 - share), floor, 0.0))
+    return _all_bytes(demands, Usage(region, sum(item.requests for item in demands), instance_type, tuple(levels)))
+
+
+def stored_only(demand: Demand, region: str) -> Usage:
+    """Return a month of a model that runs on devices: the cloud only keeps the artifact."""
+    return Usage(region, demand.requests, stored_gb=demand.artifact_gb)
+
+
+def _with_bytes(demand: Demand, usage: Usage) -> Usage:
+    return _all_bytes([demand], usage)
+
+
+def _with_files(demand: Demand, usage: Usage) -> Usage:
+    """Inputs and results lie in S3 until they expire."""
+    kept = demand.network_gb * demand.logs_days / DAYS_PER_MONTH
+    bytes_too = _all_bytes([demand], usage)
+    return Usage(**{**bytes_too.__dict__, "stored_gb": bytes_too.stored_gb + kept})
+
+
+def _all_bytes(demands: Sequence[Demand], usage: Usage) -> Usage:
+    return Usage(
+        usage.region, usage.requests, usage.instance_type, usage.levels, usage.serverless,
+        stored_gb=sum(item.artifact_gb for item in demands),
+        logs_gb=sum(item.logs_gb for item in demands),
+        logs_kept_gb=sum(item.logs_gb * item.logs_days / DAYS_PER_MONTH for item in demands),
+        network_gb=sum(item.network_gb for item in demands),
+    )  # fmt: skip

@@ -1,0 +1,80 @@
+"""From what a plan decided to the month it runs: one Usage per endpoint or job."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ..catalog import traffic
+from ..planner.types import GroupPlan, ModelPlan
+from ..spec import BatchHosting, ModelSpec, ServerlessHosting
+from . import kinds
+from .demand import clock_of, demand_of
+from .usage import Usage
+
+# Target tracking keeps two alarms; a guarded deployment watches errors of two kinds, and latency if the SLA names one.
+_OF_SCALING, _OF_DEPLOYMENT = 2, 2
+
+
+def usage_of(model: ModelPlan) -> Usage:
+    """Return the month of a model with hosting of its own."""
+    spec, region, item = model.spec, model.region, model.instance_type
+    demand = demand_of(spec)
+    if model.kind == "edge":
+        return kinds.stored_only(demand, region)
+    if model.kind == "serverless":
+        hosting = spec.hosting
+        warm = hosting.provisioned_concurrency if isinstance(hosting, ServerlessHosting) else None
+        return kinds.serverless(demand, region, model.memory_mb or 0, warm or 0)
+    assert item is not None
+    if model.kind == "batch":
+        return kinds.batch(demand, region, item, jobs_per_day(spec))
+    assert model.scaling is not None
+    floor, alarms = model.scaling.min_instances, _alarms(model)
+    if model.kind == "asynchronous":
+        return replace(kinds.asynchronous(demand, region, item, floor), alarms=alarms)
+    fleets = 1 + len(model.variants) + (model.shadow is not None)
+    return replace(kinds.always_on(demand, region, item, floor, fleets=fleets), alarms=alarms * fleets)
+
+
+def group_usage(group: GroupPlan, members: Sequence[ModelSpec]) -> Usage:
+    """Return the month of an endpoint that `members` share."""
+    demands = [demand_of(spec) for spec in members]
+    floor = group.scaling.min_instances
+    if group.kind == "inference-components":
+        count = max(1, len(group.placement.instances) if group.placement else 1)
+        usage = kinds.components(demands, group.region, group.instance_type, floor, min(count, group.scaling.max_instances))
+        return replace(usage, alarms=_OF_SCALING * len(members))
+    clocks = [clock_of(spec.traffic) for spec in members]
+    usage = kinds.shared(demands, clocks, group.region, group.instance_type, floor)
+    return replace(usage, alarms=_alarms(group))
+
+
+def jobs_per_day(spec: ModelSpec) -> float:
+    """Return how many batch jobs start a day: by the schedule's hours and minutes, else the assumption."""
+    hosting = spec.hosting
+    schedule = hosting.schedule if isinstance(hosting, BatchHosting) else None
+    if schedule is None:
+        return traffic.BATCH_JOBS_PER_DAY
+    if rate := re.match(r"rate\((\d+) (minute|hour|day)", schedule):
+        each = int(rate[1]) * {"minute": 1, "hour": 60, "day": 1440}[rate[2]]
+        return 1440 / each
+    minute, hour, *_ = schedule.removeprefix("cron(").split()
+    return _times(minute, 60) * _times(hour, 24)
+
+
+def _times(field: str, span: int) -> int:
+    """How often a cron field fires in its span: `*`, `*/15`, `1,2` or one value."""
+    if field == "*":
+        return span
+    if "/" in field:
+        return max(1, span // int(field.split("/")[1]))
+    return len(field.split(","))
+
+
+def _alarms(host: ModelPlan | GroupPlan) -> int:
+    scaling, deployment = host.scaling, host.deployment
+    scaled = _OF_SCALING if scaling and scaling.min_instances != scaling.max_instances else 0
+    watched = _OF_DEPLOYMENT + (deployment.max_latency_ms is not None) if deployment else 0
+    return scaled + watched

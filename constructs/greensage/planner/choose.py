@@ -1,0 +1,181 @@
+"""Picks: the least carbon (SCI) among all legal options, then the least cost. One pass of figures over the whole fleet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
+
+from ..catalog.images import accelerated_images
+from ..errors import PlanError, Problem
+from ..footprint.estimate import Estimates, estimate
+from .context import Request
+from .kind import legal_kinds
+from .options import Option, options_of
+from .region import regions_of
+from .types import Kind
+
+
+@dataclass(frozen=True)
+class Scored:
+    """An option with its mid figures a month."""
+
+    option: Option
+    carbon_g: float
+    operational_g: float
+    energy_kwh: float
+    cost_usd: float
+
+    @property
+    def order(self) -> tuple[Any, ...]:
+        """What is compared: the SLA first, then carbon, cost, and the order of preference."""
+        return (not self.option.keeps_sla, _rounded(self.carbon_g), _rounded(self.cost_usd))
+
+    @property
+    def words(self) -> str:
+        """The figures in a sentence."""
+        return f"{grams(self.carbon_g)} and {usd(self.cost_usd)} a month"
+
+
+@dataclass(frozen=True)
+class Sharing:
+    """An endpoint that the planner put several models on: carbon in grams a month, together and each alone."""
+
+    members: tuple[str, ...]
+    together_g: float
+    alone_g: float
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The option that won for one model, and all that lost."""
+
+    request: Request
+    winner: Scored
+    options: tuple[Scored, ...]
+    against: dict[Kind, str | None]
+    regions: tuple[str, ...]
+    why_accelerated: str = ""
+    sharing: Sharing | None = None
+    alone: Scored | None = None
+    errors: tuple[PlanError, ...] = field(default=(), compare=False)
+
+    @property
+    def option(self) -> Option:
+        """The winner."""
+        return self.winner.option
+
+    def best(self, **wanted: str) -> Scored | None:
+        """Return the best option with these values of kind, region or size, or None."""
+        found = [item for item in self.options if all(_value(item.option, key) == value for key, value in wanted.items())]
+        return min(found, key=lambda item: item.order, default=None)
+
+
+def choose_all(requests: Sequence[Request], default_region: str | None) -> tuple[list[Chosen], list[Problem]]:
+    """Return what is chosen for each request, and the problems of those for which nothing is legal."""
+    drafts, problems = [], []
+    for request in requests:
+        try:
+            drafts.append(_draft(request, default_region))
+        except PlanError as error:
+            problems += error.problems
+    scored = _score([option for draft in drafts for option in draft.options])
+    chosen, start = [], 0
+    for draft in drafts:
+        end = start + len(draft.options)
+        chosen.append(draft.choose(scored[start:end]))
+        start = end
+    return _together(chosen), problems
+
+
+def score(options: Sequence[Option]) -> list[Scored]:
+    """Return the options with their figures."""
+    return _score(options)
+
+
+@dataclass
+class _Draft:
+    request: Request
+    options: list[Option]
+    against: dict[Kind, str | None]
+    regions: tuple[str, ...]
+    why_accelerated: str
+    errors: list[PlanError]
+
+    def choose(self, scored: Sequence[Scored]) -> Chosen:
+        ordered = tuple(sorted(scored, key=lambda item: item.order))
+        errors = tuple(self.errors)
+        return Chosen(self.request, ordered[0], ordered, self.against, self.regions, self.why_accelerated, errors=errors)
+
+
+def _draft(request: Request, default_region: str | None) -> _Draft:
+    regions = regions_of(request, default_region)
+    against = legal_kinds(request)
+    legal = [kind for kind, reason in against.items() if reason is None]
+    options, errors = options_of(request, legal, regions)
+    why = ""
+    if _may_accelerate(request) and not any(option.keeps_sla for option in options):
+        faster, _ = options_of(request.with_spec(silicon="gpu"), [kind for kind in legal if kind != "serverless"], regions)
+        if any(option.keeps_sla for option in faster):
+            options, why = [*options, *faster], "no CPU type is estimated to keep the p95 of the SLA"
+    if not options:
+        raise errors[0]
+    return _Draft(request, options, against, regions, why, errors)
+
+
+def _may_accelerate(request: Request) -> bool:
+    """GPU comes last: only where the user left it open, nothing was compiled for Neuron, and AWS has an image."""
+    model = request.spec.model
+    free = request.spec.silicon == "auto" and not model.compiled_for and model.image in ("auto", "prebuilt")
+    return free and any(image.version == model.version or model.version is None for image in accelerated_images(model.framework, "gpu"))  # fmt: skip
+
+
+def _score(options: Sequence[Option]) -> list[Scored]:
+    if not options:
+        return []
+    found: Estimates = estimate([option.usage for option in options])
+    columns = (found.carbon_g, found.operational_g, found.energy_kwh, found.cost_usd)
+    rows = zip(options, *(column[:, 1].tolist() for column in columns), strict=True)
+    return [Scored(*row) for row in rows]
+
+
+def _together(chosen: list[Chosen]) -> list[Chosen]:
+    """Members of one group go to the Region that is best for all of them, where one is open to all."""
+    result = {id(item): item for item in chosen}
+    grouped = sorted((item for item in chosen if item.request.spec.group), key=lambda item: str(item.request.spec.group))
+    for _, found in groupby(grouped, key=lambda item: item.request.spec.group):
+        members = list(found)
+        common = [name for name in members[0].regions if all(item.best(region=name) for item in members)]
+        if len(members) < 2 or not common:
+            continue
+        sums = {name: sum(_best_in(item, name).carbon_g for item in members) for name in common}
+        best = min(common, key=lambda name: sums[name])
+        for item in members:
+            result[id(item)] = Chosen(**{**item.__dict__, "winner": _best_in(item, best)})
+    return [result[id(item)] for item in chosen]
+
+
+def _best_in(chosen: Chosen, region: str) -> Scored:
+    found = chosen.best(region=region)
+    assert found is not None
+    return found
+
+
+def _value(option: Option, key: str) -> str:
+    return option.request.region if key == "region" else str(getattr(option, key))
+
+
+def _rounded(value: float) -> float:
+    """Six digits: what differs less is the same, whatever the order of summing. NaN, a figure nobody has, goes last."""
+    return float(f"{value:.6g}") if value == value else float("inf")
+
+
+def grams(value: float) -> str:
+    """Return grams of CO2e for people: in kg from 1,000 on."""
+    return f"{value / 1000:,.1f} kg CO2e" if value >= 1000 else f"{value:,.1f} g CO2e" if value >= 0.1 else f"{value:.1g} g CO2e"
+
+
+def usd(value: float) -> str:
+    """Return USD for people."""
+    return "an unknown price" if value != value else f"${value:,.2f}"

@@ -1,0 +1,104 @@
+"""Every legal way to host one model in the Regions it may run in, each with the month it would run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from ..catalog import capabilities, traffic
+from ..catalog.instances import InstanceType
+from ..errors import PlanError
+from ..footprint import kinds
+from ..footprint.demand import clock_of, size_mb, sources_of
+from ..footprint.of_plan import jobs_per_day
+from ..footprint.usage import Usage
+from ..spec import ServerlessHosting
+from .context import Request
+from .kind import with_kind
+from .latency import p95_ms, serverless_p95_ms
+from .silicon import choose_image
+from .size import fitting_types, floor_of, meets_latency, serverless_memory_mb
+from .types import ImagePlan, Kind
+
+
+@dataclass(frozen=True)
+class Option:
+    """One way to host a model. `request` says it as a spec would; `item` is None for serverless and edge."""
+
+    request: Request
+    kind: Kind
+    image: ImagePlan
+    item: InstanceType | None
+    memory_mb: int | None
+    usage: Usage
+    p95_ms: float | None
+    keeps_sla: bool
+
+    @property
+    def size(self) -> str:
+        """The instance type, or the memory."""
+        return self.item.name if self.item else f"{self.memory_mb} MB" if self.memory_mb else "devices"
+
+    @property
+    def label(self) -> str:
+        """Kind and size, for people."""
+        return f"{self.kind} on {self.size}" if self.item else f"{self.kind} with {self.size}"
+
+
+def options_of(request: Request, legal: Iterable[Kind], regions: Iterable[str]) -> tuple[list[Option], list[PlanError]]:
+    """Return the options of `request`, and what AWS or the catalog said against the rest."""
+    options: list[Option] = []
+    errors: list[PlanError] = []
+    for kind in legal:
+        asked = with_kind(request, kind)
+        for region in regions:
+            try:
+                options += _options_in(replace(asked, region=region), kind)
+            except PlanError as error:
+                errors.append(error)
+    return options, errors
+
+
+def memory_mb(request: Request) -> float:
+    """Return the memory in MB that all containers of the model are assumed to need."""
+    return sum(traffic.memory_mb(item.framework, size_mb(item)) for item in sources_of(request.spec))
+
+
+def _options_in(request: Request, kind: Kind) -> Iterator[Option]:
+    image, _ = choose_image(request, kind)
+    if kind == "edge":
+        usage = kinds.stored_only(request.demand, request.region)
+        yield Option(request, kind, image, None, None, usage, None, keeps_sla=True)
+    elif kind == "serverless":
+        yield _serverless(request, image)
+    else:
+        # What a component reserves is checked where all of its group are placed.
+        needed = 0.0 if kind == "inference-components" else memory_mb(request)
+        for item in fitting_types(request, image, needed, kind):
+            yield _on_instances(request, kind, image, item)
+
+
+def _serverless(request: Request, image: ImagePlan) -> Option:
+    demand, hosting = request.demand, request.spec.hosting
+    size = serverless_memory_mb(request, memory_mb(request))
+    warm = hosting.provisioned_concurrency if isinstance(hosting, ServerlessHosting) else None
+    estimate, wanted = serverless_p95_ms(demand, size), request.spec.sla.latency_p95_ms
+    usage = kinds.serverless(demand, request.region, size, warm or 0)
+    return Option(request, "serverless", image, None, size, usage, estimate, wanted is None or estimate <= wanted)
+
+
+def _on_instances(request: Request, kind: Kind, image: ImagePlan, item: InstanceType) -> Option:
+    demand, region, name = request.demand, request.region, item.name
+    estimate = None if kind in ("batch", "asynchronous") else p95_ms(demand, item)
+    if kind == "batch":
+        usage = kinds.batch(demand, region, name, jobs_per_day(request.spec))
+    elif kind == "asynchronous":
+        usage = kinds.asynchronous(demand, region, name, getattr(request.spec.hosting, "min_instances", None) or 0)
+    elif kind == "inference-components":
+        usage = kinds.components([demand], region, name, getattr(request.spec.hosting, "min_instances", None) or 0, 1)
+    elif capabilities.shares(kind):
+        usage = kinds.shared([demand], [clock_of(request.spec.traffic)], region, name, floor_of(request))
+    else:
+        fleets = 1 + len(request.spec.variants) + (request.spec.shadow is not None)
+        usage = kinds.always_on(demand, region, name, floor_of(request), fleets=fleets)
+    return Option(request, kind, image, item, None, usage, estimate, meets_latency(request, item, kind))

@@ -1,0 +1,204 @@
+"""Packs models onto shared endpoints where that takes less carbon than each alone: by framework, size, latency and hours.
+
+First fit in the order of what a model would take alone per MB of memory; every prefix of that order is priced, so that
+those better left alone are. A solver was tried against it (bench/sharing.py): the gap is in bench/RESULTS.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..catalog import limits, traffic
+from ..catalog.instances import InstanceType, candidates
+from ..errors import PlanError
+from ..footprint.estimate import estimate
+from ..spec import InferenceComponentHosting
+from .choose import Chosen, Scored, Sharing, score
+from .context import Request
+from .kind import why_not_kind, with_kind
+from .options import options_of
+from .pool import Member, Tenants, best_type, frontier
+from .silicon import choose_image
+from .types import ImagePlan, Kind
+
+_SHARED: tuple[Kind, ...] = ("multi-model", "multi-container")
+_MOST = {"multi-container": limits.CONTAINERS_MAX}
+
+
+@dataclass(frozen=True)
+class _Bin:
+    tenants: Tenants
+    item: InstanceType
+    carbon_g: float
+
+    @property
+    def saved_g(self) -> float:
+        return sum(member.alone_g for member in self.tenants.members) - self.carbon_g
+
+    def kind(self, pool: _Pool) -> Kind:
+        """Large and few on x86 are inference components: each can change and scale without the others."""
+        large = all(member.container_mb >= traffic.LARGE_MODEL_MB for member in self.tenants.members)
+        split = large and pool.kind == "multi-container" and pool.image.architecture == "x86_64"
+        return "inference-components" if split else pool.kind
+
+
+@dataclass(frozen=True)
+class _Pool:
+    """Candidates for endpoints of one kind, Region and image."""
+
+    kind: Kind
+    region: str
+    image: ImagePlan
+    names: tuple[str, ...]
+
+
+def share_endpoints(chosen: Sequence[Chosen]) -> list[Chosen]:
+    """Return the choices, with those that share given a group and the kind of their endpoint."""
+    free = {item.request.spec.name: item for item in chosen if _may_share(item)}
+    taken = {item.request.spec.name for item in chosen} | {str(item.request.spec.group) for item in chosen}
+    pools = _pools(free)
+    found = {pool: _pack(pool, free) for pool in pools}
+    result = {item.request.spec.name: item for item in chosen}
+    while found:
+        pool = max(found, key=lambda pool: (_saved(found[pool]), pool.region, pool.kind))
+        bins = found.pop(pool)
+        if _saved(bins) <= 0:
+            break
+        for item in bins:
+            group = _name(item, taken)
+            for member in item.tenants.members:
+                result[member.spec.name] = _in_group(free.pop(member.spec.name), pool, group, item)
+        found = {other: _pack(other, free) if _touched(other, free) else rest for other, rest in found.items()}
+    return [result[item.request.spec.name] for item in chosen]
+
+
+def _may_share(chosen: Chosen) -> bool:
+    spec = chosen.request.spec
+    plain = not (spec.variants or spec.shadow or spec.capture or spec.schedule or spec.vpc or spec.network_isolation)
+    standard = "deployment" not in spec.model_fields_set and not spec.kms_key_arn and not spec.high_resolution_metrics
+    return spec.hosting == "auto" and spec.group is None and spec.sharing == "auto" and plain and standard
+
+
+def _pools(free: dict[str, Chosen]) -> list[_Pool]:
+    pools: dict[tuple[Any, ...], list[str]] = {}
+    for name, chosen in free.items():
+        for kind in _SHARED:
+            if why_not_kind(chosen.request.with_spec(group="shared"), kind):
+                continue
+            for region in chosen.regions:
+                request = replace(with_kind(chosen.request, kind), region=region)
+                try:
+                    image, _ = choose_image(request, kind)
+                except PlanError:
+                    continue
+                if image.processor == "cpu":
+                    key = image if kind == "multi-model" else ImagePlan("custom", image.architecture)
+                    pools.setdefault((kind, region, key), []).append(name)
+    return [_Pool(*key, tuple(names)) for key, names in pools.items() if len(names) > 1]
+
+
+def _pack(pool: _Pool, free: dict[str, Chosen]) -> list[_Bin]:
+    """Return the endpoints that save, of the best single type to pack on; each then gets the best type for itself."""
+    members = [
+        Member(free[name].request.spec, free[name].request.demand, free[name].winner.carbon_g)
+        for name in pool.names if name in free
+    ]  # fmt: skip
+    members.sort(key=lambda member: (-member.alone_g / member.container_mb, member.spec.name))
+    if len(members) < 2:
+        return []
+    offered = candidates(pool.image.architecture, pool.region)
+    types = frontier(pool.region, offered)
+    best = max((_packed(pool, members, item) for item in types), key=_saved, default=[])
+    retyped = [_worth_it(pool, _retyped(pool, item, types), types) for item in best]
+    return [item for item in retyped if item.saved_g > 0 and len(item.tenants.members) > 1]
+
+
+def _packed(pool: _Pool, members: Sequence[Member], item: InstanceType) -> list[_Bin]:
+    """First fit, then the prefix that saves most."""
+    most = _MOST.get(pool.kind, len(members))
+    bins: list[Tenants] = []
+    steps: list[tuple[int, Tenants]] = []
+    for member in members:
+        for index, tenants in enumerate([*bins, Tenants(pool.kind)]):
+            wider = tenants.plus(member)
+            if len(wider.members) <= most and wider.fit(item):
+                bins[index:] = [wider, *bins[index + 1 :]]
+                steps.append((index, wider))
+                break
+    if not steps:
+        return []
+    carbon = estimate([tenants.usage(pool.region, item) for _, tenants in steps]).carbon_g[:, 1].tolist()
+    now: dict[int, _Bin] = {}
+    best, best_saved, saved = {}, 0.0, 0.0
+    for (index, tenants), grams in zip(steps, carbon, strict=True):
+        saved -= now[index].saved_g if index in now else 0.0
+        now[index] = _Bin(tenants, item, grams)
+        saved += now[index].saved_g
+        if saved > best_saved:
+            best, best_saved = dict(now), saved
+    return list(best.values())
+
+
+def _retyped(pool: _Pool, found: _Bin, types: Sequence[InstanceType]) -> _Bin:
+    better = best_type(found.tenants, pool.region, types)
+    return _Bin(found.tenants, *better) if better else found
+
+
+def _worth_it(pool: _Pool, found: _Bin, types: Sequence[InstanceType]) -> _Bin:
+    """Leave alone the models that would save next to nothing here, unless they are so many that the sum counts.
+
+    A gain far inside the uncertainty of the figures is no reason to couple two models.
+    """
+    members = found.tenants.members
+    without = [Tenants.of(pool.kind, [other for other in members if other is not member]) for member in members]
+    carbon = estimate([rest.usage(pool.region, found.item) for rest in without]).carbon_g[:, 1].tolist()
+    gains = [member.alone_g - (found.carbon_g - rest) for member, rest in zip(members, carbon, strict=True)]
+    small = [gain for gain in gains if gain < traffic.SHARING_SMALL * found.carbon_g]
+    if not small or sum(small) >= traffic.SHARING_SUM * found.carbon_g:
+        return found
+    kept = [member for member, gain in zip(members, gains, strict=True) if gain >= traffic.SHARING_SMALL * found.carbon_g]
+    tenants = Tenants.of(pool.kind, kept)
+    return _retyped(pool, _Bin(tenants, found.item, found.carbon_g), types) if kept else _Bin(tenants, found.item, 0.0)
+
+
+def _saved(bins: Sequence[_Bin]) -> float:
+    return sum(item.saved_g for item in bins)
+
+
+def _touched(pool: _Pool, free: dict[str, Chosen]) -> bool:
+    return any(name not in free for name in pool.names)
+
+
+def _name(found: _Bin, taken: set[str]) -> str:
+    """The first member's name keeps the group's name as it is when others join."""
+    first = min(member.spec.name for member in found.tenants.members)
+    name = f"shared-{first}"[: limits.SPEC_NAME_MAX].rstrip("-")
+    while name in taken:
+        name = f"{name[: limits.SPEC_NAME_MAX - 2].rstrip('-')}-x"
+    taken.add(name)
+    return name
+
+
+def _in_group(chosen: Chosen, pool: _Pool, group: str, found: _Bin) -> Chosen:
+    request: Request = with_kind(chosen.request, found.kind(pool)).with_spec(group=group)
+    if found.kind(pool) == "inference-components":
+        request = request.with_spec(hosting=_component(found))
+    options, errors = options_of(request, [found.kind(pool)], [pool.region])
+    if not options:
+        raise errors[0]
+    scored: list[Scored] = score(options)
+    winner = min(scored, key=lambda item: item.order)
+    members = tuple(sorted(member.spec.name for member in found.tenants.members))
+    sharing = Sharing(members, found.carbon_g, found.carbon_g + found.saved_g)
+    return replace(chosen, winner=winner, sharing=sharing, alone=chosen.winner)
+
+
+def _component(found: _Bin) -> InferenceComponentHosting:
+    """One copy each, of equal cores, always there: nobody's request fails while an instance wakes."""
+    members = found.tenants.members
+    cores = max(limits.COMPONENT_CPU_MIN, int(found.item.vcpu / len(members) * 4) / 4)
+    return InferenceComponentHosting(
+        kind="inference-components", instance_type=found.item.name, min_instances=1, min_copies=1, max_copies=1, cpu_cores=cores
+    )
