@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from aws_cdk import App, Environment, Stack
 
+from greensage.footprint import FleetFootprint
 from greensage.names import Parameters
 from greensage.planner import Plan
 
+from .estimate import add_estimate
 from .group_stack import GroupStack
 from .model_stack import ModelStack
 
@@ -16,11 +18,23 @@ if TYPE_CHECKING:
     from .platform_stack import PlatformStack
 
 
-def add_fleet(app: App, plan: Plan, *, account: str | None, parameters: Parameters, only: str | None = None) -> None:
-    """Add the stacks of `plan` to `app`; with `only` just the stack of that model, to synthesize it quickly."""
+def add_fleet(
+    app: App,
+    plan: Plan,
+    *,
+    account: str | None,
+    parameters: Parameters,
+    only: str | None = None,
+    footprint: FleetFootprint | None = None,
+) -> None:
+    """Add the stacks of `plan` to `app`; with `only` just the stack of that model, to synthesize it quickly.
+
+    With `footprint`, each model's stack says its estimate in an output and in tags.
+    """
     if only is not None:
         model = next(item for item in plan.models if item.name == only)
-        ModelStack(app, only, model=model, parameters=parameters, env=_env(account, model.region))
+        stack = ModelStack(app, only, model=model, parameters=parameters, env=_env(account, model.region))
+        add_estimate(stack, footprint, only)
         return
     platforms = {region: _platform(app, plan, region, account, parameters) for region in plan.regions}
     groups: dict[tuple[str, str], Stack] = {}
@@ -30,6 +44,7 @@ def add_fleet(app: App, plan: Plan, *, account: str | None, parameters: Paramete
         groups[group.name, group.kind] = stack
     for model in plan.models:
         stack = ModelStack(app, model.name, model=model, parameters=parameters, env=_env(account, model.region))
+        add_estimate(stack, footprint, model.name)
         shared = groups.get((model.group or "", model.kind))
         stack.add_stack_dependency(shared or platforms[model.region])
 

@@ -1,30 +1,135 @@
-"""A Plan for people (aligned text) and for programs (JSON)."""
+"""A Plan and its footprint for people (aligned text) and for programs (JSON)."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import asdict, fields, is_dataclass
 from typing import Any
 
+from .catalog.overlay import overlay_words
+from .footprint import FleetFootprint, Footprint, ModelFootprint
+from .footprint.band import Band
+from .footprint.baseline import baseline_words
+from .footprint.estimate import PARTS
 from .planner import Choice, GroupPlan, ModelPlan, Plan, VariantPlan
+from .text import bold, green, money, number, percent_range, percent_saved, table
+
+_FIGURES = ("kWh", "gCO2e", "USD", "CO2e", "COST")
 
 
-def plan_table(plan: Plan) -> str:
-    """Return a row per model: kind, silicon, size, scaling, Region and retention."""
-    header = ("MODEL", "KIND", "SILICON", "SIZE", "SCALING", "REGION", "LOGS")
-    rows = [header, *(_row(plan, model) for model in plan.models)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+def plan_table(plan: Plan, footprint: FleetFootprint) -> str:
+    """Return a row per model with its month against the usual deployment, and the total last."""
+    header = ("MODEL", "KIND", "SILICON", "SIZE", "SCALING", "REGION", *_FIGURES)
+    rows = [header, *((*_row(plan, model), *_figures(footprint.of(model.name))) for model in plan.models)]
+    total = ModelFootprint("total", footprint.total, footprint.baseline, "", "", 1.0)
+    count = f"{len(plan.models)} model{'s' if len(plan.models) != 1 else ''}"
+    rows.append(("total", count, "", "", "", "", *_figures(total)))
+    *lines, last = table(rows, right=range(6, 11)).split("\n")
+    return "\n".join([*lines, bold(last)])
 
 
-def plan_reasons(plan: Plan) -> str:
-    """Return why each choice was made, what lost, and what to know."""
-    return "\n\n".join("\n".join(_reasons(plan, model)) for model in plan.models)
+def plan_summary(plan: Plan, footprint: FleetFootprint) -> str:
+    """Return what was saved against what, how sure that is, and what the figures leave out."""
+    total, usual = footprint.total, footprint.baseline
+    carbon, cost = total.carbon_g.saved_against(usual.carbon_g), total.cost_usd.saved_against(usual.cost_usd)
+    lines = [
+        f"A month of 30 days, estimated. Against the usual deployment ({baseline_words()}):",
+        f"  carbon  {number(total.carbon_g.mid / 1000)} kg CO2e instead of {number(usual.carbon_g.mid / 1000)}: "
+        f"{green(percent_saved(carbon))} (worst to best case {percent_range(carbon)})",
+        f"  energy  {number(total.energy_kwh.mid)} kWh instead of {number(usual.energy_kwh.mid)}",
+        f"  water   {_water(total)} instead of {_water(usual)}",
+        f"  cost    {money(total.cost_usd.mid)} USD instead of {money(usual.cost_usd.mid)}: "
+        f"{green(percent_saved(cost))} (worst to best case {percent_range(cost)})",
+    ]
+    if any(model.kind == "edge" for model in plan.models):
+        lines.append("  What devices at the edge take is not counted, on either side.")
+    return "\n".join([*lines, *overlay_words()])
 
 
-def plan_json(plan: Plan) -> dict[str, Any]:
+def synth_line(footprint: FleetFootprint, only: str | None = None) -> str:
+    """Return the line that synthesis leaves in the console: the estimate of all models, or of one."""
+    total, usual, what = footprint.total, footprint.baseline, f"{len(footprint.models)} models"
+    if only is not None:
+        total, usual, what = footprint.of(only).footprint, footprint.of(only).baseline, only
+    carbon, cost = total.carbon_g.saved_against(usual.carbon_g), total.cost_usd.saved_against(usual.cost_usd)
+    return (
+        f"greensage: {what}: about {number(total.carbon_g.mid)} gCO2e, {number(total.energy_kwh.mid)} kWh and "
+        f"{money(total.cost_usd.mid)} USD a month, an estimate; {percent_saved(carbon)} carbon and {percent_saved(cost)} cost "
+        "against the usual deployment (greensage plan)"
+    )
+
+
+def estimate_words(model: ModelFootprint) -> str:
+    """Return one model's estimate for an output of its stack."""
+    now, usual = model.footprint, model.baseline
+    band = f"{number(now.carbon_g.low)} to {number(now.carbon_g.high)}"
+    return (
+        f"{number(now.carbon_g.mid)} gCO2e ({band}), {number(now.energy_kwh.mid)} kWh, {money(now.cost_usd.mid)} USD a month; "
+        f"usual: {number(usual.carbon_g.mid)} gCO2e, {money(usual.cost_usd.mid)} USD; an estimate"
+    )
+
+
+def plan_reasons(plan: Plan, only: str | None = None) -> str:
+    """Return why each choice was made, what lost, and what to know; of one model with `only`."""
+    return "\n\n".join("\n".join(_reasons(plan, model)) for model in plan.models if only in (None, model.name))
+
+
+def plan_json(plan: Plan, footprint: FleetFootprint | None = None) -> dict[str, Any]:
     """Return the plan as plain values with string keys; of the specs only name and framework."""
-    return {"models": [_model_json(model) for model in plan.models], "groups": [_group_json(group) for group in plan.groups]}
+    models = [_model_json(model) for model in plan.models]
+    found: dict[str, Any] = {"models": models, "groups": [_group_json(group) for group in plan.groups]}
+    if footprint is not None:
+        for row in models:
+            row["footprint"] = model_footprint_json(footprint.of(row["name"]))
+        found["total"] = footprint_json(footprint.total)
+        found["baseline"] = {"words": baseline_words(), **footprint_json(footprint.baseline)}
+        found["saved"] = saved_json(footprint.total, footprint.baseline)
+    return found
+
+
+def model_footprint_json(model: ModelFootprint) -> dict[str, Any]:
+    """Return one model's month beside its usual deployment's."""
+    usual = {"instance_type": model.baseline_type, "region": model.baseline_region, **footprint_json(model.baseline)}
+    return {**footprint_json(model.footprint), "share": model.share, "baseline": usual,
+            "saved": saved_json(model.footprint, model.baseline)}  # fmt: skip
+
+
+def footprint_json(footprint: Footprint) -> dict[str, Any]:
+    """Return a footprint with bands as low, mid and high; null is unknown."""
+    names = ("energy_kwh", "carbon_g", "operational_g", "embodied_g", "water_l", "cost_usd")
+    sci = footprint.sci_g
+    return {
+        "requests": footprint.requests,
+        **{name: band_json(getattr(footprint, name)) for name in names},
+        "sci_g_per_1000": band_json(sci) if sci else None,
+        "carbon_parts_g": {name: band_json(part) for name, part in zip(PARTS, footprint.parts, strict=True)},
+    }
+
+
+def band_json(band: Band) -> dict[str, float | None]:
+    """Return low, mid and high; null for what is unknown."""
+    return {name: None if math.isnan(value) else value for name, value in asdict(band).items()}
+
+
+def saved_json(now: Footprint, usual: Footprint) -> dict[str, Any]:
+    """Return the shares (0 to 1) of carbon and cost that are saved."""
+    return {
+        "carbon": band_json(now.carbon_g.saved_against(usual.carbon_g)),
+        "cost": band_json(now.cost_usd.saved_against(usual.cost_usd)),
+    }
+
+
+def _figures(model: ModelFootprint) -> tuple[str, ...]:
+    now = model.footprint
+    return (
+        number(now.energy_kwh.mid), number(now.carbon_g.mid), money(now.cost_usd.mid),
+        percent_saved(model.saved_carbon), percent_saved(model.saved_cost),
+    )  # fmt: skip
+
+
+def _water(footprint: Footprint) -> str:
+    return f"{number(footprint.water_l.mid)} l" if footprint.water_l.known else "unknown (AWS publishes no WUE for a Region)"
 
 
 def _model_json(model: ModelPlan) -> dict[str, Any]:
@@ -52,12 +157,12 @@ def _group_json(group: GroupPlan) -> dict[str, Any]:
 
 def _row(plan: Plan, model: ModelPlan) -> tuple[str, ...]:
     host = plan.group_of(model) or model
-    kind = f"{model.kind} ({model.group})" if model.group else model.kind
-    days = host.logs_days if isinstance(host, GroupPlan) else model.spec.retention.logs_days
-    return model.name, kind, _silicon(model), _size(model, host), _scaling(model, host), model.region, f"{days} days"
+    kind = f"{model.kind} ({model.group})" if plan.group_of(model) else model.kind
+    return model.name, kind, silicon_words(model), _size(model, host), _scaling(model, host), model.region
 
 
-def _silicon(model: ModelPlan) -> str:
+def silicon_words(model: ModelPlan) -> str:
+    """Return what a model runs on: Graviton, x86_64, GPU, Inferentia 1, Neuron or devices."""
     if model.kind == "edge":
         return "devices"
     names = {"gpu": "GPU", "inf1": "Inferentia 1", "neuronx": "Neuron"}

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from .breakeven import BreakEven, BreakEvens, break_evens
+from .choose import Chosen, Scored
+from .explain import constraint_cost, why_not
 from .placement import Placement, Share, place
-from .plan import plan
+from .plan import plan, plan_with_choices
+from .relax import Advice, advise
 from .types import (
     Choice,
     ComponentPlan,
@@ -20,7 +24,11 @@ from .types import (
 )
 
 __all__ = [
+    "Advice",
+    "BreakEven",
+    "BreakEvens",
     "Choice",
+    "Chosen",
     "ComponentPlan",
     "ContainerPlan",
     "DeploymentPlan",
@@ -32,8 +40,14 @@ __all__ = [
     "Plan",
     "Rejected",
     "ScalingPlan",
+    "Scored",
     "Share",
     "VariantPlan",
+    "advise",
+    "break_evens",
+    "constraint_cost",
     "place",
     "plan",
+    "plan_with_choices",
+    "why_not",
 ]

@@ -29,8 +29,11 @@ class Scored:
 
     @property
     def order(self) -> tuple[Any, ...]:
-        """What is compared: the SLA first, then carbon, cost, and the order of preference."""
-        return (not self.option.keeps_sla, _rounded(self.carbon_g), _rounded(self.cost_usd))
+        """What is compared: the SLA first, then carbon and cost, or cost and carbon if the file says so."""
+        figures = [_rounded(self.carbon_g), _rounded(self.cost_usd)]
+        if self.option.request.spec.optimize_for == "cost":
+            figures.reverse()
+        return (not self.option.keeps_sla, *figures)
 
     @property
     def words(self) -> str:

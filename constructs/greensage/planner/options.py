@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from ..catalog import capabilities, traffic
+from ..catalog import capabilities, limits, traffic
 from ..catalog.instances import InstanceType
 from ..errors import PlanError
 from ..footprint import kinds
@@ -81,6 +81,10 @@ def _options_in(request: Request, kind: Kind) -> Iterator[Option]:
 def _serverless(request: Request, image: ImagePlan) -> Option:
     demand, hosting = request.demand, request.spec.hosting
     size = serverless_memory_mb(request, memory_mb(request))
+    at_once = demand.peak * kinds.serverless_seconds(demand, size)
+    if at_once > limits.SERVERLESS_MAX_CONCURRENCY:
+        raise request.refuse("hosting", f"serverless answers {limits.SERVERLESS_MAX_CONCURRENCY} requests at once at most",
+                             found=f"about {at_once:,.0f} at the peak (estimate)", hint="hosting: real-time")  # fmt: skip
     warm = hosting.provisioned_concurrency if isinstance(hosting, ServerlessHosting) else None
     estimate, wanted = serverless_p95_ms(demand, size), request.spec.sla.latency_p95_ms
     usage = kinds.serverless(demand, request.region, size, warm or 0)

@@ -47,6 +47,17 @@ def plan(
     With `only`, problems of other models do not stand in the way, unless that model shares an endpoint with others.
     Raises PlanError with the problems of all models. Equal input gives an equal Plan.
     """
+    return plan_with_choices(specs, default_region=default_region, intensity=intensity, only=only)[0]
+
+
+def plan_with_choices(
+    specs: Iterable[tuple[ModelSpec, Located]],
+    *,
+    default_region: str | None = None,
+    intensity: HourlyIntensity | None = None,
+    only: str | None = None,
+) -> tuple[Plan, dict[str, Chosen]]:
+    """Return the Plan, and for each model what it was chosen from: for explaining. Raises as `plan` does."""
     requests = [Request(spec, located) for spec, located in specs]
     asked, problems = _check_matrix(requests)
     chosen, more = choose_all(asked, default_region)
@@ -63,7 +74,7 @@ def plan(
     found = Plan(tuple(model for _, model in planned), groups)
     if problems := _that_matter(problems, found, requests, only):
         raise PlanError(problems)
-    return found
+    return found, {item.request.spec.name: item for item in shared}
 
 
 def _check_matrix(requests: Iterable[Request]) -> tuple[list[Request], list[Problem]]:

@@ -13,7 +13,7 @@ from .hosting import (
     SerialPipelineHosting,
     ServerlessHosting,
 )
-from .load import load_spec, load_specs
+from .load import load_neighbours, load_spec, load_specs
 from .model import DriftSpec, ModelSpec, RegionSpec, RetentionSpec, SlaSpec, TrafficSpec
 from .parts import CaptureSpec, DeploymentSpec, ModelSource, ScheduleSpec, ShadowSpec, VariantSpec, VpcSpec
 from .schema import json_schema
@@ -44,6 +44,7 @@ __all__ = [
     "VariantSpec",
     "VpcSpec",
     "json_schema",
+    "load_neighbours",
     "load_spec",
     "load_specs",
 ]

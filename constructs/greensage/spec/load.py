@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,13 +20,15 @@ from .translate import problems_of
 
 # S3 user guide, "Bucket naming rules".
 _BUCKET = re.compile(r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")
+_MISSING = "the artifact does not exist"
 _HasModel = TypeVar("_HasModel", VariantSpec, ShadowSpec)
 
 
-def load_spec(file: Path | str) -> tuple[ModelSpec, Located]:
+def load_spec(file: Path | str, *, assume_artifacts: bool = False) -> tuple[ModelSpec, Located]:
     """Return the spec in `file` and where its keys stand.
 
-    A relative artifact path is resolved against the folder of the file and must exist.
+    A relative artifact path is resolved against the folder of the file and must exist, unless `assume_artifacts`: then
+    what is missing keeps an unknown size, for which the catalog has an assumption.
     Raises SpecError with all problems of the file.
     """
     path = Path(file)
@@ -36,21 +38,26 @@ def load_spec(file: Path | str) -> tuple[ModelSpec, Located]:
     except ValidationError as error:
         raise SpecError(problems_of(error, located)) from None
     if problems := [found for at, source in _sources(spec) if (found := _artifact_problem(source, at, path, located))]:
-        raise SpecError(problems)
+        problems = [item for item in problems if not (assume_artifacts and item.message == _MISSING)]
+        if problems:
+            raise SpecError(problems)
     return _with_absolute_artifacts(spec, path), located
 
 
-def load_specs(folder: Path | str, *, only: str | None = None) -> list[tuple[ModelSpec, Located]]:
-    """Return every *.yaml and *.yml of `folder`, in the order of their names.
+def load_specs(
+    folder: Path | str | Sequence[Path | str], *, only: str | None = None, assume_artifacts: bool = False
+) -> list[tuple[ModelSpec, Located]]:
+    """Return every *.yaml and *.yml of `folder` (or of several), in the order of their names.
 
     `only` keeps the one model of that name; problems of other files do not stand in its way, unless they leave
     no model of that name. Raises SpecError with the problems of all files.
     """
-    root = Path(folder)
-    files = sorted([*root.glob("*.yaml"), *root.glob("*.yml")])
+    roots = [Path(item) for item in ([folder] if isinstance(folder, str | Path) else folder)]
+    files = [file for root in roots for file in sorted([*root.glob("*.yaml"), *root.glob("*.yml")])]
+    root = roots[0]
     if not files:
         raise SpecError([Problem(_shown(root), 1, 1, "", "no model file (*.yaml) here", hint="the folder with your model files")])
-    specs, problems = _read_all(files)
+    specs, problems = _read_all(files, assume_artifacts)
     problems += _duplicate_names(specs)
     if only is not None:
         return _only(specs, only, problems, root)
@@ -59,12 +66,25 @@ def load_specs(folder: Path | str, *, only: str | None = None) -> list[tuple[Mod
     return specs
 
 
-def _read_all(files: Iterable[Path]) -> tuple[list[tuple[ModelSpec, Located]], list[Problem]]:
+def load_neighbours(folder: Path | str, name: str) -> tuple[list[tuple[ModelSpec, Located]], list[Problem]]:
+    """Return all readable model files of `folder`, one of which is `name`'s, and the problems of the others.
+
+    Models may share an endpoint, so one is planned with its neighbours. Raises SpecError for problems of its own file.
+    """
+    root = Path(folder)
+    specs, problems = _read_all(sorted([*root.glob("*.yaml"), *root.glob("*.yml")]), assume_artifacts=False)
+    problems += _duplicate_names(specs)
+    _only(specs, name, problems, root)
+    broken = {problem.file for problem in problems}
+    return [pair for pair in specs if pair[1].file not in broken], problems
+
+
+def _read_all(files: Iterable[Path], assume_artifacts: bool) -> tuple[list[tuple[ModelSpec, Located]], list[Problem]]:
     specs: list[tuple[ModelSpec, Located]] = []
     problems: list[Problem] = []
     for file in files:
         try:
-            specs.append(load_spec(file))
+            specs.append(load_spec(file, assume_artifacts=assume_artifacts))
         except SpecError as error:
             problems += error.problems
     return specs, problems
@@ -123,7 +143,7 @@ def _artifact_problem(source: ModelSource, place: Path_, file: Path, located: Lo
     path = file.parent / artifact
     if not path.is_file():
         hint = "make train" if artifact.startswith("artifacts/") else "train and pack the model first"
-        return located.problem(at, "the artifact does not exist", found=str(_shown(path)), hint=hint)
+        return located.problem(at, _MISSING, found=str(_shown(path)), hint=hint)
     if not artifact.endswith((".tar.gz", ".tgz")):
         return located.problem(at, "SageMaker takes a gzipped tar", found=artifact, allowed="a path ending in .tar.gz")
     if path.stat().st_size > limits.MODEL_SIZE_MB * 1_000_000:
@@ -151,8 +171,8 @@ def _absolute(source: ModelSource, file: Path) -> ModelSource:
     if source.artifact.startswith("s3://"):
         return source
     path = (file.parent / source.artifact).resolve()
-    size_mb = max(path.stat().st_size / 1_000_000, 0.001)
-    return source.model_copy(update={"artifact": str(path), "size_mb": source.size_mb or size_mb})
+    size_mb = source.size_mb or (max(path.stat().st_size / 1_000_000, 0.001) if path.is_file() else None)
+    return source.model_copy(update={"artifact": str(path), "size_mb": size_mb})
 
 
 def _shown(path: Path) -> str:

@@ -124,6 +124,9 @@ class ModelSpec(Part):
     traffic: TrafficSpec = TrafficSpec()
     region: RegionSpec = RegionSpec()
     hosting: Literal["auto"] | Hosting = Field(default="auto", description="auto, a kind, or a kind with its options.")
+    optimize_for: Literal["carbon", "cost"] = Field(
+        default="carbon", description="What the least of is chosen, among all that keeps the SLA; the other breaks ties."
+    )
     silicon: Literal["auto", "graviton", "x86", "gpu", "inferentia", "trainium"] = Field(
         default="auto", description="auto is Graviton if it can be, or what the artifact was compiled for."
     )

@@ -1,0 +1,42 @@
+"""Finds figures by the names that people use: an instance type, a Region, a coefficient, a price."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+
+from ..errors import CatalogError
+from ._data import load
+from .figures import Figure, coefficient
+from .instances import is_hosting_type
+from .power import power, speed
+from .prices import hourly_price, service_price
+from .regions import known_regions, region
+
+
+def names_of_figures() -> dict[str, list[str]]:
+    """Return the names that `figures_of` knows, by kind."""
+    return {
+        "instance types": list(load("power")["types"]),
+        "Regions": list(known_regions()),
+        "coefficients": [name for name in load("coefficients")["coefficients"] if name != "serverless_reference_type"],
+        "prices": list(load("service_prices")["prices"]),
+    }
+
+
+def figures_of(name: str, price_region: str) -> list[Figure]:
+    """Return all figures of `name`; prices are those of `price_region`. Raises CatalogError, with near names, for none."""
+    bare = f"ml.{name}"
+    name = bare if is_hosting_type(bare) else name
+    known = names_of_figures()
+    if name in known["instance types"]:
+        found = power(name)
+        return [found.idle_w, found.half_w, found.full_w, found.embodied_kg, speed(name), hourly_price(name, price_region)]
+    if name in known["Regions"]:
+        place = region(name)
+        return [place.intensity, place.pue, place.wue]
+    if name in known["coefficients"]:
+        return [coefficient(name)]
+    if name in known["prices"]:
+        return [service_price(name, price_region)]
+    near = get_close_matches(name, [item for names in known.values() for item in names], n=3)
+    raise CatalogError(f"the catalog has no figure called {name!r}" + (f"; {', '.join(near)}?" if near else ""))

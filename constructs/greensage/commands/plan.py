@@ -1,0 +1,50 @@
+"""`greensage plan`: what would be deployed, and what it takes against the usual deployment; `--explain` says why."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from .models import add_model_arguments, find_model, read_fleet
+
+EXAMPLES = """examples:
+  greensage plan                       models/*.yaml
+  greensage plan models/fleet          another folder
+  greensage plan --explain churn       why, what lost and by how much, what a looser SLA would save
+  greensage plan --json                the same for a program
+"""
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "plan", help="show what would be deployed, what it takes and why", epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    add_model_arguments(parser)
+    parser.add_argument("--explain", metavar="MODEL", help="the reasons of one model, or of `all`")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the plan."""
+    from ..show import plan_json, plan_reasons, plan_summary, plan_table
+    from .why import advice_lines
+
+    fleet = read_fleet(options)
+    if options.json:
+        print(json.dumps(plan_json(fleet.plan, fleet.footprint), indent=2))
+        return 0
+    if options.explain and options.explain != "all":
+        name = find_model(fleet, options.explain)
+        print("\n".join([plan_reasons(fleet.plan, name), *advice_lines(fleet, name)]))
+        return 0
+    print(plan_table(fleet.plan, fleet.footprint))
+    print(f"\n{plan_summary(fleet.plan, fleet.footprint)}")
+    if options.explain:
+        print(f"\n{plan_reasons(fleet.plan)}")
+    else:
+        print(
+            f"\nWhy: greensage plan --explain {fleet.plan.models[0].name} (or all). For your lead: greensage report -o report.html"
+        )
+    return 0

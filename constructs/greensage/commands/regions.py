@@ -1,0 +1,117 @@
+"""`greensage regions`: Regions from clean to dirty, or for one model with what its constraints cost in carbon."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from .models import Fleet, add_model_arguments, find_model, read_fleet
+
+EXAMPLES = """examples:
+  greensage regions                    all Regions by grams of CO2e per kWh of IT load
+  greensage regions --near eu-west-1   with the distance from there
+  greensage regions churn              for one model: carbon, then price and distance; and what its constraints cost
+"""
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "regions", help="rank Regions, for all or for one model", epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    parser.add_argument("model", nargs="?", help="rank for this model")
+    parser.add_argument("--near", metavar="REGION", help="add the distance and the estimated round trip from there")
+    add_model_arguments(parser, positional=False)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the ranking."""
+    rows = _for_model(read_fleet(options), options) if options.model else _general(options.near)
+    if options.json:
+        print(json.dumps(rows, indent=2))
+        return 0
+    from ..text import table
+
+    print(
+        table(
+            [
+                tuple(key.upper().replace("_", " ") for key in rows[0]),
+                *(tuple(_shown(value) for value in row.values()) for row in rows),
+            ]
+        )
+    )
+    if options.model:
+        _print_cost(read_fleet(options), options.model)
+    else:
+        print(
+            "\nGrams are location-based and with PUE. Matched: AWS's yearly market-based statement for 2023; it enters no score."
+        )
+    return 0
+
+
+def _general(near: str | None) -> list[dict[str, Any]]:
+    from ..catalog.instances import in_region
+    from ..catalog.prices import price_level
+    from ..catalog.regions import known_regions, region
+
+    rows = []
+    for name in known_regions():
+        found, types = region(name), in_region(name) or frozenset()
+        families = sorted({item.split(".")[1] for item in types if item.split(".")[1] in ("c6g", "c7g", "c8g", "r8g", "inf2")})
+        rows.append({
+            "region": name, "place": found.name, "gco2e_per_kwh": round(found.intensity.value * found.pue.value, 1),
+            "pue": found.pue.value, "water_l_per_kwh": found.wue.value if found.wue.known else None,
+            "matched": found.matched, "price": price_level(name, "arm").value, "families": " ".join(families) or "no hosting",
+            **_distance(name, near),
+        })  # fmt: skip
+    return sorted(rows, key=lambda row: row["gco2e_per_kwh"])
+
+
+def _distance(name: str, near: str | None) -> dict[str, Any]:
+    from ..catalog.regions import distance_km, round_trip_ms
+
+    return {} if near is None else {"km": round(distance_km(near, name)), "round_trip_ms": round(round_trip_ms(near, name))}
+
+
+def _for_model(fleet: Fleet, options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Regions that are open to the model, by carbon, cost and distance; then the rest, with what keeps it out."""
+    from ..catalog.regions import distance_km, known_regions
+    from ..planner.region import why_not_region
+
+    chosen = fleet.chosen[find_model(fleet, options.model)]
+    near = options.near or chosen.request.spec.region.users_near
+    rows = []
+    for name in known_regions():
+        best = chosen.best(region=name) if name in chosen.regions else None
+        why = "" if best else why_not_region(chosen.request, name) or "does not host what it needs"
+        rows.append({
+            "region": name,
+            "kg_co2e": best and round(best.carbon_g / 1000, 4), "operational_g": best and round(best.operational_g, 2),
+            "embodied_g": best and round(best.carbon_g - best.operational_g, 2), "usd": best and round(best.cost_usd, 2),
+            "size": best.option.label if best else "", "why_not": why, **_distance(name, near),
+        })  # fmt: skip
+    away = {row["region"]: distance_km(near, row["region"]) if near else 0.0 for row in rows}
+    infinite = float("inf")
+    return sorted(rows, key=lambda row: (_or(row["kg_co2e"], infinite), _or(row["usd"], infinite), away[row["region"]]))
+
+
+def _print_cost(fleet: Fleet, name: str) -> None:
+    from ..planner import constraint_cost
+    from ..planner.choose import grams
+
+    cost = constraint_cost(fleet.chosen[name])
+    if cost:
+        print(f"\nThe constraints cost {grams(cost[1])} a month: {cost[0]} would take that much less.")
+    else:
+        print("\nThe constraints cost no carbon worth naming.")
+
+
+def _or(value: float | None, other: float) -> float:
+    return other if value is None else value
+
+
+def _shown(value: Any) -> str:
+    return {True: "yes", False: "no", None: "?"}.get(value, str(value)) if isinstance(value, bool | None) else str(value)

@@ -1,0 +1,79 @@
+"""What a looser file would save: each constraint of the SLA relaxed by itself, planned again, and set against today."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ..catalog import traffic
+from ..errors import PlanError
+from .choose import Chosen, choose_all
+from .context import Request
+
+_SLOWER = 4
+# Below that share a saving is not worth a sentence.
+_WORTH = 0.05
+
+
+@dataclass(frozen=True)
+class Advice:
+    """One relaxation: what to allow, what would be chosen then, and the shares (0 to 1) of carbon and cost that it saves."""
+
+    allow: str
+    choice: str
+    carbon_saved: float
+    cost_saved: float
+
+    def __str__(self) -> str:
+        return f"{self.allow}: {_signed(self.carbon_saved)} carbon, {_signed(self.cost_saved)} cost ({self.choice})"
+
+
+def advise(chosen: Chosen, carbon_g: float, cost_usd: float) -> tuple[Advice, ...]:
+    """Return the relaxations that would save against today's `carbon_g` and `cost_usd` a month, the most carbon first.
+
+    Each is planned for the model alone, without what it could share with others.
+    """
+    found = []
+    for allow, relaxed in _relaxations(chosen.request):
+        try:
+            again, problems = choose_all([relaxed], chosen.option.request.region)
+        except PlanError:
+            continue
+        if problems:
+            continue
+        winner = again[0].winner
+        saved = 1 - winner.carbon_g / carbon_g if carbon_g else 0.0
+        money = 1 - winner.cost_usd / cost_usd if cost_usd else 0.0
+        if saved >= _WORTH:
+            found.append(Advice(allow, winner.option.label, saved, money))
+    # The mildest relaxation stands for those that lead to the same choice.
+    first = {item.choice: item for item in reversed(found)}
+    return tuple(sorted(first.values(), key=lambda item: -item.carbon_saved))
+
+
+def _relaxations(request: Request) -> Iterator[tuple[str, Request]]:
+    spec, sla = request.spec, request.spec.sla
+    if not sla.cold_start_ok:
+        yield f"allow {traffic.COLD_START_SECONDS:g} s cold starts", _with_sla(request, cold_start_ok=True)
+    if sla.latency_p95_ms is not None:
+        slower = min(sla.latency_p95_ms * _SLOWER, 3_600_000)
+        minutes = round(traffic.ASYNCHRONOUS_WAKE_SECONDS * 1000)
+        yield f"latency {sla.latency_p95_ms:,} -> {slower:,} ms", _with_sla(request, latency_p95_ms=slower)
+        if sla.latency_p95_ms < minutes:
+            loose = _with_sla(request, latency_p95_ms=minutes, cold_start_ok=True)
+            yield f"let callers wait {minutes / 60_000:g} minutes", loose
+        yield "score files when nobody waits", _with_sla(request, latency_p95_ms=None, cold_start_ok=True)
+    if sla.availability == "high":
+        yield "availability: standard", _with_sla(request, availability="standard")
+    if spec.hosting != "auto" and spec.group is None:
+        yield "hosting: auto", request.with_spec(hosting="auto")
+    if spec.silicon not in ("auto", "graviton") and not spec.model.compiled_for:
+        yield "silicon: auto", request.with_spec(silicon="auto")
+
+
+def _with_sla(request: Request, **changes: object) -> Request:
+    return request.with_spec(sla=request.spec.sla.model_copy(update=changes))
+
+
+def _signed(saved: float) -> str:
+    return f"{'-' if saved >= 0 else '+'}{abs(saved):.0%}"

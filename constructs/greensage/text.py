@@ -1,0 +1,78 @@
+"""Text for terminals: aligned tables, units that people read, and colour only where someone looks at it."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+from collections.abc import Sequence
+
+from .footprint.band import Band
+
+_GREEN, _RED, _BOLD, _END = "\x1b[32m", "\x1b[31m", "\x1b[1m", "\x1b[0m"
+
+
+def table(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
+    """Return `rows` (the first is the header) in aligned columns; `right` are the columns to align to the right."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = (
+        "  ".join(
+            cell.rjust(width) if column in right else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    )
+    return "\n".join(lines)
+
+
+def coloured() -> bool:
+    """Return whether standard output is a terminal that wants colour (NO_COLOR is respected)."""
+    return sys.stdout.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+
+
+def green(text: str) -> str:
+    """Return `text` in green, for what is saved."""
+    return f"{_GREEN}{text}{_END}" if coloured() else text
+
+
+def red(text: str) -> str:
+    """Return `text` in red, for what grows or fails."""
+    return f"{_RED}{text}{_END}" if coloured() else text
+
+
+def bold(text: str) -> str:
+    """Return `text` in bold."""
+    return f"{_BOLD}{text}{_END}" if coloured() else text
+
+
+def number(value: float, digits: int = 3) -> str:
+    """Return `value` with `digits` significant digits and thousands separators; `?` where it is unknown."""
+    if math.isnan(value):
+        return "?"
+    if value == 0:
+        return "0"
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    return f"{value:,.{min(decimals, 6)}f}"
+
+
+def money(value: float) -> str:
+    """Return USD; small sums with the digits that say something."""
+    return "?" if math.isnan(value) else f"{value:,.2f}" if value >= 0.005 or value == 0 else number(value, 1)
+
+
+def percent_saved(saved: Band) -> str:
+    """Return the saving against the usual deployment as a signed percentage: -83% is saved."""
+    return "?" if not saved.known else f"{_minus(saved.mid)}"
+
+
+def percent_range(saved: Band) -> str:
+    """Return the worst and the best case of a saving."""
+    return "unknown" if math.isnan(saved.low) else f"{_minus(saved.low)} to {_minus(saved.high)}"
+
+
+def _minus(share: float) -> str:
+    value = share * 100
+    if abs(value) < 0.05:
+        return "="
+    shown = f"{abs(value):.1f}".removesuffix(".0") if 99 < value < 100 else f"{abs(value):.0f}"
+    return f"{'-' if value >= 0 else '+'}{shown}%"
