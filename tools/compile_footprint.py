@@ -1,3 +1,4 @@
+# ruff: noqa: E501, D103  (sources read better in one line)
 """Compile the catalog's figures for energy, carbon, water and money from the source data; each row names its source.
 
 Run by a maintainer, never by a user: `.venv/bin/python tools/compile_footprint.py --data DIR --date YYYY-MM-DD`, where
@@ -110,7 +111,8 @@ def _power(tables: dict[str, list[dict[str, str]]], hosts: dict[str, Any], date:
     }
 
 
-def _row(idle: float, half: float, full: float, quality: str, source: str, kg: float) -> dict[str, Any]:
+def _row(watts: list[float], quality: str, source: str, kg: float) -> dict[str, Any]:
+    idle, half, full = watts
     return {"w_idle": idle, "w_50": half, "w_100": full, "quality": quality, "source": source,
             "embodied_kg": round(kg, 1), "embodied_quality": "derived", "embodied_source": "ccf"}  # fmt: skip
 
@@ -124,7 +126,7 @@ def _from_compiled(compiled: dict[str, dict[str, str]], name: str) -> dict[str, 
     from_teads = row["power_confidence"].startswith("Teads")
     quality = "lower-bound" if host_only else "derived" if from_teads else "assumed"
     source = "host-only" if host_only else "teads" if from_teads else "curve"
-    return _row(*watts, quality, source, float(row["embodied_kg"]))
+    return _row(watts, quality, source, float(row["embodied_kg"]))
 
 
 def _from_teads(teads: Any, embodied: Any, compiled: Any, name: str) -> dict[str, Any] | None:
@@ -133,7 +135,7 @@ def _from_teads(teads: Any, embodied: Any, compiled: Any, name: str) -> dict[str
         return None
     watts = [float(row[f"Instance @ {level}"].replace(",", ".")) for level in ("Idle", "50%", "100%")]
     kg = _embodied(row, embodied, compiled, name)
-    return _row(*watts, "derived", "teads", kg) if kg else None
+    return _row(watts, "derived", "teads", kg) if kg else None
 
 
 def _embodied(row: Any, embodied: Any, compiled: Any, name: str) -> float | None:
@@ -158,7 +160,7 @@ def _from_sibling(compiled: Any, name: str) -> dict[str, Any] | None:
     row = compiled.get(f"{SIBLING.get(family, '')}.{size}")
     if row is None:
         return None
-    return _row(*[float(row[key]) for key in ("w_idle", "w_50", "w_100")], "assumed", "sibling", float(row["embodied_kg"]))
+    return _row([float(row[key]) for key in ("w_idle", "w_50", "w_100")], "assumed", "sibling", float(row["embodied_kg"]))
 
 
 def _prices(tables: dict[str, list[dict[str, str]]], hosts: dict[str, Any], date: str) -> dict[str, Any]:

@@ -21,9 +21,10 @@ sys.path.insert(0, str(ROOT / "constructs"))
 
 from greensage.client import EndpointClient  # noqa: E402
 from greensage.errors import GreensageError  # noqa: E402
+from greensage.footprint import fleet_footprint  # noqa: E402
 from greensage.local.cloud import ACCOUNT, LocalCloud  # noqa: E402
 from greensage.planner import ModelPlan, Plan, plan  # noqa: E402
-from greensage.show import plan_reasons, plan_table  # noqa: E402
+from greensage.show import plan_reasons, plan_summary, plan_table  # noqa: E402
 from greensage.spec import EdgeHosting, load_specs  # noqa: E402
 
 REGION = "eu-north-1"
@@ -61,7 +62,8 @@ def show(environment: dict[str, str], cloud_pid: int) -> bool:
     step("cdk deploy --all")
     cdk(["deploy", "--all", "--require-approval", "never", "--concurrency", "4"], environment)
     step("What was deployed")
-    print(plan_table(fleet))
+    footprint = fleet_footprint(fleet)
+    print(f"{plan_table(fleet, footprint)}\n\n{plan_summary(fleet, footprint)}")
     step("Why")
     print(plan_reasons(fleet))
     step("Calling every model with boto3")

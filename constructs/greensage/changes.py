@@ -43,7 +43,7 @@ class Budget:
     percent: bool
 
     def exceeded(self, before: Footprint, after: Footprint) -> bool:
-        """Return whether the growth is above the budget. What is unknown on either side exceeds it: it cannot be shown to keep it."""
+        """Return whether the growth is above the budget. What is unknown on either side is: it cannot be shown to keep it."""
         old, new = (getattr(side, _METRICS[self.metric]).mid for side in (before, after))
         limit = old * (1 + self.amount / 100) if self.percent else old + self.amount
         # Half a millionth of room for the order of summing.

@@ -29,14 +29,14 @@ def power(name: str) -> Power:
     if row is None:
         raise CatalogError(f"the watts of {name} are not in the catalog, so no footprint can be stated for it")
     source, date = data["sources"][row["source"]], data["date"]
-    watts = [
+    idle, half, full = (
         figure(f"{name} at {share} %", row[key], "W", row["quality"], source, date)
         for share, key in ((0, "w_idle"), (50, "w_50"), (100, "w_100"))
-    ]
+    )
     embodied = figure(
         f"{name} embodied", row["embodied_kg"], "kg CO2e", row["embodied_quality"], data["sources"][row["embodied_source"]], date
     )
-    return Power(*watts, embodied)
+    return Power(idle, half, full, embodied)
 
 
 @cache

@@ -6,6 +6,10 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..catalog.figures import Figure
 
 EXAMPLES = """examples:
   greensage catalog show                  what there is to show
@@ -43,16 +47,9 @@ def run_show(options: argparse.Namespace) -> int:
         return 0
     figures = figures_of(options.name, options.region)
     if options.json:
-        rows = [{"name": item.name, "value": item.value if item.known else None, "unit": item.unit, "quality": item.quality,
-                 "low": item.value / item.factor if item.known else None, "high": item.value * item.factor if item.known else None,
-                 "source": item.source, "date": item.date} for item in figures]  # fmt: skip
-        print(json.dumps(rows, indent=2))
+        print(json.dumps([_json(item) for item in figures], indent=2))
         return 0
-    for item in figures:
-        band = f", taken to lie between {item.value / item.factor:.4g} and {item.value * item.factor:.4g}" if item.known else ""
-        print(
-            f"{item.name}: {f'{item.value:g}' if item.known else 'unknown'} {item.unit}\n    {item.quality}{band}\n    {item.source} ({item.date})"
-        )
+    print("\n".join(_text(item) for item in figures))
     return 0
 
 
@@ -64,3 +61,22 @@ def run_refresh(options: argparse.Namespace) -> int:
     print("\n".join(f"wrote {path}" for path in written))
     print(f"They replace the shipped figures wherever {options.out}/ is in the working folder, or $GREENSAGE_CATALOG names it.")
     return 0
+
+
+def _json(item: Figure) -> dict[str, object]:
+    low, high = item.value / item.factor, item.value * item.factor
+    numbers = (item.value, low, high) if item.known else (None, None, None)
+    return {
+        "name": item.name,
+        **dict(zip(("value", "low", "high"), numbers, strict=True)),
+        "unit": item.unit,
+        "quality": item.quality,
+        "source": item.source,
+        "date": item.date,
+    }
+
+
+def _text(item: Figure) -> str:
+    value = f"{item.value:g} {item.unit}" if item.known else "unknown"
+    band = f", taken to lie between {item.value / item.factor:.4g} and {item.value * item.factor:.4g}" if item.known else ""
+    return f"{item.name}: {value}\n    {item.quality}{band}\n    {item.source} ({item.date})"

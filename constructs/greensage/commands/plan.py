@@ -44,7 +44,6 @@ def run(options: argparse.Namespace) -> int:
     if options.explain:
         print(f"\n{plan_reasons(fleet.plan)}")
     else:
-        print(
-            f"\nWhy: greensage plan --explain {fleet.plan.models[0].name} (or all). For your lead: greensage report -o report.html"
-        )
+        first = fleet.plan.models[0].name
+        print(f"\nWhy: greensage plan --explain {first} (or all). For your lead: greensage report -o report.html")
     return 0

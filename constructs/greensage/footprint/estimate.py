@@ -49,15 +49,13 @@ class Footprint:
         return self.carbon_g * (1000 / self.requests) if self.requests else None
 
     def __add__(self, other: Footprint) -> Footprint:
-        return Footprint(
-            self.requests + other.requests,
-            *(getattr(self, name) + getattr(other, name) for name in BANDS),
-            tuple(a + b for a, b in zip(self.parts, other.parts, strict=True)),
-        )
+        bands = {name: getattr(self, name) + getattr(other, name) for name in BANDS}
+        parts = tuple(a + b for a, b in zip(self.parts, other.parts, strict=True))
+        return Footprint(requests=self.requests + other.requests, parts=parts, **bands)
 
     def __mul__(self, share: float) -> Footprint:
-        bands = (getattr(self, name) * share for name in BANDS)
-        return Footprint(self.requests * share, *bands, tuple(part * share for part in self.parts))
+        bands = {name: getattr(self, name) * share for name in BANDS}
+        return Footprint(requests=self.requests * share, parts=tuple(part * share for part in self.parts), **bands)
 
 
 BANDS = ("energy_kwh", "operational_g", "embodied_g", "carbon_g", "water_l", "cost_usd")
@@ -154,7 +152,11 @@ class Estimates:
         columns = [getattr(self, name).tolist() for name in BANDS]
         parts = np.moveaxis(self.carbon_parts_g, 0, 1).tolist()
         return [
-            Footprint(usage.requests, *(Band(*column[i]) for column in columns), tuple(Band(*part) for part in parts[i]))
+            Footprint(
+                requests=usage.requests,
+                parts=tuple(Band(*part) for part in parts[i]),
+                **{name: Band(*column[i]) for name, column in zip(BANDS, columns, strict=True)},
+            )
             for i, usage in enumerate(self._usages)
         ]
 
@@ -167,14 +169,15 @@ class Estimates:
     @cached_property
     def _instances(self) -> _Terms:
         """Watts by straight lines between idle, 50 % and 100 %, times hours and instances."""
-        owners = [index for index, usage in enumerate(self._usages) for _ in usage.levels]
+        owners = np.array([index for index, usage in enumerate(self._usages) for _ in usage.levels], dtype=np.intp)
         levels = [level for usage in self._usages for level in usage.levels]
-        table = np.array([_watts(self._usages[index].instance_type) for index in owners]).reshape(-1, 4)
+        table = np.array([_watts(self._usages[index].instance_type) for index in owners], dtype=np.float64).reshape(-1, 4)
         busy = np.array([level.utilisation for level in levels])
         idle, half, full, factor = table.T
         watts = np.where(busy <= 0.5, idle + (half - idle) * busy * 2, half + (full - half) * (busy - 0.5) * 2)
         kwh = watts * np.array([level.hours * level.instances for level in levels]) / 1000
-        mid = np.bincount(owners, weights=kwh, minlength=len(self._usages)) if owners else np.zeros(len(self._usages))
+        mid = np.zeros(len(self._usages))
+        np.add.at(mid, owners, kwh)
         factors = np.ones(len(self._usages))
         factors[owners] = factor
         return _Terms(mid, factors)

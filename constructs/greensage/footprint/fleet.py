@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 from operator import add
 
@@ -117,4 +117,4 @@ def _divided(group: GroupPlan, members: Sequence[ModelSpec], whole: Footprint) -
 
 
 def _with_requests(footprint: Footprint, requests: float) -> Footprint:
-    return Footprint(requests, *(getattr(footprint, name) for name in footprint.__dataclass_fields__ if name != "requests"))
+    return replace(footprint, requests=requests)

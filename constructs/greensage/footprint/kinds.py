@@ -102,7 +102,7 @@ def shared(demands: Sequence[Demand], clocks: Sequence[Clock], region: str, inst
 
 
 def shared_levels(work: Sequence[float], peak: Sequence[float], instance_type: str, floor: int) -> tuple[Level, ...]:
-    """Return the levels of an endpoint that does `work` m5 vCPU-seconds a second in each hour of the day, `peak` at the busiest."""
+    """Return the levels of an endpoint with `work` m5 vCPU-seconds a second in each hour of the day, `peak` at the busiest."""
     units = compute_units(instance_type)
     hours: dict[tuple[float, float], float] = {}
     for mean, top in zip(work, peak, strict=True):

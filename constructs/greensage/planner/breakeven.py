@@ -55,7 +55,7 @@ def break_evens(chosen: Chosen) -> BreakEvens:
     """Return the break-even points of a model in the Region it goes to: only its traffic changes."""
     request = chosen.request
     region = chosen.option.request.region
-    legal = [kind for kind, reason in chosen.against.items() if reason is None]
+    legal: list[Kind] = [kind for kind, reason in chosen.against.items() if reason is None]
     days = _grid()
     points = _scored(request, legal, region, days)
     best = [_best(options) for options in points]

@@ -115,7 +115,7 @@ class _Draft:
 def _draft(request: Request, default_region: str | None) -> _Draft:
     regions = regions_of(request, default_region)
     against = legal_kinds(request)
-    legal = [kind for kind, reason in against.items() if reason is None]
+    legal: list[Kind] = [kind for kind, reason in against.items() if reason is None]
     options, errors = options_of(request, legal, regions)
     why = ""
     if _may_accelerate(request) and not any(option.keeps_sla for option in options):
@@ -131,7 +131,7 @@ def _may_accelerate(request: Request) -> bool:
     """GPU comes last: only where the user left it open, nothing was compiled for Neuron, and AWS has an image."""
     model = request.spec.model
     free = request.spec.silicon == "auto" and not model.compiled_for and model.image in ("auto", "prebuilt")
-    return free and any(image.version == model.version or model.version is None for image in accelerated_images(model.framework, "gpu"))  # fmt: skip
+    return free and any(model.version in (None, image.version) for image in accelerated_images(model.framework, "gpu"))
 
 
 def _score(options: Sequence[Option]) -> list[Scored]:

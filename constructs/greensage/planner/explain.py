@@ -185,7 +185,7 @@ def _why_not_type(chosen: Chosen, name: str) -> str:
     place = chosen.option.request.region
     if name not in (in_region(place) or ()):
         return f"{place} does not host {name}, according to AWS's price list"
-    return "not the smallest of its family that holds the model and keeps the SLA, of another silicon, or of a family that is never chosen"
+    return "of another silicon, of a family that is never chosen, or not the smallest of its family that keeps the SLA"
 
 
 def _first_error(chosen: Chosen) -> str:

@@ -25,8 +25,9 @@ def regions_of(request: Request, default: str | None) -> tuple[str, ...]:
     near = tuple(name for name in allowed if not _too_far(request, name))
     if not near:
         rounds = ", ".join(f"{name} {round_trip_ms(spec.users_near, name):.0f} ms" for name in allowed)
-        raise request.refuse("region.max_network_ms", f"no allowed Region is that near to {spec.users_near} (estimated: {rounds})",
-                             found=str(spec.max_network_ms), hint="a higher max_network_ms, or more Regions")  # fmt: skip
+        message = f"no allowed Region is that near to {spec.users_near} (estimated: {rounds})"
+        raise request.refuse("region.max_network_ms", message, found=str(spec.max_network_ms),
+                             hint="a higher max_network_ms, or more Regions")  # fmt: skip
     return near
 
 
@@ -38,7 +39,8 @@ def why_not_region(request: Request, name: str) -> str | None:
     if spec.allowed and name not in spec.allowed:
         return "region.allowed does not list it (data residency)"
     if _too_far(request, name):
-        return f"about {round_trip_ms(str(spec.users_near), name):.0f} ms from {spec.users_near}, region.max_network_ms is {spec.max_network_ms}"
+        away = round_trip_ms(str(spec.users_near), name)
+        return f"about {away:.0f} ms from {spec.users_near}, region.max_network_ms is {spec.max_network_ms}"
     return None
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from ..catalog import limits, traffic
 from ..catalog.instances import InstanceType, candidates
@@ -82,7 +81,7 @@ def _may_share(chosen: Chosen) -> bool:
 
 
 def _pools(free: dict[str, Chosen]) -> list[_Pool]:
-    pools: dict[tuple[Any, ...], list[str]] = {}
+    pools: dict[tuple[Kind, str, ImagePlan], list[str]] = {}
     for name, chosen in free.items():
         for kind in _SHARED:
             if why_not_kind(chosen.request.with_spec(group="shared"), kind):
@@ -96,7 +95,7 @@ def _pools(free: dict[str, Chosen]) -> list[_Pool]:
                 if image.processor == "cpu":
                     key = image if kind == "multi-model" else ImagePlan("custom", image.architecture)
                     pools.setdefault((kind, region, key), []).append(name)
-    return [_Pool(*key, tuple(names)) for key, names in pools.items() if len(names) > 1]
+    return [_Pool(kind, region, image, tuple(names)) for (kind, region, image), names in pools.items() if len(names) > 1]
 
 
 def _pack(pool: _Pool, free: dict[str, Chosen]) -> list[_Bin]:
