@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, cached_property
 from typing import Literal, cast
 
 from ..errors import CatalogError
@@ -27,12 +27,12 @@ class InstanceType:
     accelerator: str | None
     accelerators: int
 
-    @property
+    @cached_property
     def family(self) -> str:
         """The part between `ml.` and the size: c7g of ml.c7g.large."""
         return self.name.split(".")[1]
 
-    @property
+    @cached_property
     def processor(self) -> Processor:
         """What the container must be built for: cpu, gpu, inf1 or neuronx (Inferentia 2 and Trainium)."""
         return cast(Processor, _NEURON.get(self.family, "gpu" if self.accelerator else "cpu"))

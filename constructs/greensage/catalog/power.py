@@ -47,6 +47,7 @@ def speed(name: str) -> Figure:
     return figure(f"{name} speed", row["relative"], "x an m5 vCPU", row["quality"], row["source"], data["date"])
 
 
+@cache
 def compute_units(name: str) -> float:
     """Return how many m5 vCPUs' worth of work `name` does at full load."""
     item = instance(name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, cached_property
 from zoneinfo import ZoneInfo
 
 from ..catalog import traffic
@@ -34,7 +34,7 @@ class Demand:
     logs_gb: float
     logs_days: int
 
-    @property
+    @cached_property
     def peak(self) -> float:
         """The busiest requests a second."""
         return max(item.peak for item in self.hours)

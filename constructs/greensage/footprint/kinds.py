@@ -101,14 +101,19 @@ def shared(demands: Sequence[Demand], clocks: Sequence[Clock], region: str, inst
     return _all_bytes(demands, Usage(region, sum(item.requests for item in demands), instance_type, levels))
 
 
-def shared_levels(work: Sequence[float], peak: Sequence[float], instance_type: str, floor: int) -> tuple[Level, ...]:
-    """Return the levels of an endpoint with `work` m5 vCPU-seconds a second in each hour of the day, `peak` at the busiest."""
+def shared_levels(
+    work: Sequence[float], peak: Sequence[float], instance_type: str, floor: int, weights: Sequence[int] | None = None
+) -> tuple[Level, ...]:
+    """Return the levels of an endpoint with `work` m5 vCPU-seconds a second in each hour of the day, `peak` at the busiest.
+
+    `weights` say how many hours of the day each entry stands for; default: one.
+    """
     units = compute_units(instance_type)
     hours: dict[tuple[float, float], float] = {}
-    for mean, top in zip(work, peak, strict=True):
+    for mean, top, weight in zip(work, peak, weights or (1,) * len(work), strict=True):
         count = max(floor, 1, math.ceil(top / (units * traffic.TARGET_UTILISATION) - 1e-9))
         key = (count, min(1.0, mean / (count * units)))
-        hours[key] = hours.get(key, 0.0) + DAYS_PER_MONTH
+        hours[key] = hours.get(key, 0.0) + DAYS_PER_MONTH * weight
     return tuple(Level(total, *key) for key, total in hours.items())
 
 

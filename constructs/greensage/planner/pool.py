@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 
 from ..catalog import traffic
@@ -16,14 +17,22 @@ from ..spec import ModelSpec
 from .latency import p95_ms
 from .types import Kind
 
+_EACH_HOUR = tuple(range(24))
+_ONCE = (1,) * 24
+_NOTHING = Usage("", 0.0)
+
 
 @dataclass(frozen=True)
 class Member:
-    """One model as a tenant. `alone_g` is the carbon a month of the best it can have for itself."""
+    """One model as a tenant. `alone_g` is the carbon a month of the best it can have for itself.
+
+    `hours` are the hours of the day to look at: all, or one of each sort (see `hour_classes`).
+    """
 
     spec: ModelSpec
     demand: Demand
     alone_g: float = 0.0
+    hours: tuple[int, ...] = _EACH_HOUR
 
     @cached_property
     def container_mb(self) -> float:
@@ -38,65 +47,92 @@ class Member:
     @cached_property
     def work(self) -> tuple[float, ...]:
         """CPU seconds a second on an m5 vCPU, by the hour of the day."""
-        return tuple(rate * self.demand.cpu_seconds for rate, _ in clock_of(self.spec.traffic))
+        return tuple(self.clock[hour][0] * self.demand.cpu_seconds for hour in self.hours)
 
     @cached_property
     def peak(self) -> tuple[float, ...]:
         """The same at the busiest moment of each hour."""
-        return tuple(top * self.demand.cpu_seconds for _, top in clock_of(self.spec.traffic))
+        return tuple(self.clock[hour][1] * self.demand.cpu_seconds for hour in self.hours)
+
+    @cached_property
+    def clock(self) -> tuple[tuple[float, float], ...]:
+        """Rate and peak of each of the 24 hours."""
+        return clock_of(self.spec.traffic)
+
+
+def hour_classes(members: Sequence[Member]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return one hour of each sort that the members' days have, and how many of that sort there are: few, so packing is fast."""
+    sorts: dict[tuple[tuple[float, float], ...], list[int]] = {}
+    for hour in _EACH_HOUR:
+        sorts.setdefault(tuple(member.clock[hour] for member in members), []).append(hour)
+    return tuple(hours[0] for hours in sorts.values()), tuple(len(hours) for hours in sorts.values())
 
 
 @dataclass(frozen=True)
 class Tenants:
-    """Members of one endpoint, with their sums. `plus` is cheap, so that packing can try one more."""
+    """Members of one endpoint, with their sums, so that trying one more is cheap."""
 
     kind: Kind
     members: tuple[Member, ...] = ()
+    weights: tuple[int, ...] = _ONCE
     memory_mb: float = 0.0
-    work: tuple[float, ...] = NO_WORK
-    peak: tuple[float, ...] = NO_WORK
+    work: tuple[float, ...] = ()
+    peak: tuple[float, ...] = ()
+    bytes: Usage = _NOTHING
+    floor: int = 1
+    strictest_ms: float = math.inf
+    slowest: Demand | None = None
 
     @classmethod
-    def of(cls, kind: Kind, members: Sequence[Member]) -> Tenants:
+    def of(cls, kind: Kind, members: Sequence[Member], weights: tuple[int, ...] = _ONCE) -> Tenants:
         """Return all `members` together."""
-        found = cls(kind)
+        found = cls(kind, weights=weights)
         for member in members:
             found = found.plus(member)
         return found
 
     def plus(self, member: Member) -> Tenants:
-        """Return the tenants with one more: a container each, or one server and a model each."""
-        one_server = self.kind == "multi-model" and self.members
-        memory = self.memory_mb + (member.model_mb if one_server else member.container_mb)
-        return Tenants(self.kind, (*self.members, member), memory, added(self.work, member.work), added(self.peak, member.peak))
+        """Return the tenants with one more."""
+        sla, demand, sums = member.spec.sla, member.demand, self.bytes
+        slower = self.slowest is None or demand.cpu_seconds > self.slowest.cpu_seconds
+        return Tenants(
+            self.kind,
+            (*self.members, member),
+            self.weights,
+            self.memory_with(member),
+            added(self.work, member.work) if self.members else member.work,
+            added(self.peak, member.peak) if self.members else member.peak,
+            Usage(
+                "", sums.requests + demand.requests, stored_gb=sums.stored_gb + demand.artifact_gb,
+                logs_gb=sums.logs_gb + demand.logs_gb, network_gb=sums.network_gb + demand.network_gb,
+            ),
+            max(self.floor, 2 if sla.availability == "high" else 1),
+            min(self.strictest_ms, sla.latency_p95_ms or math.inf),
+            demand if slower else self.slowest,
+        )  # fmt: skip
 
-    @property
-    def floor(self) -> int:
-        """Instances that the strictest availability keeps."""
-        return 2 if any(member.spec.sla.availability == "high" for member in self.members) else 1
+    def memory_with(self, member: Member) -> float:
+        """Return the memory in MB with one more: a container each, or one server and a model each."""
+        one_server = self.kind == "multi-model" and self.members
+        return self.memory_mb + (member.model_mb if one_server else member.container_mb)
 
     def fit(self, item: InstanceType) -> bool:
         """Return whether one instance of `item` holds them all and every SLA's latency is kept at the busiest hour."""
-        if self.memory_mb > item.memory_gib * 1024 * traffic.USABLE_MEMORY:
+        if self.memory_mb > usable_mb(item):
             return False
-        asked = [member.spec.sla.latency_p95_ms for member in self.members if member.spec.sla.latency_p95_ms is not None]
-        if not asked:
+        if self.slowest is None or math.isinf(self.strictest_ms):
             return True
-        slowest = max(self.members, key=lambda member: member.demand.cpu_seconds)
-        return p95_ms(slowest.demand, item, load=max(self.peak)) <= min(asked)
+        return p95_ms(self.slowest, item, load=max(self.peak)) <= self.strictest_ms
 
     def usage(self, region: str, item: InstanceType) -> Usage:
         """Return the endpoint's month on `item`."""
-        demands = [member.demand for member in self.members]
-        return Usage(
-            region,
-            sum(demand.requests for demand in demands),
-            item.name,
-            shared_levels(self.work, self.peak, item.name, self.floor),
-            stored_gb=sum(demand.artifact_gb for demand in demands),
-            logs_gb=sum(demand.logs_gb for demand in demands),
-            network_gb=sum(demand.network_gb for demand in demands),
-        )
+        levels = shared_levels(self.work, self.peak, item.name, self.floor, self.weights if self.members else ())
+        return replace(self.bytes, region=region, instance_type=item.name, levels=levels)
+
+
+def usable_mb(item: InstanceType) -> float:
+    """Return the memory in MB that servers and models may fill."""
+    return item.memory_gib * 1024 * traffic.USABLE_MEMORY
 
 
 def best_type(tenants: Tenants, region: str, offered: Sequence[InstanceType]) -> tuple[InstanceType, float] | None:
@@ -116,7 +152,7 @@ def packing_bound_g(tenants: Tenants, region: str, offered: Sequence[InstanceTyp
     no endpoint is smaller than the greenest type.
     """
     idle = [(item, _idle_g(region, item)) for item in offered]
-    per_mb = min(grams / (item.memory_gib * 1024 * traffic.USABLE_MEMORY) for item, grams in idle)
+    per_mb = min(grams / usable_mb(item) for item, grams in idle)
     smallest = min(grams for _, grams in idle)
     own = min((grams for item, grams in idle if tenants.fit(item)), default=0.0)
     return max(per_mb * tenants.memory_mb, smallest) * tenants.floor, own * tenants.floor

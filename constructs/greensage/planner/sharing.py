@@ -18,7 +18,7 @@ from .choose import Chosen, Scored, Sharing, score
 from .context import Request
 from .kind import why_not_kind, with_kind
 from .options import options_of
-from .pool import Member, Tenants, best_type, frontier
+from .pool import Member, Tenants, best_type, frontier, hour_classes, usable_mb
 from .silicon import choose_image
 from .types import ImagePlan, Kind
 
@@ -57,11 +57,16 @@ def share_endpoints(chosen: Sequence[Chosen]) -> list[Chosen]:
     """Return the choices, with those that share given a group and the kind of their endpoint."""
     free = {item.request.spec.name: item for item in chosen if _may_share(item)}
     taken = {item.request.spec.name for item in chosen} | {str(item.request.spec.group) for item in chosen}
-    pools = _pools(free)
-    found = {pool: _pack(pool, free) for pool in pools}
     result = {item.request.spec.name: item for item in chosen}
+    found = {pool: _pack(pool, free) for pool in _pools(free)}
+    stale: set[_Pool] = set()
     while found:
+        # Savings only shrink as members leave, so a pool is packed anew when it comes first, not before.
         pool = max(found, key=lambda pool: (_saved(found[pool]), pool.region, pool.kind))
+        if pool in stale:
+            stale.discard(pool)
+            found[pool] = _pack(pool, free)
+            continue
         bins = found.pop(pool)
         if _saved(bins) <= 0:
             break
@@ -69,7 +74,7 @@ def share_endpoints(chosen: Sequence[Chosen]) -> list[Chosen]:
             group = _name(item, taken)
             for member in item.tenants.members:
                 result[member.spec.name] = _in_group(free.pop(member.spec.name), pool, group, item)
-        found = {other: _pack(other, free) if _touched(other, free) else rest for other, rest in found.items()}
+        stale = {other for other in found if _touched(other, free)}
     return [result[item.request.spec.name] for item in chosen]
 
 
@@ -100,29 +105,31 @@ def _pools(free: dict[str, Chosen]) -> list[_Pool]:
 
 def _pack(pool: _Pool, free: dict[str, Chosen]) -> list[_Bin]:
     """Return the endpoints that save, of the best single type to pack on; each then gets the best type for itself."""
-    members = [
-        Member(free[name].request.spec, free[name].request.demand, free[name].winner.carbon_g)
-        for name in pool.names if name in free
-    ]  # fmt: skip
+    found = [free[name] for name in pool.names if name in free]
+    members = [Member(item.request.spec, item.request.demand, item.winner.carbon_g) for item in found]
+    hours, weights = hour_classes(members)
+    members = [replace(member, hours=hours) for member in members]
     members.sort(key=lambda member: (-member.alone_g / member.container_mb, member.spec.name))
     if len(members) < 2:
         return []
     offered = candidates(pool.image.architecture, pool.region)
     types = frontier(pool.region, offered)
-    best = max((_packed(pool, members, item) for item in types), key=_saved, default=[])
+    best = max((_packed(pool, members, weights, item) for item in types), key=_saved, default=[])
     retyped = [_worth_it(pool, _retyped(pool, item, types), types) for item in best]
     return [item for item in retyped if item.saved_g > 0 and len(item.tenants.members) > 1]
 
 
-def _packed(pool: _Pool, members: Sequence[Member], item: InstanceType) -> list[_Bin]:
+def _packed(pool: _Pool, members: Sequence[Member], weights: tuple[int, ...], item: InstanceType) -> list[_Bin]:
     """First fit, then the prefix that saves most."""
     most = _MOST.get(pool.kind, len(members))
     bins: list[Tenants] = []
     steps: list[tuple[int, Tenants]] = []
     for member in members:
-        for index, tenants in enumerate([*bins, Tenants(pool.kind)]):
+        for index, tenants in enumerate([*bins, Tenants(pool.kind, weights=weights)]):
+            if len(tenants.members) >= most or tenants.memory_with(member) > usable_mb(item):
+                continue
             wider = tenants.plus(member)
-            if len(wider.members) <= most and wider.fit(item):
+            if wider.fit(item):
                 bins[index:] = [wider, *bins[index + 1 :]]
                 steps.append((index, wider))
                 break
@@ -151,14 +158,15 @@ def _worth_it(pool: _Pool, found: _Bin, types: Sequence[InstanceType]) -> _Bin:
     A gain far inside the uncertainty of the figures is no reason to couple two models.
     """
     members = found.tenants.members
-    without = [Tenants.of(pool.kind, [other for other in members if other is not member]) for member in members]
+    weights = found.tenants.weights
+    without = [Tenants.of(pool.kind, [other for other in members if other is not member], weights) for member in members]
     carbon = estimate([rest.usage(pool.region, found.item) for rest in without]).carbon_g[:, 1].tolist()
     gains = [member.alone_g - (found.carbon_g - rest) for member, rest in zip(members, carbon, strict=True)]
     small = [gain for gain in gains if gain < traffic.SHARING_SMALL * found.carbon_g]
     if not small or sum(small) >= traffic.SHARING_SUM * found.carbon_g:
         return found
     kept = [member for member, gain in zip(members, gains, strict=True) if gain >= traffic.SHARING_SMALL * found.carbon_g]
-    tenants = Tenants.of(pool.kind, kept)
+    tenants = Tenants.of(pool.kind, kept, weights)
     return _retyped(pool, _Bin(tenants, found.item, found.carbon_g), types) if kept else _Bin(tenants, found.item, 0.0)
 
 

@@ -31,13 +31,13 @@ def fitting_types(request: Request, image: ImagePlan, memory_mb: float, kind: Ki
         return (_named(request, image, named, memory_mb, kind),)
     silicon = silicon_of(request, request.spec.model) if image.processor != "cpu" else image.architecture
     offered = _offered(silicon, request.region, kind)
-    fitting = [item for item in offered if _fits(item, memory_mb)]
-    if not fitting:
+    fitting = ([item for item in items if _fits(item, memory_mb)] for items in offered.values())
+    found = tuple(_of_family(items, request, kind) for items in fitting if items)
+    if not found:
         what = f"no {silicon} instance type in {request.region} holds it" if offered else f"{request.region} hosts no {silicon}"
         raise request.refuse("silicon" if not offered else "model.artifact", what,
                              found=f"about {memory_mb:,.0f} MB", hint="another Region, or a smaller model")  # fmt: skip
-    families = dict.fromkeys(item.family for item in fitting)
-    return tuple(_of_family([item for item in fitting if item.family == family], request, kind) for family in families)
+    return found
 
 
 def meets_latency(request: Request, item: InstanceType, kind: Kind) -> bool:
@@ -55,8 +55,13 @@ def _of_family(items: list[InstanceType], request: Request, kind: Kind) -> Insta
 
 
 @cache
-def _offered(silicon: str, region: str, kind: Kind) -> tuple[InstanceType, ...]:
-    return tuple(item for item in candidates(silicon, region, batch=kind == "batch") if _one_gpu(item, kind))
+def _offered(silicon: str, region: str, kind: Kind) -> dict[str, list[InstanceType]]:
+    """The types of each family, smallest first."""
+    families: dict[str, list[InstanceType]] = {}
+    for item in candidates(silicon, region, batch=kind == "batch"):
+        if _one_gpu(item, kind):
+            families.setdefault(item.family, []).append(item)
+    return families
 
 
 def choose_scaling(request: Request, item: InstanceType, peak_rps: float) -> tuple[ScalingPlan, Choice]:
