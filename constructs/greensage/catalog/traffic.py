@@ -32,6 +32,7 @@ FIBRE_KM_PER_MS: float = _DATA["fibre_km_per_ms"]
 FIBRE_DETOUR: float = _DATA["fibre_detour"]
 SHARING_SMALL: float = _DATA["sharing_small"]
 SHARING_SUM: float = _DATA["sharing_sum"]
+BATCH_KB_PER_RECORD: float = _DATA["batch_kb_per_record"]
 LARGE_MODEL_MB: float = _DATA["large_model_mb"]
 SOURCE: str = _DATA["source"]
 
@@ -61,9 +62,10 @@ def parallel_share(framework: str) -> float:
     return _DATA["parallel_share"][framework]
 
 
-def memory_mb(framework: str, artifact_mb: float) -> float:
-    """Return the memory in MB that the server and one loaded model of `artifact_mb` (packed) are assumed to need."""
-    return _DATA["runtime_memory_mb"][framework] + model_memory_mb(artifact_mb)
+def runtime_memory_mb(framework: str, *, prebuilt: bool) -> float:
+    """Return the memory in MB of a server without its model: greensage's own, or `prebuilt`, which is AWS's."""
+    own: float = _DATA["runtime_memory_mb"][framework]
+    return max(own, _DATA["prebuilt_memory_mb"]) if prebuilt else own
 
 
 def model_memory_mb(artifact_mb: float) -> float:

@@ -66,8 +66,7 @@ def advice_of(fleet: Fleet, name: str) -> tuple[Advice, ...]:
     """Return what relaxing each constraint would save against the model's part of the fleet."""
     from ..planner import advise
 
-    now = fleet.footprint.of(name).footprint
-    return advise(fleet.chosen[name], now.carbon_g.mid, now.cost_usd.mid)
+    return advise(fleet.chosen[name], fleet.footprint.of(name).footprint)
 
 
 def _json(fleet: Fleet, name: str) -> dict[str, object]:

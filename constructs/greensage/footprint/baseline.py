@@ -8,7 +8,7 @@ from ..catalog import traffic
 from ..catalog._data import load
 from ..catalog.instances import instance
 from ..spec import ModelSpec
-from .demand import demand_of, size_mb, sources_of
+from .demand import container_mb, demand_of, sources_of
 from .kinds import always_on, instances_needed
 from .usage import Usage
 
@@ -31,7 +31,7 @@ def baseline_usage(spec: ModelSpec, region: str) -> Usage:
 def baseline_type(spec: ModelSpec) -> str:
     """Return the instance type of the usual deployment: the smallest of its family that holds the model."""
     accelerated = spec.model.compiled_for or spec.silicon in ("gpu", "inferentia", "trainium") or spec.model.framework == "triton"
-    memory = sum(traffic.memory_mb(item.framework, size_mb(item)) for item in sources_of(spec))
+    memory = sum(map(container_mb, sources_of(spec)))
     names = _types("accelerated" if accelerated else "cpu")
     fitting = (name for name in names if instance(name).memory_gib * 1024 * traffic.USABLE_MEMORY >= memory)
     return next(fitting, names[-1])

@@ -23,7 +23,10 @@ class Hours:
 
 @dataclass(frozen=True)
 class Demand:
-    """A month of one model. `cpu_seconds` is of one request on one m5 vCPU; `parallel` the share that uses all cores."""
+    """A month of one model. `cpu_seconds` is of one request on one m5 vCPU; `parallel` the share that uses all cores.
+
+    `files_gb` is what the same requests and answers are as lines of files, which batch jobs keep for `files_days`.
+    """
 
     requests: float
     hours: tuple[Hours, ...]
@@ -33,6 +36,8 @@ class Demand:
     artifact_gb: float
     logs_gb: float
     logs_days: int
+    files_gb: float = 0.0
+    files_days: int = 0
 
     @cached_property
     def peak(self) -> float:
@@ -53,6 +58,8 @@ def demand_of(spec: ModelSpec) -> Demand:
         artifact_gb=sum(size_mb(item) for item in sources_of(spec)) / 1000,
         logs_gb=requests * traffic.LOG_KB_PER_REQUEST / 1e6,
         logs_days=spec.retention.logs_days,
+        files_gb=requests * (spec.traffic.payload_kb or traffic.BATCH_KB_PER_RECORD) / 1e6,
+        files_days=spec.retention.data_days,
     )
 
 
@@ -89,6 +96,12 @@ def cpu_seconds(spec: ModelSpec) -> float:
 def size_mb(source: ModelSource) -> float:
     """Return the size of a packed artifact in MB; an assumption where only S3 knows it."""
     return source.size_mb or traffic.ASSUMED_ARTIFACT_MB
+
+
+def container_mb(source: ModelSource) -> float:
+    """Return the memory in MB that a server and its one model are taken to need."""
+    prebuilt = source.image not in ("auto", "serving")
+    return traffic.runtime_memory_mb(source.framework, prebuilt=prebuilt) + traffic.model_memory_mb(size_mb(source))
 
 
 def sources_of(spec: ModelSpec) -> tuple[ModelSource, ...]:

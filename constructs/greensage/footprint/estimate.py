@@ -208,7 +208,7 @@ class Estimates:
 
     @cached_property
     def _storage(self) -> _Terms:
-        watt = coefficient("ssd_wh_per_tb_hour")
+        watt = coefficient("hdd_wh_per_tb_hour")
         tb = self._replicated_tb()
         return _Terms(tb * watt.value * HOURS_PER_MONTH / 1000, np.full(len(tb), watt.factor)).times(*self._pue)
 

@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 from operator import add
 
-from ..catalog import traffic
 from ..planner.types import GroupPlan, ModelPlan, Plan
 from ..spec import ModelSpec
 from .band import Band
 from .baseline import baseline_type, baseline_usage
-from .demand import demand_of, size_mb
+from .demand import container_mb, demand_of
 from .estimate import Footprint, estimate
 from .of_plan import group_usage, usage_of
 from .usage import Usage
@@ -105,7 +104,7 @@ def baseline_region(model: ModelPlan) -> str:
 
 def _divided(group: GroupPlan, members: Sequence[ModelSpec], whole: Footprint) -> dict[str, tuple[Footprint, float]]:
     """Half by memory, half by CPU time: what a model reserves and what it uses."""
-    memory = [traffic.memory_mb(spec.model.framework, size_mb(spec.model)) for spec in members]
+    memory = [container_mb(spec.model) for spec in members]
     work = [demand.requests * demand.cpu_seconds for demand in map(demand_of, members)]
     busy = sum(work)
     shares = [m / sum(memory) / 2 + (w / busy / 2 if busy else 1 / len(members) / 2) for m, w in zip(memory, work, strict=True)]

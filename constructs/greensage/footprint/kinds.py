@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ..catalog import traffic
 from ..catalog.figures import DAYS_PER_MONTH, HOURS_PER_MONTH, coefficient, reference_type
@@ -50,7 +51,7 @@ def asynchronous(demand: Demand, region: str, instance_type: str, floor: int) ->
         count = max(floor, needed)
         busy = item.rate * demand.cpu_seconds / (count * compute_units(instance_type))
         levels.append(Level(item.hours * DAYS_PER_MONTH * share, count, min(1.0, busy / share) if share else 0.0))
-    return _with_files(demand, Usage(region, demand.requests, instance_type, tuple(levels)))
+    return _with_files(demand, Usage(region, demand.requests, instance_type, tuple(levels)), demand.network_gb)
 
 
 def batch(demand: Demand, region: str, instance_type: str, jobs_per_day: float) -> Usage:
@@ -59,7 +60,7 @@ def batch(demand: Demand, region: str, instance_type: str, jobs_per_day: float) 
     jobs = jobs_per_day * DAYS_PER_MONTH if demand.requests else 0
     start = Level(jobs * traffic.BATCH_START_SECONDS / 3600, 1, 0.0)
     work = Level(busy_hours, 1, traffic.BATCH_UTILISATION)
-    return _with_files(demand, Usage(region, demand.requests, instance_type, (start, work)))
+    return _with_files(demand, Usage(region, demand.requests, instance_type, (start, work)), demand.files_gb)
 
 
 def serverless(demand: Demand, region: str, memory_mb: int, warm: int = 0) -> Usage:
@@ -147,11 +148,10 @@ def _with_bytes(demand: Demand, usage: Usage) -> Usage:
     return _all_bytes([demand], usage)
 
 
-def _with_files(demand: Demand, usage: Usage) -> Usage:
-    """Inputs and results lie in S3 until they expire."""
-    kept = demand.network_gb * demand.logs_days / DAYS_PER_MONTH
+def _with_files(demand: Demand, usage: Usage, gb: float) -> Usage:
+    """Inputs and results, `gb` a month, lie in S3 until they expire."""
     bytes_too = _all_bytes([demand], usage)
-    return Usage(**{**bytes_too.__dict__, "stored_gb": bytes_too.stored_gb + kept})
+    return replace(bytes_too, network_gb=gb, stored_gb=bytes_too.stored_gb + gb * demand.files_days / DAYS_PER_MONTH)
 
 
 def _all_bytes(demands: Sequence[Demand], usage: Usage) -> Usage:

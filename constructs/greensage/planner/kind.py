@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..catalog import limits, traffic
+from ..footprint.demand import container_mb
 from ..spec import (
     AsynchronousHosting,
     BatchHosting,
@@ -87,7 +88,7 @@ def _against_asynchronous(request: Request) -> str | None:
 
 def _against_serverless(request: Request) -> str | None:
     spec = request.spec
-    needed = traffic.memory_mb(spec.model.framework, request.size_mb)
+    needed = container_mb(spec.model)
     if not spec.sla.cold_start_ok:
         return "sla.cold_start_ok is false"
     if needed > limits.SERVERLESS_MEMORY_MB[-1]:

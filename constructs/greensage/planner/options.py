@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from ..catalog import capabilities, limits, traffic
+from ..catalog import capabilities, limits
 from ..catalog.instances import InstanceType
 from ..errors import PlanError
 from ..footprint import kinds
-from ..footprint.demand import clock_of, size_mb, sources_of
+from ..footprint.demand import clock_of, container_mb, sources_of
 from ..footprint.of_plan import jobs_per_day
 from ..footprint.usage import Usage
 from ..spec import ServerlessHosting
@@ -61,7 +61,7 @@ def options_of(request: Request, legal: Iterable[Kind], regions: Iterable[str]) 
 
 def memory_mb(request: Request) -> float:
     """Return the memory in MB that all containers of the model are assumed to need."""
-    return sum(traffic.memory_mb(item.framework, size_mb(item)) for item in sources_of(request.spec))
+    return sum(map(container_mb, sources_of(request.spec)))
 
 
 def _options_in(request: Request, kind: Kind) -> Iterator[Option]:

@@ -9,7 +9,7 @@ from functools import cache, cached_property
 
 from ..catalog import traffic
 from ..catalog.instances import InstanceType
-from ..footprint.demand import Demand, clock_of, size_mb
+from ..footprint.demand import Demand, clock_of, container_mb, size_mb
 from ..footprint.estimate import estimate
 from ..footprint.kinds import NO_WORK, added, shared_levels
 from ..footprint.usage import Usage
@@ -37,7 +37,7 @@ class Member:
     @cached_property
     def container_mb(self) -> float:
         """Memory with a server of its own."""
-        return traffic.memory_mb(self.spec.model.framework, size_mb(self.spec.model))
+        return container_mb(self.spec.model)
 
     @cached_property
     def model_mb(self) -> float:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ..catalog import traffic
 from ..errors import PlanError
+from ..footprint.estimate import Footprint
 from .choose import Chosen, choose_all
 from .context import Request
 
@@ -28,12 +29,13 @@ class Advice:
         return f"{self.allow}: {_signed(self.carbon_saved)} carbon, {_signed(self.cost_saved)} cost ({self.choice})"
 
 
-def advise(chosen: Chosen, carbon_g: float, cost_usd: float) -> tuple[Advice, ...]:
-    """Return the relaxations that would save against today's `carbon_g` and `cost_usd` a month, the most carbon first.
+def advise(chosen: Chosen, now: Footprint) -> tuple[Advice, ...]:
+    """Return the relaxations that would save against its month `now`, the most carbon first.
 
     Each is planned for the model alone, without what it could share with others.
     """
     found = []
+    carbon_g, cost_usd = now.carbon_g.mid, now.cost_usd.mid
     for allow, relaxed in _relaxations(chosen.request):
         try:
             again, problems = choose_all([relaxed], chosen.option.request.region)

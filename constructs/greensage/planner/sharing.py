@@ -82,7 +82,9 @@ def _may_share(chosen: Chosen) -> bool:
     spec = chosen.request.spec
     plain = not (spec.variants or spec.shadow or spec.capture or spec.schedule or spec.vpc or spec.network_isolation)
     standard = "deployment" not in spec.model_fields_set and not spec.kms_key_arn and not spec.high_resolution_metrics
-    return spec.hosting == "auto" and spec.group is None and spec.sharing == "auto" and plain and standard
+    # Bulk scoring that nobody waits for would slow down those who do wait.
+    waits = not chosen.request.nobody_waits
+    return spec.hosting == "auto" and spec.group is None and spec.sharing == "auto" and waits and plain and standard
 
 
 def _pools(free: dict[str, Chosen]) -> list[_Pool]:

@@ -1,0 +1,169 @@
+"""What the page shows, as plain values: rounded to what the figures are worth, every one with the keys of its sources."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from ..catalog.regions import region
+from ..footprint import FleetFootprint, Footprint, ModelFootprint
+from ..footprint.band import Band
+from ..footprint.baseline import baseline_words
+from ..footprint.estimate import PARTS
+from ..planner import Choice, Chosen, GroupPlan, ModelPlan, Plan, advise, break_evens
+from ..show import silicon_words
+from .sources import Sources
+
+# Say something when the curves take longer than that, in seconds.
+_PATIENCE = 2.0
+
+
+def report_data(
+    plan: Plan,
+    chosen: dict[str, Chosen],
+    footprint: FleetFootprint,
+    *,
+    title: str = "Inference footprint",
+    say: Callable[[str], None] = lambda text: None,
+) -> dict[str, Any]:
+    """Return the page's data. `say` hears of progress when it takes more than two seconds."""
+    sources = Sources()
+    curves = _Curves()
+    models = []
+    last = time.monotonic()
+    for index, model in enumerate(plan.models, start=1):
+        models.append(_model(plan, model, chosen[model.name], footprint.of(model.name), sources, curves))
+        if time.monotonic() - last > _PATIENCE:
+            say(f"{index} of {len(plan.models)} models: break-even points and advice")
+            last = time.monotonic()
+    return {
+        "title": title,
+        "date": datetime.now(UTC).date().isoformat(),
+        "baseline": baseline_words(),
+        "parts": list(PARTS),
+        "total": _footprint(footprint.total),
+        "usual": _footprint(footprint.baseline),
+        "saved": _saved(footprint.total, footprint.baseline),
+        "models": models,
+        "regions": _regions(plan, footprint),
+        "curves": curves.rows,
+        "figures": sources.rows(),
+    }
+
+
+def _model(
+    plan: Plan, model: ModelPlan, chosen: Chosen, footprint: ModelFootprint, sources: Sources, curves: _Curves
+) -> dict[str, Any]:
+    host = plan.group_of(model) or model
+    now = footprint.footprint
+    size = f"{model.memory_mb:,} MB" if model.memory_mb else host.instance_type or "devices"
+    sla = model.spec.sla
+    return {
+        "name": model.name, "kind": model.kind, "group": model.group if plan.group_of(model) else None,
+        "silicon": silicon_words(model), "size": size, "region": model.region, "framework": model.spec.model.framework,
+        "requests": now.requests, "pattern": model.spec.traffic.pattern, "latency": sla.latency_p95_ms, "cold": sla.cold_start_ok,
+        "share": _short(footprint.share), "now": _footprint(now), "usual": _footprint(footprint.baseline),
+        "usual_type": footprint.baseline_type, "usual_region": footprint.baseline_region,
+        "saved": _saved(now, footprint.baseline), "reasons": [_reason(item) for item in _choices(model, host)],
+        "notes": [*model.quotas, *model.notes], "advice": [str(item) for item in advise(chosen, now)],
+        "curve": curves.of(chosen), "sources": sources.of(model, host), "usual_sources": sources.of_usual(footprint),
+    }  # fmt: skip
+
+
+def _choices(model: ModelPlan, host: ModelPlan | GroupPlan) -> tuple[Choice, ...]:
+    return model.choices if host is model else (*model.choices, *host.choices[1:])
+
+
+def _reason(choice: Choice) -> dict[str, Any]:
+    return {
+        "about": choice.about,
+        "value": choice.value,
+        "why": choice.reason,
+        "not": [[lost.value, lost.why] for lost in choice.rejected],
+    }
+
+
+def _footprint(footprint: Footprint) -> dict[str, Any]:
+    return {
+        "kwh": _band(footprint.energy_kwh), "g": _band(footprint.carbon_g), "operational_g": _band(footprint.operational_g),
+        "embodied_g": _band(footprint.embodied_g), "water": _band(footprint.water_l), "usd": _band(footprint.cost_usd),
+        "sci": _band(footprint.sci_g) if footprint.sci_g else None, "parts": [_short(part.mid) for part in footprint.parts],
+    }  # fmt: skip
+
+
+def _saved(now: Footprint, usual: Footprint) -> dict[str, Any]:
+    return {
+        "carbon": _band(now.carbon_g.saved_against(usual.carbon_g)),
+        "energy": _band(now.energy_kwh.saved_against(usual.energy_kwh)),
+        "cost": _band(now.cost_usd.saved_against(usual.cost_usd)),
+    }
+
+
+def _regions(plan: Plan, footprint: FleetFootprint) -> list[dict[str, Any]]:
+    """Return the Regions that the plan uses, and those that the usual deployments would."""
+    names = {model.region for model in plan.models} | {item.baseline_region for item in footprint.models}
+    rows = []
+    for name in sorted(names):
+        found = region(name)
+        here = [footprint.of(model.name) for model in plan.models if model.region == name]
+        usual = [item for item in footprint.models if item.baseline_region == name]
+        rows.append({
+            "id": name, "name": found.name, "lat": found.lat, "lon": found.lon, "intensity": found.intensity.value,
+            "pue": found.pue.value, "matched": found.matched, "models": len(here), "usual_models": len(usual),
+            "g": _short(sum(item.footprint.carbon_g.mid for item in here)),
+            "usual_g": _short(sum(item.baseline.carbon_g.mid for item in usual)),
+        })  # fmt: skip
+    return rows
+
+
+class _Curves:
+    """The curves of all models, each once: models of equal kind share them."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self._known: dict[str, int | None] = {}
+
+    def of(self, chosen: Chosen) -> int | None:
+        """Return the index of the model's curve; None where the file names the hosting kind."""
+        if chosen.request.spec.hosting != "auto":
+            return None
+        key = self._key(chosen)
+        if key not in self._known:
+            self._known[key] = self._add(chosen)
+        return self._known[key]
+
+    def _add(self, chosen: Chosen) -> int | None:
+        found = break_evens(chosen)
+        self.rows.append({
+            "x": list(found.requests_per_month), "text": str(found),
+            "kinds": [{"kind": item.kind, "g": [_maybe(v) for v in item.carbon_g], "usd": [_maybe(v) for v in item.cost_usd]}
+                      for item in found.curves],
+            "switches": [[item.requests_per_month, item.before, item.after] for item in found.switches],
+        })  # fmt: skip
+        return len(self.rows) - 1
+
+    @staticmethod
+    def _key(chosen: Chosen) -> str:
+        """All that the curve depends on: the spec without its name, its place and how many requests it gets."""
+        spec = chosen.request.spec
+        kept = spec.model_dump(mode="json", exclude={"name", "tags", "group", "drift", "retention", "region"})
+        kept["model"].pop("artifact")
+        kept["traffic"].pop("requests_per_day")
+        return json.dumps([kept, chosen.option.request.region, sorted(chosen.against)])
+
+
+def _band(band: Band) -> list[float | None]:
+    return [_short(band.low), _short(band.mid), _short(band.high)]
+
+
+def _maybe(value: float | None) -> float | None:
+    return None if value is None else _short(value, 3)
+
+
+def _short(value: float, digits: int = 5) -> float | None:
+    """Round to significant digits, which keeps the page small; None is unknown."""
+    return None if math.isnan(value) else float(f"{value:.{digits}g}")
