@@ -48,7 +48,10 @@ def _ring(indices: list[int], arcs: list[list[tuple[float, float]]]) -> str:
     for index in indices:
         arc = arcs[index] if index >= 0 else arcs[~index][::-1]
         points += arc[1:] if points else arc
-    if max(y for _, y in points) < SOUTH:
+    width = max(x for x, _ in points) - min(x for x, _ in points)
+    height = max(y for _, y in points) - min(y for _, y in points)
+    # Islands on the date line would be drawn around the whole world; what is left of them is a stripe.
+    if max(y for _, y in points) < SOUTH or (width > 300 and height < 10):
         return ""
     steps = dict.fromkeys(f"{x:.1f} {-max(y, SOUTH):.1f}" for x, y in points)
     return f"M{'L'.join(steps)}Z" if len(steps) > 3 else ""

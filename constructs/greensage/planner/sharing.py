@@ -88,6 +88,7 @@ def _may_share(chosen: Chosen) -> bool:
 
 
 def _pools(free: dict[str, Chosen]) -> list[_Pool]:
+    """All models that could share, and again without those of high availability, who make an endpoint keep two instances."""
     pools: dict[tuple[Kind, str, ImagePlan], list[str]] = {}
     for name, chosen in free.items():
         for kind in _SHARED:
@@ -102,7 +103,10 @@ def _pools(free: dict[str, Chosen]) -> list[_Pool]:
                 if image.processor == "cpu":
                     key = image if kind == "multi-model" else ImagePlan("custom", image.architecture)
                     pools.setdefault((kind, region, key), []).append(name)
-    return [_Pool(kind, region, image, tuple(names)) for (kind, region, image), names in pools.items() if len(names) > 1]
+    standard = {name for name, item in free.items() if item.request.spec.sla.availability != "high"}
+    both = [(key, tuple(names), tuple(name for name in names if name in standard)) for key, names in pools.items()]
+    found = dict.fromkeys(_Pool(*key, names) for key, every, some in both for names in (every, some))
+    return [pool for pool in found if len(pool.names) > 1]
 
 
 def _pack(pool: _Pool, free: dict[str, Chosen]) -> list[_Bin]:

@@ -22,7 +22,7 @@ function drawParts() {
     type: "bar",
     data: {labels: rows.map(row => row[0]), datasets: data.parts.map((name, index) => ({
       label: name, data: rows.map(row => row[1].parts[index]), backgroundColor: colours[index]}))},
-    options: {indexAxis: "y", scales: {x: {stacked: true, title: {display: true, text: "gCO2e a month"}}, y: {stacked: true}},
+    options: {indexAxis: "y", scales: {x: {stacked: true, title: {display: true, text: "gCO2e a month"}}, y: {stacked: true, ticks: {autoSkip: false}}},
       plugins: {legend: {position: "bottom"}, tooltip: {callbacks: {label: item => `${item.dataset.label}: ${grams(item.raw)}`}}}},
   });
   fill($("parts-table"), "gCO2e a month, middle", [{title: "Part"}, {title: "Usual", number: true}, {title: "Planned", number: true}],
@@ -52,7 +52,7 @@ function drawBands() {
   draw("bands", "Uncertainty: low to high of the usual and of the planned deployment", {
     type: "bar", plugins: [middles],
     data: {labels: shown.map(row => row[0]), datasets: [set("usual", "usual", c2), set("total", "planned", c1)]},
-    options: {indexAxis: "y", scales: {x: {min: 0, title: {display: true, text: "% of the usual deployment"}}},
+    options: {indexAxis: "y", scales: {x: {min: 0, title: {display: true, text: "% of the usual deployment"}}, y: {ticks: {autoSkip: false}}},
       plugins: {legend: {position: "bottom"}, tooltip: {callbacks: {label: item =>
         `${item.dataset.label}: ${digits(item.raw[0])} to ${digits(item.raw[1])} %`}}}},
   });
