@@ -6,6 +6,7 @@ import pytest
 
 from greensage.catalog.capabilities import kinds as all_kinds
 from greensage.errors import PlanError, SpecError
+from greensage.footprint import fleet_footprint
 from greensage.planner import ModelPlan, Plan, plan
 from greensage.show import plan_json, plan_reasons, plan_table
 from greensage.spec import load_specs
@@ -50,7 +51,7 @@ def test_components_get_the_smallest_instance_that_holds_a_copy_and_the_fit_is_s
 
 def test_a_component_without_memory_gets_an_estimate(fleet):
     component = one(fleet("group: g\nhosting: inference-components\n")).component
-    assert component is not None and component.memory_mb >= 350
+    assert component is not None and component.memory_mb >= 128
 
 
 def test_components_on_accelerators_are_placed_by_accelerator(fleet):
@@ -140,7 +141,7 @@ def test_a_vpc_names_the_endpoints_it_needs(fleet):
 
 def test_table_reasons_and_json_cope_with_every_kind():
     found = plan(load_specs(MODELS))
-    assert len(plan_table(found).splitlines()) == 1 + len(found.models)
+    assert len(plan_table(found, fleet_footprint(found)).splitlines()) == 2 + len(found.models)
     assert all(f"{model.name}:" in plan_reasons(found) for model in found.models)
     kinds = {row["kind"] for row in plan_json(found)["models"]}
     assert kinds == set(all_kinds()), "models/ has an example of every kind"

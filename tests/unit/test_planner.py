@@ -50,7 +50,12 @@ def test_no_cold_start_means_real_time(write):
 
 
 def test_steady_load_is_too_much_for_serverless(write):
-    assert planned(write("name: a\ntraffic: {requests_per_day: 10_000_000, pattern: steady}\n" + MODEL)).kind == "real-time"
+    assert (
+        planned(
+            write("name: a\nsla: {latency_p95_ms: 500}\ntraffic: {requests_per_day: 100_000_000, pattern: steady}\n" + MODEL)
+        ).kind
+        == "real-time"
+    )
 
 
 def test_a_large_model_does_not_fit_serverless(write):
