@@ -15,7 +15,7 @@ import pytest
 
 from greensage.catalog import limits, traffic
 from greensage.catalog.instances import batch_types, candidates
-from greensage.footprint import Usage, estimate, fleet_footprint
+from greensage.footprint import Usage, fleet_footprint, mid_figures
 from greensage.footprint import kinds as month
 from greensage.footprint.demand import clock_of, container_mb, demand_of
 from greensage.planner import break_evens, plan, plan_with_choices
@@ -57,7 +57,7 @@ def everything(asked: ModelSpec) -> Iterator[Found]:
 def best(asked: ModelSpec) -> tuple[float, str, str]:
     """Return carbon in grams, kind and Region of the best of everything."""
     found = list(everything(asked))
-    carbon = estimate([usage for _, _, usage in found]).carbon_g[:, 1].tolist()
+    carbon = [figures.carbon_g for figures in mid_figures([usage for _, _, usage in found])]
     grams, index = min((float(f"{value:.6g}"), index) for index, value in enumerate(carbon))
     return grams, found[index][0], found[index][1]
 
@@ -150,7 +150,7 @@ def shared_g(part: list[Pair]) -> float:
         for item in candidates("arm64", region)
         if item.memory_gib * 1024 * traffic.USABLE_MEMORY >= memory and p95_ms(slowest, item, load=peak) <= strictest
     ]
-    return float(estimate(usages).carbon_g[:, 1].min()) if usages else float("inf")
+    return min((figures.carbon_g for figures in mid_figures(usages)), default=float("inf"))
 
 
 @pytest.mark.parametrize("seed", range(8))

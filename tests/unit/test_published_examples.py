@@ -18,6 +18,7 @@ from greensage.catalog.figures import Figure
 from greensage.catalog.power import Power
 from greensage.catalog.regions import Region
 from greensage.footprint import Level, Serverless, Usage, estimate
+from greensage.footprint.estimate import forget_figures
 
 TENTH_OF_A_MILLIONTH = 1e-7
 
@@ -30,9 +31,14 @@ def figure(value: float, quality: str = "measured") -> Figure:
 def published(monkeypatch):
     """Put published figures where the catalog's would be read."""
     module = sys.modules[estimate.__module__]
+    monkeypatch.setattr(module, "hourly_price", lambda name, place: figure(0.0))
+    monkeypatch.setattr(module, "service_price", lambda name, place: figure(0.0))
     originals = {"coefficient": module.coefficient}
 
+    forget_figures()
+
     def _put(*, watts=(0.0, 0.0, 0.0), embodied_kg=0.0, pue=1.0, grams=0.0, **coefficients: float) -> None:
+        forget_figures()
         idle, half, full = watts
         monkeypatch.setattr(module, "power", lambda name: Power(figure(idle), figure(half), figure(full), figure(embodied_kg)))
         place = Region("r", "R", "XX", 0, 0, figure(grams), figure(pue), figure(0), False, "")
@@ -43,7 +49,9 @@ def published(monkeypatch):
             lambda name: figure(coefficients[name]) if name in coefficients else originals["coefficient"](name),
         )
 
-    return _put
+    yield _put
+    monkeypatch.undo()
+    forget_figures()
 
 
 def straight(idle: float, full: float, vcpu: int = 1) -> tuple[float, float, float]:
@@ -52,7 +60,7 @@ def straight(idle: float, full: float, vcpu: int = 1) -> tuple[float, float, flo
 
 
 def one(usage: Usage):
-    (row,) = estimate([usage]).rows()
+    (row,) = estimate([usage])
     return row
 
 
@@ -144,6 +152,7 @@ def test_what_nobody_publishes_stays_unknown_and_is_no_zero(published, monkeypat
     module = sys.modules[estimate.__module__]
     dry = Region("r", "R", "XX", 0, 0, figure(100), figure(1.1), figure(math.nan, "missing"), False, "")
     monkeypatch.setattr(module, "region", lambda name: dry)
+    forget_figures()
     row = one(instances(10, 1, 0.5))
     assert math.isnan(row.water_l.mid) and not row.water_l.known
     assert row.carbon_g.mid > 0

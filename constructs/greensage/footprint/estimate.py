@@ -1,21 +1,19 @@
-"""The formulas, over many deployments at once: E, I and M of the SCI (ISO/IEC 21031), water and cost, with bands.
+"""The formulas: E, I and M of the SCI (ISO/IEC 21031), water and cost of a month, with bands.
 
 SCI = (E x I + M) / R: E in kWh with PUE, I location-based, M = kg embodied x time reserved / lifespan x resources
 reserved. Market-based figures never enter. Figures multiply, so their bands add in quadrature of logarithms; terms of
-a sum add their ends.
+a sum add their ends. What a figure is for a type in a Region is looked up once, so a fleet costs a few microseconds a row.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from functools import cache
+from typing import NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-
-from ..catalog.figures import HOURS_PER_MONTH, Figure, coefficient, reference_type
+from ..catalog.figures import HOURS_PER_MONTH, coefficient, reference_type
 from ..catalog.instances import instance
 from ..catalog.power import power
 from ..catalog.prices import hourly_price, service_price
@@ -23,7 +21,6 @@ from ..catalog.regions import region
 from .band import Band
 from .usage import Usage
 
-Array = npt.NDArray[np.float64]
 PARTS = ("compute", "storage and logs", "network", "embodied")
 
 
@@ -61,202 +58,221 @@ class Footprint:
 BANDS = ("energy_kwh", "operational_g", "embodied_g", "carbon_g", "water_l", "cost_usd")
 
 
-def estimate(usages: Sequence[Usage]) -> Estimates:
-    """Return the estimates of `usages`, all at once. Raises CatalogError for what the catalog has no figure for."""
-    return Estimates(usages)
+class Mid(NamedTuple):
+    """The middle of what decisions compare."""
+
+    carbon_g: float
+    operational_g: float
+    energy_kwh: float
+    cost_usd: float
+
+
+def estimate(usages: Iterable[Usage]) -> list[Footprint]:
+    """Return a Footprint per usage. Raises CatalogError for what the catalog has no figure for."""
+    return [_footprint(usage) for usage in usages]
+
+
+def mid_figures(usages: Sequence[Usage]) -> list[Mid]:
+    """Return the middles alone, faster: for choosing among many. Raises as `estimate` does."""
+    return [_mid(usage) for usage in usages]
 
 
 @dataclass(frozen=True)
-class _Terms:
-    """One quantity per usage (rows) with the factor of its band."""
+class _Place:
+    """The figures of a Region that every usage there needs."""
 
-    mid: Array
-    factor: Array
-
-    def bands(self) -> Array:
-        """Low, mid and high as the last axis."""
-        return np.stack([self.mid / self.factor, self.mid, self.mid * self.factor], axis=-1)
-
-    def times(self, value: Array, factor: Array) -> _Terms:
-        return _Terms(self.mid * value, _quadrature(self.factor, factor))
+    pue: float
+    intensity: float
+    wue: float
+    factors: dict[str, float]
+    prices: tuple[tuple[float, float], ...]
 
 
-class Estimates:
-    """Arrays of shape (number of usages, 3): low, mid, high. `rows` makes Footprints of them."""
+@dataclass(frozen=True)
+class _Machine:
+    """Watts, embodied grams an hour and the price of an instance type in a Region, with the factors of their bands."""
 
-    def __init__(self, usages: Sequence[Usage]) -> None:
-        self._usages = usages
-        self._pue = self._figures(lambda usage: region(usage.region).pue)
-        self._intensity = self._figures(lambda usage: region(usage.region).intensity)
-        self._network_gb = _column(usages, lambda usage: usage.network_gb)
-
-    @cached_property
-    def energy_kwh(self) -> Array:
-        """Electricity, with PUE."""
-        return self._compute.bands() + self._storage.bands() + self._network.bands()
-
-    @cached_property
-    def carbon_parts_g(self) -> Array:
-        """Carbon by part: shape (parts, usages, 3)."""
-        operational = [self._with_grid(terms).bands() for terms in (self._compute, self._storage, self._network)]
-        return np.stack([*operational, self.embodied_g])
-
-    @cached_property
-    def operational_g(self) -> Array:
-        """E x I."""
-        return self.carbon_parts_g[:3].sum(axis=0)
-
-    @cached_property
-    def carbon_g(self) -> Array:
-        """E x I + M."""
-        return self.carbon_parts_g.sum(axis=0)
-
-    @cached_property
-    def embodied_g(self) -> Array:
-        """M: emissions of making the hardware, by time and share reserved."""
-        lifespan = coefficient("lifespan_hours")
-        hours = _column(self._usages, lambda usage: usage.instance_hours)
-        making = self._figures(lambda usage: power(usage.instance_type).embodied_kg if usage.instance_type else _NOTHING)
-        instances = _Terms(hours * making[0] * 1000 / lifespan.value, _quadrature(making[1], lifespan.factor))
-        return instances.bands() + self._serverless_embodied.bands() + self._storage_embodied.bands()
-
-    @cached_property
-    def water_l(self) -> Array:
-        """Water for cooling: WUE is per kWh of IT load, so without PUE."""
-        wue = self._figures(lambda usage: region(usage.region).wue)
-        it_load = self.energy_kwh / self._pue[0][:, None]
-        return it_load * np.stack([wue[0] / wue[1], wue[0], wue[0] * wue[1]], axis=-1)
-
-    @cached_property
-    def cost_usd(self) -> Array:
-        """On-demand prices: instances or GB-seconds, data, S3 and logs."""
-        usages = self._usages
-        hours = _column(usages, lambda usage: usage.instance_hours)
-        price = self._figures(lambda usage: hourly_price(usage.instance_type, usage.region) if usage.instance_type else _NOTHING)
-        parts = [_Terms(np.where(hours > 0, hours * price[0], 0.0), price[1])]
-        amounts: dict[str, Callable[[Usage], float]] = {
-            "serverless_gb_second": lambda usage: usage.serverless.billed_gb_seconds if usage.serverless else 0.0,
-            "data_gb": lambda usage: usage.network_gb,
-            "s3_gb_month": lambda usage: usage.stored_gb,
-            "logs_ingest_gb": lambda usage: usage.logs_gb,
-            "logs_gb_month": lambda usage: usage.logs_kept_gb,
-            "alarm_month": lambda usage: float(usage.alarms),
-        }
-        for name, amount in amounts.items():
-            unit = self._figures(lambda usage, name=name: service_price(name, usage.region))
-            parts.append(_Terms(_column(usages, amount) * unit[0], unit[1]))
-        return sum((part.bands() for part in parts), start=np.zeros((len(usages), 3)))
-
-    def rows(self) -> list[Footprint]:
-        """Return a Footprint per usage."""
-        columns = [getattr(self, name).tolist() for name in BANDS]
-        parts = np.moveaxis(self.carbon_parts_g, 0, 1).tolist()
-        return [
-            Footprint(
-                requests=usage.requests,
-                parts=tuple(Band(*part) for part in parts[i]),
-                **{name: Band(*column[i]) for name, column in zip(BANDS, columns, strict=True)},
-            )
-            for i, usage in enumerate(self._usages)
-        ]
-
-    @cached_property
-    def _compute(self) -> _Terms:
-        instances = self._instances
-        busy, held = self._serverless
-        return _plus(instances, _plus(busy, held)).times(*self._pue)
-
-    @cached_property
-    def _instances(self) -> _Terms:
-        """Watts by straight lines between idle, 50 % and 100 %, times hours and instances."""
-        owners = np.array([index for index, usage in enumerate(self._usages) for _ in usage.levels], dtype=np.intp)
-        levels = [level for usage in self._usages for level in usage.levels]
-        table = np.array([_watts(self._usages[index].instance_type) for index in owners], dtype=np.float64).reshape(-1, 4)
-        busy = np.array([level.utilisation for level in levels])
-        idle, half, full, factor = table.T
-        watts = np.where(busy <= 0.5, idle + (half - idle) * busy * 2, half + (full - half) * (busy - 0.5) * 2)
-        kwh = watts * np.array([level.hours * level.instances for level in levels]) / 1000
-        mid = np.zeros(len(self._usages))
-        np.add.at(mid, owners, kwh)
-        factors = np.ones(len(self._usages))
-        factors[owners] = factor
-        return _Terms(mid, factors)
-
-    @cached_property
-    def _serverless(self) -> tuple[_Terms, _Terms]:
-        name, memory = reference_type(), coefficient("memory_w_per_gb")
-        full = power(name).full_w
-        assumed = coefficient("serverless_mb_per_vcpu").factor
-        busy = _column(self._usages, lambda usage: usage.serverless.busy_vcpu_seconds if usage.serverless else 0.0)
-        held = _column(self._usages, lambda usage: usage.serverless.held_gb_seconds if usage.serverless else 0.0)
-        per_vcpu = full.value / instance(name).vcpu
-        factor = np.full(len(busy), float(_quadrature(full.factor, assumed)))
-        return _Terms(busy * per_vcpu / 3.6e6, factor), _Terms(held * memory.value / 3.6e6, np.full(len(held), memory.factor))
-
-    @cached_property
-    def _serverless_embodied(self) -> _Terms:
-        item, making, lifespan = instance(reference_type()), power(reference_type()).embodied_kg, coefficient("lifespan_hours")
-        by_memory = coefficient("serverless_idle_memory_share")
-        busy = _column(self._usages, lambda usage: usage.serverless.busy_vcpu_seconds if usage.serverless else 0.0)
-        warm = _column(
-            self._usages,
-            lambda usage: usage.serverless.held_gb_seconds - usage.serverless.busy_gb_seconds if usage.serverless else 0.0,
-        )
-        kg = busy * making.value / item.vcpu + warm * making.value / item.memory_gib * by_memory.value
-        factor = np.full(len(busy), float(_quadrature(making.factor, _quadrature(lifespan.factor, by_memory.factor))))
-        return _Terms(kg * 1000 / (lifespan.value * 3600), factor)
-
-    @cached_property
-    def _storage(self) -> _Terms:
-        watt = coefficient("hdd_wh_per_tb_hour")
-        tb = self._replicated_tb()
-        return _Terms(tb * watt.value * HOURS_PER_MONTH / 1000, np.full(len(tb), watt.factor)).times(*self._pue)
-
-    @cached_property
-    def _storage_embodied(self) -> _Terms:
-        making, lifespan = coefficient("storage_kg_per_tb"), coefficient("lifespan_hours")
-        tb = self._replicated_tb()
-        factor = np.full(len(tb), float(_quadrature(making.factor, lifespan.factor)))
-        return _Terms(tb * making.value * 1000 * HOURS_PER_MONTH / lifespan.value, factor)
-
-    @cached_property
-    def _network(self) -> _Terms:
-        per_gb = coefficient("network_kwh_per_gb")
-        return _Terms(self._network_gb * per_gb.value, np.full(len(self._network_gb), per_gb.factor)).times(*self._pue)
-
-    def _replicated_tb(self) -> Array:
-        objects = _column(self._usages, lambda usage: usage.stored_gb) * coefficient("s3_replication").value
-        logs = _column(self._usages, lambda usage: usage.logs_kept_gb) * coefficient("log_replication").value
-        return (objects + logs) / 1000
-
-    def _with_grid(self, terms: _Terms) -> _Terms:
-        return terms.times(*self._intensity)
-
-    def _figures(self, read: Callable[[Usage], Figure]) -> tuple[Array, Array]:
-        """Return the values and the factors of one figure per usage."""
-        found = [read(usage) for usage in self._usages]
-        return np.array([item.value for item in found]), np.array([item.factor for item in found])
+    idle: float
+    half: float
+    full: float
+    making_g_hour: float
+    price: float
+    watt_factor: float
+    making_factor: float
+    price_factor: float
 
 
-_NOTHING = Figure("nothing", 0.0, "", "measured", "", "")
+class _Amounts(NamedTuple):
+    """kWh of IT load by what draws it, and embodied grams by what was made."""
+
+    instances: float
+    busy: float
+    held: float
+    storage: float
+    network: float
+    made: float
+    made_serverless: float
+    made_storage: float
 
 
-def _watts(instance_type: str | None) -> tuple[float, float, float, float]:
-    assert instance_type is not None
-    found = power(instance_type)
-    return found.idle_w.value, found.half_w.value, found.full_w.value, found.idle_w.factor
+def _mid(usage: Usage) -> Mid:
+    place, amounts = _place(usage.region), _amounts(usage)
+    energy = sum(amounts[:5]) * place.pue
+    operational = energy * place.intensity
+    return Mid(operational + sum(amounts[5:]), operational, energy, sum(mid for mid, _ in _costs(usage, place)))
 
 
-def _plus(first: _Terms, second: _Terms) -> _Terms:
-    """Add two terms; the factor is the mean of theirs, weighted by size, so that ends add up."""
-    mid = first.mid + second.mid
-    weight = np.divide(first.mid, mid, out=np.full(len(mid), 0.5), where=mid > 0)
-    return _Terms(mid, first.factor * weight + second.factor * (1 - weight))
+def _footprint(usage: Usage) -> Footprint:
+    place, amounts = _place(usage.region), _amounts(usage)
+    machine = _machine(usage.instance_type, usage.region) if usage.instance_type else _NO_MACHINE
+    general, serverless = _general(), _serverless()
+    compute = amounts.instances + amounts.busy + amounts.held
+    weighted = amounts.instances * machine.watt_factor + amounts.busy * serverless["busy"] + amounts.held * general["memory"]
+    loads = (
+        (compute, weighted / compute if compute else 1.0),
+        (amounts.storage, general["disk"]),
+        (amounts.network, general["network"]),
+    )
+    energy = [_band(kwh * place.pue, factor, place.factors["pue"]) for kwh, factor in loads]
+    carbon = [
+        _band(kwh * place.pue * place.intensity, factor, place.factors["pue"], place.factors["intensity"])
+        for kwh, factor in loads
+    ]
+    embodied = _total(
+        _band(amounts.made, machine.making_factor),
+        _band(amounts.made_serverless, serverless["made"]),
+        _band(amounts.made_storage, general["made_disk"]),
+    )
+    operational, total = _total(*carbon), _total(*energy)
+    # WUE is litres per kWh of IT load, so without PUE.
+    wue, factor = place.wue / place.pue, place.factors["wue"]
+    return Footprint(
+        requests=usage.requests,
+        energy_kwh=total,
+        operational_g=operational,
+        embodied_g=embodied,
+        carbon_g=operational + embodied,
+        water_l=Band(total.low * wue / factor, total.mid * wue, total.high * wue * factor),
+        cost_usd=_total(*(_band(*cost) for cost in _costs(usage, place))),
+        parts=(*carbon, embodied),
+    )
 
 
-def _quadrature(first: Any, second: Any) -> Any:
-    return np.exp(np.hypot(np.log(first), np.log(second)))
+def _amounts(usage: Usage) -> _Amounts:
+    instances = made = busy = held = made_serverless = 0.0
+    if usage.instance_type is not None:
+        machine = _machine(usage.instance_type, usage.region)
+        for hours, count, load in usage.levels:
+            instances += hours * count * _watts(machine, load)
+            made += hours * count * machine.making_g_hour
+    if usage.serverless is not None:
+        rates, used = _serverless(), usage.serverless
+        busy = used.busy_vcpu_seconds * rates["w_per_vcpu"] / 3.6e6
+        held = used.held_gb_seconds * rates["w_per_gb"] / 3.6e6
+        warm = used.held_gb_seconds - used.busy_gb_seconds
+        made_serverless = used.busy_vcpu_seconds * rates["g_per_vcpu_second"] + warm * rates["g_per_gb_second"]
+    general = _general()
+    tb = (usage.stored_gb * general["copies"] + usage.logs_kept_gb * general["log_copies"]) / 1000
+    return _Amounts(
+        instances / 1000, busy, held, tb * general["kwh_per_tb"], usage.network_gb * general["kwh_per_gb"],
+        made, made_serverless, tb * general["g_per_tb"],
+    )  # fmt: skip
 
 
-def _column(usages: Sequence[Usage], read: Callable[[Usage], float]) -> Array:
-    return np.array([read(usage) for usage in usages], dtype=np.float64)
+def _watts(machine: _Machine, load: float) -> float:
+    """Straight lines between idle, 50 % and 100 %."""
+    if load <= 0.5:
+        return machine.idle + (machine.half - machine.idle) * load * 2
+    return machine.half + (machine.full - machine.half) * (load - 0.5) * 2
+
+
+def _costs(usage: Usage, place: _Place) -> list[tuple[float, float]]:
+    """USD with the factor of its band: instances, then the services in the order of _SERVICES."""
+    costs = []
+    if usage.instance_type is not None and usage.levels:
+        machine = _machine(usage.instance_type, usage.region)
+        costs.append((usage.instance_hours * machine.price, machine.price_factor))
+    billed = usage.serverless.billed_gb_seconds if usage.serverless else 0.0
+    amounts = (billed, usage.network_gb, usage.stored_gb, usage.logs_gb, usage.logs_kept_gb, usage.alarms)
+    costs += [(amount * usd, factor) for amount, (usd, factor) in zip(amounts, place.prices, strict=True) if amount]
+    return costs
+
+
+_SERVICES = ("serverless_gb_second", "data_gb", "s3_gb_month", "logs_ingest_gb", "logs_gb_month", "alarm_month")
+
+
+@cache
+def _place(name: str) -> _Place:
+    found = region(name)
+    prices = [service_price(service, name) for service in _SERVICES]
+    return _Place(
+        found.pue.value, found.intensity.value, found.wue.value,
+        {"pue": found.pue.factor, "intensity": found.intensity.factor, "wue": found.wue.factor},
+        tuple((price.value, price.factor) for price in prices),
+    )  # fmt: skip
+
+
+@cache
+def _machine(name: str, place: str) -> _Machine:
+    found, price, lifespan = power(name), hourly_price(name, place), coefficient("lifespan_hours")
+    return _Machine(
+        found.idle_w.value, found.half_w.value, found.full_w.value, found.embodied_kg.value * 1000 / lifespan.value, price.value,
+        found.idle_w.factor, _quadrature(found.embodied_kg.factor, lifespan.factor), price.factor,
+    )  # fmt: skip
+
+
+_NO_MACHINE = _Machine(0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0)
+
+
+@cache
+def _general() -> dict[str, float]:
+    """Rates of disks and networks, and the factors of their bands."""
+    disk, network, lifespan, making = map(
+        coefficient, ("hdd_wh_per_tb_hour", "network_kwh_per_gb", "lifespan_hours", "storage_kg_per_tb")
+    )
+    return {
+        "copies": coefficient("s3_replication").value, "log_copies": coefficient("log_replication").value,
+        "kwh_per_tb": disk.value * HOURS_PER_MONTH / 1000, "disk": disk.factor,
+        "kwh_per_gb": network.value, "network": network.factor,
+        "g_per_tb": making.value * 1000 * HOURS_PER_MONTH / lifespan.value,
+        "made_disk": _quadrature(making.factor, lifespan.factor),
+        "memory": coefficient("memory_w_per_gb").factor,
+    }  # fmt: skip
+
+
+@cache
+def _serverless() -> dict[str, float]:
+    """Rates of the instance type that serverless hosting is taken to run on, and the factors of their bands."""
+    item, found = instance(reference_type()), power(reference_type())
+    lifespan, share, memory = map(coefficient, ("lifespan_hours", "serverless_idle_memory_share", "memory_w_per_gb"))
+    g_second = found.embodied_kg.value * 1000 / (lifespan.value * 3600)
+    return {
+        "w_per_vcpu": found.full_w.value / item.vcpu, "w_per_gb": memory.value,
+        "busy": _quadrature(found.full_w.factor, coefficient("serverless_mb_per_vcpu").factor),
+        "g_per_vcpu_second": g_second / item.vcpu, "g_per_gb_second": g_second / item.memory_gib * share.value,
+        "made": _quadrature(found.embodied_kg.factor, lifespan.factor, share.factor),
+    }  # fmt: skip
+
+
+def forget_figures() -> None:
+    """Drop what was looked up: for tests that put other figures in the catalog's place."""
+    for looked_up in (_place, _machine, _general, _serverless):
+        looked_up.cache_clear()
+
+
+def _band(mid: float, *factors: float) -> Band:
+    factor = _quadrature(*factors)
+    return Band(mid / factor, mid, mid * factor)
+
+
+def _quadrature(*factors: float) -> float:
+    if len(factors) == 1:
+        return factors[0]
+    return math.exp(math.hypot(*map(math.log, factors)))
+
+
+def _total(*bands: Band) -> Band:
+    low = mid = high = 0.0
+    for band in bands:
+        low, mid, high = low + band.low, mid + band.mid, high + band.high
+    return Band(low, mid, high)

@@ -72,7 +72,7 @@ def fleet_footprint(plan: Plan) -> FleetFootprint:
     usages = [usage_of(model) for model in alone]
     usages += [group_usage(group, found) for group, found in zip(plan.groups, members, strict=True)]
     usages += [_usual(model) for model in plan.models]
-    rows = estimate(usages).rows()
+    rows = estimate(usages)
     own = {model.name: (rows[index], 1.0) for index, model in enumerate(alone)}
     for index, (group, found) in enumerate(zip(plan.groups, members, strict=True)):
         own |= _divided(group, found, rows[len(alone) + index])

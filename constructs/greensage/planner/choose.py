@@ -9,7 +9,7 @@ from typing import Any
 
 from ..catalog.images import accelerated_images
 from ..errors import PlanError, Problem
-from ..footprint.estimate import Estimates, estimate
+from ..footprint.estimate import mid_figures
 from .context import Request
 from .kind import legal_kinds
 from .options import Option, options_of
@@ -83,18 +83,13 @@ def choose_all(requests: Sequence[Request], default_region: str | None) -> tuple
             drafts.append(_draft(request, default_region))
         except PlanError as error:
             problems += error.problems
-    scored = _score([option for draft in drafts for option in draft.options])
+    scored = score([option for draft in drafts for option in draft.options])
     chosen, start = [], 0
     for draft in drafts:
         end = start + len(draft.options)
         chosen.append(draft.choose(scored[start:end]))
         start = end
     return _together(chosen), problems
-
-
-def score(options: Sequence[Option]) -> list[Scored]:
-    """Return the options with their figures."""
-    return _score(options)
 
 
 @dataclass
@@ -134,13 +129,11 @@ def _may_accelerate(request: Request) -> bool:
     return free and any(model.version in (None, image.version) for image in accelerated_images(model.framework, "gpu"))
 
 
-def _score(options: Sequence[Option]) -> list[Scored]:
-    if not options:
-        return []
-    found: Estimates = estimate([option.usage for option in options])
-    columns = (found.carbon_g, found.operational_g, found.energy_kwh, found.cost_usd)
-    rows = zip(options, *(column[:, 1].tolist() for column in columns), strict=True)
-    return [Scored(*row) for row in rows]
+def score(options: Sequence[Option]) -> list[Scored]:
+    """Return the options with their figures."""
+    return [
+        Scored(option, *figures) for option, figures in zip(options, mid_figures([item.usage for item in options]), strict=True)
+    ]
 
 
 def _together(chosen: list[Chosen]) -> list[Chosen]:

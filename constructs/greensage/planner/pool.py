@@ -10,7 +10,7 @@ from functools import cache, cached_property
 from ..catalog import traffic
 from ..catalog.instances import InstanceType
 from ..footprint.demand import Demand, clock_of, container_mb, size_mb
-from ..footprint.estimate import estimate
+from ..footprint.estimate import mid_figures
 from ..footprint.kinds import NO_WORK, added, shared_levels
 from ..footprint.usage import Usage
 from ..spec import ModelSpec
@@ -82,6 +82,7 @@ class Tenants:
     floor: int = 1
     strictest_ms: float = math.inf
     slowest: Demand | None = None
+    alone_g: float = 0.0
 
     @classmethod
     def of(cls, kind: Kind, members: Sequence[Member], weights: tuple[int, ...] = _ONCE) -> Tenants:
@@ -109,6 +110,7 @@ class Tenants:
             max(self.floor, 2 if sla.availability == "high" else 1),
             min(self.strictest_ms, sla.latency_p95_ms or math.inf),
             demand if slower else self.slowest,
+            self.alone_g + member.alone_g,
         )  # fmt: skip
 
     def memory_with(self, member: Member) -> float:
@@ -140,9 +142,9 @@ def best_type(tenants: Tenants, region: str, offered: Sequence[InstanceType]) ->
     fitting = [item for item in offered if tenants.fit(item)]
     if not fitting:
         return None
-    carbon = estimate([tenants.usage(region, item) for item in fitting]).carbon_g[:, 1]
+    carbon = [figures.carbon_g for figures in mid_figures([tenants.usage(region, item) for item in fitting])]
     index = min(range(len(fitting)), key=lambda i: (float(f"{carbon[i]:.6g}"), i))
-    return fitting[index], float(carbon[index])
+    return fitting[index], carbon[index]
 
 
 def packing_bound_g(tenants: Tenants, region: str, offered: Sequence[InstanceType]) -> tuple[float, float]:
@@ -162,14 +164,17 @@ def packing_bound_g(tenants: Tenants, region: str, offered: Sequence[InstanceTyp
 def _idle_g(region: str, item: InstanceType) -> float:
     """Carbon of a month of one idle instance."""
     idle = Usage(region, 0, item.name, shared_levels(NO_WORK, NO_WORK, item.name, 1))
-    return float(estimate([idle]).carbon_g[0, 1])
+    return mid_figures([idle])[0].carbon_g
 
 
-def frontier(region: str, offered: Sequence[InstanceType]) -> list[InstanceType]:
-    """Return the types that no other beats in both memory and carbon when idle: all that packing has to try."""
+def worth_packing_on(region: str, offered: Sequence[InstanceType], memory_mb: float) -> list[InstanceType]:
+    """Return the types to try for `memory_mb` in all: none that another beats in both memory and carbon when idle.
+
+    Types larger than the smallest that holds all are left out: they would only be emptier.
+    """
     ranked = sorted(((_idle_g(region, item), item) for item in offered), key=lambda row: (row[0], -row[1].memory_gib))
     kept: list[InstanceType] = []
     for _, item in ranked:
         if not kept or item.memory_gib > kept[-1].memory_gib:
             kept.append(item)
-    return kept
+    return [item for index, item in enumerate(kept) if not index or usable_mb(kept[index - 1]) < memory_mb]

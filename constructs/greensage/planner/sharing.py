@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 from ..catalog import limits, traffic
 from ..catalog.instances import InstanceType, candidates
 from ..errors import PlanError
-from ..footprint.estimate import estimate
+from ..footprint.estimate import mid_figures
 from ..spec import InferenceComponentHosting
 from .choose import Chosen, Scored, Sharing, score
 from .context import Request
 from .kind import why_not_kind, with_kind
 from .options import options_of
-from .pool import Member, Tenants, best_type, frontier, hour_classes, usable_mb
+from .pool import Member, Tenants, best_type, hour_classes, usable_mb, worth_packing_on
 from .silicon import choose_image
 from .types import ImagePlan, Kind
 
@@ -34,7 +34,7 @@ class _Bin:
 
     @property
     def saved_g(self) -> float:
-        return sum(member.alone_g for member in self.tenants.members) - self.carbon_g
+        return self.tenants.alone_g - self.carbon_g
 
     def kind(self, pool: _Pool) -> Kind:
         """Large and few on x86 are inference components: each can change and scale without the others."""
@@ -67,7 +67,7 @@ def share_endpoints(chosen: Sequence[Chosen]) -> list[Chosen]:
             stale.discard(pool)
             found[pool] = _pack(pool, free)
             continue
-        bins = found.pop(pool)
+        bins = found[pool]
         if _saved(bins) <= 0:
             break
         for item in bins:
@@ -119,9 +119,9 @@ def _pack(pool: _Pool, free: dict[str, Chosen]) -> list[_Bin]:
     if len(members) < 2:
         return []
     offered = candidates(pool.image.architecture, pool.region)
-    types = frontier(pool.region, offered)
+    types = worth_packing_on(pool.region, offered, sum(member.container_mb for member in members))
     best = max((_packed(pool, members, weights, item) for item in types), key=_saved, default=[])
-    retyped = [_worth_it(pool, _retyped(pool, item, types), types) for item in best]
+    retyped = [_worth_it(pool, _retyped(pool, item, offered), offered) for item in best]
     return [item for item in retyped if item.saved_g > 0 and len(item.tenants.members) > 1]
 
 
@@ -141,7 +141,7 @@ def _packed(pool: _Pool, members: Sequence[Member], weights: tuple[int, ...], it
                 break
     if not steps:
         return []
-    carbon = estimate([tenants.usage(pool.region, item) for _, tenants in steps]).carbon_g[:, 1].tolist()
+    carbon = [figures.carbon_g for figures in mid_figures([tenants.usage(pool.region, item) for _, tenants in steps])]
     now: dict[int, _Bin] = {}
     best, best_saved, saved = {}, 0.0, 0.0
     for (index, tenants), grams in zip(steps, carbon, strict=True):
@@ -166,7 +166,7 @@ def _worth_it(pool: _Pool, found: _Bin, types: Sequence[InstanceType]) -> _Bin:
     members = found.tenants.members
     weights = found.tenants.weights
     without = [Tenants.of(pool.kind, [other for other in members if other is not member], weights) for member in members]
-    carbon = estimate([rest.usage(pool.region, found.item) for rest in without]).carbon_g[:, 1].tolist()
+    carbon = [figures.carbon_g for figures in mid_figures([rest.usage(pool.region, found.item) for rest in without])]
     gains = [member.alone_g - (found.carbon_g - rest) for member, rest in zip(members, carbon, strict=True)]
     small = [gain for gain in gains if gain < traffic.SHARING_SMALL * found.carbon_g]
     if not small or sum(small) >= traffic.SHARING_SUM * found.carbon_g:
