@@ -113,6 +113,16 @@ class Tenants:
             self.alone_g + member.alone_g,
         )  # fmt: skip
 
+    def usage_without(self, member: Member, region: str, item: InstanceType) -> Usage:
+        """Return the month on `item` if `member` left."""
+        strict = member.spec.sla.availability == "high"
+        others = (other for other in self.members if other is not member)
+        floor = max((2 if other.spec.sla.availability == "high" else 1 for other in others), default=1) if strict else self.floor
+        work = [max(0.0, both - own) for both, own in zip(self.work, member.work, strict=True)]
+        peak = [max(0.0, both - own) for both, own in zip(self.peak, member.peak, strict=True)]
+        levels = shared_levels(work, peak, item.name, floor, self.weights)
+        return replace(self.bytes, region=region, instance_type=item.name, levels=levels)
+
     def memory_with(self, member: Member) -> float:
         """Return the memory in MB with one more: a container each, or one server and a model each."""
         one_server = self.kind == "multi-model" and self.members

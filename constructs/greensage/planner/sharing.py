@@ -164,15 +164,13 @@ def _worth_it(pool: _Pool, found: _Bin, types: Sequence[InstanceType]) -> _Bin:
     A gain far inside the uncertainty of the figures is no reason to couple two models.
     """
     members = found.tenants.members
-    weights = found.tenants.weights
-    without = [Tenants.of(pool.kind, [other for other in members if other is not member], weights) for member in members]
-    carbon = [figures.carbon_g for figures in mid_figures([rest.usage(pool.region, found.item) for rest in without])]
-    gains = [member.alone_g - (found.carbon_g - rest) for member, rest in zip(members, carbon, strict=True)]
+    without = mid_figures([found.tenants.usage_without(member, pool.region, found.item) for member in members])
+    gains = [member.alone_g - (found.carbon_g - rest.carbon_g) for member, rest in zip(members, without, strict=True)]
     small = [gain for gain in gains if gain < traffic.SHARING_SMALL * found.carbon_g]
     if not small or sum(small) >= traffic.SHARING_SUM * found.carbon_g:
         return found
     kept = [member for member, gain in zip(members, gains, strict=True) if gain >= traffic.SHARING_SMALL * found.carbon_g]
-    tenants = Tenants.of(pool.kind, kept, weights)
+    tenants = Tenants.of(pool.kind, kept, found.tenants.weights)
     return _retyped(pool, _Bin(tenants, found.item, found.carbon_g), types) if kept else _Bin(tenants, found.item, 0.0)
 
 
