@@ -11,14 +11,12 @@ sys.path.insert(0, str(ROOT / "constructs"))
 
 from aws_cdk import App  # noqa: E402
 
-from greensage.catalog.intensity import read_intensity  # noqa: E402
-from greensage.errors import GreensageError, SpecError, render  # noqa: E402
+from greensage.errors import GreensageError, render  # noqa: E402
 from greensage.footprint import fleet_footprint  # noqa: E402
 from greensage.names import Parameters  # noqa: E402
-from greensage.planner import Plan, plan  # noqa: E402
 from greensage.show import synth_line  # noqa: E402
-from greensage.spec import load_neighbours, load_specs  # noqa: E402
 from stacks.fleet import add_fleet  # noqa: E402
+from stacks.read import read_plan  # noqa: E402
 
 
 def main() -> int:
@@ -27,7 +25,8 @@ def main() -> int:
     models = Path(app.node.try_get_context("models") or ROOT / "models")
     only = app.node.try_get_context("model")
     try:
-        fleet = _plan(models, only, app.node.try_get_context("intensity"))
+        region = os.environ.get("AWS_REGION") or os.environ.get("CDK_DEFAULT_REGION")
+        fleet = read_plan(models, only=only, region=region, intensity=app.node.try_get_context("intensity"))
         footprint = fleet_footprint(fleet)
     except GreensageError as error:
         print(render(error), file=sys.stderr)
@@ -38,18 +37,6 @@ def main() -> int:
     print(synth_line(footprint, only), file=sys.stderr)
     app.synth()
     return 0
-
-
-def _plan(models: Path, only: str | None, intensity: str | None) -> Plan:
-    """Plan all models; with `only`, other files' problems stop it only where its endpoint depends on them."""
-    specs, problems = (load_specs(models), []) if only is None else load_neighbours(models, only)
-    region = os.environ.get("AWS_REGION") or os.environ.get("CDK_DEFAULT_REGION")
-    hourly = read_intensity(intensity) if intensity else None
-    fleet = plan(specs, default_region=region, intensity=hourly, only=only)
-    shares = any(only in group.members for group in fleet.groups)
-    if problems and shares:
-        raise SpecError(problems)
-    return fleet
 
 
 if __name__ == "__main__":

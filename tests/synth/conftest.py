@@ -12,10 +12,10 @@ import pytest
 from aws_cdk import App, Environment, Stack, Validations
 from cdk_nag import AwsSolutionsChecks
 
+from greensage.footprint import fleet_footprint
 from greensage.names import Parameters
-from greensage.planner import plan
-from greensage.spec import load_specs
 from stacks.fleet import add_fleet
+from stacks.read import read_plan
 from tests.conftest import MODELS
 
 ENV = Environment(account="111111111111", region="eu-north-1")
@@ -56,8 +56,9 @@ def synthesize(folder: Path, build: Callable[[App], None], *, nag: bool = True) 
 
 def build_fleet(models: Path, only: str | None = None) -> Callable[[App], None]:
     def build(app: App) -> None:
-        fleet = plan(load_specs(models, only=only))
-        add_fleet(app, fleet, account="111111111111", parameters=Parameters(), only=only)
+        fleet = read_plan(models, only=only)
+        footprint = fleet_footprint(fleet)
+        add_fleet(app, fleet, account="111111111111", parameters=Parameters(), only=only, footprint=footprint)
 
     return build
 

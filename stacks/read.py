@@ -1,0 +1,24 @@
+"""Reads and plans the model files for the app: all of them, or one that is deployed by itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from greensage.catalog.intensity import read_intensity
+from greensage.errors import SpecError
+from greensage.planner import Plan, plan
+from greensage.spec import load_neighbours, load_specs
+
+
+def read_plan(models: Path, *, only: str | None = None, region: str | None = None, intensity: str | None = None) -> Plan:
+    """Return the plan of all files in `models`.
+
+    One model alone is planned with the others too, because it may share an endpoint with them; problems of other files
+    stop it only then. Raises GreensageError for what the user can mend.
+    """
+    specs, problems = (load_specs(models), []) if only is None else load_neighbours(models, only)
+    hourly = read_intensity(intensity) if intensity else None
+    fleet = plan(specs, default_region=region, intensity=hourly, only=only)
+    if problems and any(only in group.members for group in fleet.groups):
+        raise SpecError(problems)
+    return fleet
