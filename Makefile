@@ -5,13 +5,14 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION = 1
 export NODE_NO_WARNINGS = 1
 export CDK_DISABLE_CLI_TELEMETRY = 1
 
-.PHONY: help setup train demo test fast cloud lint format bench clean
+.PHONY: help setup train demo test fast cloud lint format bench browser report clean
 
 help:
 	@echo "make demo    deploy real models to a local cloud, call them, destroy it all"
 	@echo "make test    everything: lint, types, unit, synth, serving and cloud tests"
 	@echo "make fast    lint, types and the tests that need no local cloud"
 	@echo "make bench   the measurements of bench/RESULTS.md"
+	@echo "make report  the report of the reference fleet, models/fleet, as report.html"
 	@echo "make setup   only install and train; then .venv/bin/greensage and npx cdk work"
 
 setup: .venv/installed node_modules/installed train
@@ -38,14 +39,24 @@ train: .venv/installed
 	@echo "== Example models"
 	@$(BIN)/python models/train.py
 
+report: setup
+	@$(BIN)/greensage report models/fleet -o report.html
+
+# The report is tested in a real Chromium: one that is there, or Debian's if we may install it.
+browser:
+	@test -n "$$GREENSAGE_CHROMIUM" || command -v chromium >/dev/null || command -v chromium-browser >/dev/null || \
+	  command -v google-chrome >/dev/null || \
+	  { echo "== Chromium"; apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } || \
+	  { echo "The report's tests need Chromium: install it, or set GREENSAGE_CHROMIUM=/path/to/it" >&2; exit 1; }
+
 demo: setup
 	@$(BIN)/python tools/demo.py
 
 # Two at a time: most of a deployment is the CDK CLI waiting. Each worker has a local cloud of its own.
-test: setup .venv-sdk/installed lint
+test: setup .venv-sdk/installed browser lint
 	@$(BIN)/pytest -n 2 --dist loadfile
 
-fast: setup lint
+fast: setup browser lint
 	@$(BIN)/pytest -m "not cloud and not slow"
 
 cloud: setup

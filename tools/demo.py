@@ -23,7 +23,8 @@ from greensage.client import EndpointClient  # noqa: E402
 from greensage.errors import GreensageError  # noqa: E402
 from greensage.footprint import fleet_footprint  # noqa: E402
 from greensage.local.cloud import ACCOUNT, LocalCloud  # noqa: E402
-from greensage.planner import ModelPlan, Plan, plan  # noqa: E402
+from greensage.planner import ModelPlan, Plan, plan_with_choices  # noqa: E402
+from greensage.report import report_data, report_html  # noqa: E402
 from greensage.show import plan_reasons, plan_summary, plan_table  # noqa: E402
 from greensage.spec import EdgeHosting, load_specs  # noqa: E402
 
@@ -55,7 +56,7 @@ def main() -> int:
 
 def show(environment: dict[str, str], cloud_pid: int) -> bool:
     """Deploy, explain, call and destroy; return whether all was right."""
-    fleet = plan(load_specs(ROOT / "models"), default_region=REGION)
+    fleet, chosen = plan_with_choices(load_specs(ROOT / "models"), default_region=REGION)
     step("cdk bootstrap")
     cdk(["bootstrap", *(f"aws://{ACCOUNT}/{region}" for region in fleet.regions)], environment)
     make_device_groups(fleet)
@@ -66,6 +67,10 @@ def show(environment: dict[str, str], cloud_pid: int) -> bool:
     print(f"{plan_table(fleet, footprint)}\n\n{plan_summary(fleet, footprint)}")
     step("Why")
     print(plan_reasons(fleet))
+    step("The report")
+    data = report_data(fleet, chosen, footprint)
+    (ROOT / "report.html").write_text(report_html(data), encoding="utf-8")
+    print("  wrote report.html: open it in a browser; it needs no network")
     step("Calling every model with boto3")
     right = call_all(fleet)
     step("cdk destroy --all")

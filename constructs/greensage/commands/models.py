@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ..footprint import FleetFootprint
     from ..planner import Chosen, Plan
+
+
+# From here on planning may take longer than two seconds.
+_MANY = 300
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,8 @@ def read_fleet(options: argparse.Namespace) -> Fleet:
     from ..spec import load_specs
 
     specs = load_specs([Path(folder) for folder in options.models])
+    if len(specs) > _MANY:
+        print(f"planning {len(specs):,} models ...", file=sys.stderr)
     intensity = read_intensity(options.intensity) if options.intensity else None
     region = options.region or os.environ.get("AWS_REGION")
     plan, chosen = plan_with_choices(specs, default_region=region, intensity=intensity)

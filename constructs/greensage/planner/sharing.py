@@ -6,7 +6,7 @@ those better left alone are. A solver was tried against it (bench/sharing.py): t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ..catalog import limits, traffic
@@ -115,14 +115,22 @@ def _pack(pool: _Pool, free: dict[str, Chosen]) -> list[_Bin]:
     members = [Member(item.request.spec, item.request.demand, item.winner.carbon_g) for item in found]
     hours, weights = hour_classes(members)
     members = [replace(member, hours=hours) for member in members]
-    members.sort(key=lambda member: (-member.alone_g / member.container_mb, member.spec.name))
     if len(members) < 2:
         return []
     offered = candidates(pool.image.architecture, pool.region)
     types = worth_packing_on(pool.region, offered, sum(member.container_mb for member in members))
-    best = max((_packed(pool, members, weights, item) for item in types), key=_saved, default=[])
-    retyped = [_worth_it(pool, _retyped(pool, item, offered), offered) for item in best]
-    return [item for item in retyped if item.saved_g > 0 and len(item.tenants.members) > 1]
+    orders = [sorted(members, key=order) for order in _ORDERS]
+    packings = (_packed(pool, order, weights, item) for item in types for order in orders)
+    best = max(([_retyped(pool, item, types) for item in bins] for bins in packings), key=_saved, default=[])
+    worth = [_worth_it(pool, item, types) for item in best]
+    return [item for item in worth if item.saved_g > 0 and len(item.tenants.members) > 1]
+
+
+# What is dear alone per MB first; the largest first, which leaves the fewest gaps; the smallest first.
+_ORDERS: tuple[Callable[[Member], tuple[float, str]], ...] = (
+    lambda member: (-member.alone_g / member.container_mb, member.spec.name),
+    lambda member: (-member.container_mb, member.spec.name),
+)
 
 
 def _packed(pool: _Pool, members: Sequence[Member], weights: tuple[int, ...], item: InstanceType) -> list[_Bin]:
