@@ -109,13 +109,9 @@ def solve(specs: list[ModelSpec]) -> tuple[float, bool]:
     upper = np.ones(size)
     for model in range(count):
         upper[model * bins + model + 1 : (model + 1) * bins] = 0
-    found = milp(
-        objective,
-        constraints=constraints,
-        integrality=np.ones(size),
-        bounds=Bounds(0, upper)  # pyright: ignore[reportArgumentType],
-        options={"time_limit": SECONDS},
-    )
+    bounds: Any = Bounds(0, upper)  # pyright: ignore[reportArgumentType]
+    options = {"time_limit": SECONDS}
+    found = milp(objective, constraints=constraints, integrality=np.ones(size), bounds=bounds, options=options)
     busy = sum(figures.carbon_g for figures in per_model) - count * idle[0]
     bound = float(found.fun if found.status == 0 else found.mip_dual_bound)
     return bound + busy, found.status == 0

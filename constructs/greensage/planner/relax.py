@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -18,15 +19,18 @@ _WORTH = 0.05
 
 @dataclass(frozen=True)
 class Advice:
-    """One relaxation: what to allow, what would be chosen then, and the shares (0 to 1) of carbon and cost that it saves."""
+    """One relaxation: what to allow, what would be chosen then, and what it saves a month.
+
+    `carbon_saved` is a share (0 to 1), `cost_saved_usd` an amount: a share of next to nothing would say nothing.
+    """
 
     allow: str
     choice: str
     carbon_saved: float
-    cost_saved: float
+    cost_saved_usd: float
 
     def __str__(self) -> str:
-        return f"{self.allow}: {_signed(self.carbon_saved)} carbon, {_signed(self.cost_saved)} cost ({self.choice})"
+        return f"{self.allow}: -{self.carbon_saved:.0%} carbon, {_signed_usd(-self.cost_saved_usd)} a month ({self.choice})"
 
 
 def advise(chosen: Chosen, now: Footprint) -> tuple[Advice, ...]:
@@ -45,9 +49,8 @@ def advise(chosen: Chosen, now: Footprint) -> tuple[Advice, ...]:
             continue
         winner = again[0].winner
         saved = 1 - winner.carbon_g / carbon_g if carbon_g else 0.0
-        money = 1 - winner.cost_usd / cost_usd if cost_usd else 0.0
         if saved >= _WORTH:
-            found.append(Advice(allow, winner.option.label, saved, money))
+            found.append(Advice(allow, winner.option.label, saved, cost_usd - winner.cost_usd))
     # The mildest relaxation stands for those that lead to the same choice.
     first = {item.choice: item for item in reversed(found)}
     return tuple(sorted(first.values(), key=lambda item: -item.carbon_saved))
@@ -77,5 +80,7 @@ def _with_sla(request: Request, **changes: object) -> Request:
     return request.with_spec(sla=request.spec.sla.model_copy(update=changes))
 
 
-def _signed(saved: float) -> str:
-    return f"{'-' if saved >= 0 else '+'}{abs(saved):.0%}"
+def _signed_usd(value: float) -> str:
+    if math.isnan(value):
+        return "an unknown cost"
+    return "the same cost" if abs(value) < 0.005 else f"{'+' if value > 0 else '-'}${abs(value):,.2f}"

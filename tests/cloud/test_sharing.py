@@ -1,0 +1,66 @@
+"""Models that the planner puts on one endpoint by itself: deployed, called, joined by a third, and left again."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from greensage.client import EndpointClient
+from tests.cloud.conftest import Cdk, RequestLoop, bootstrapped, environment_of
+from tests.cloud.lookup import copy_models, expected_of
+
+pytestmark = [pytest.mark.cloud, pytest.mark.slow]
+FRAMEWORKS = {"churn": "xgboost", "diabetes": "lightgbm", "wine": "lightgbm"}
+
+
+def text(name: str, more: str = "") -> str:
+    """A file that says what its callers need, and nothing of hosting."""
+    return (
+        f"name: {name}\nmodel: {{artifact: artifacts/{name}.tar.gz, framework: {FRAMEWORKS[name]}}}\n"
+        f"sla: {{latency_p95_ms: 500, cold_start_ok: false}}\nregion: {{allowed: [eu-north-1]}}\n{more}"
+    )
+
+
+@pytest.fixture(scope="module")
+def cdk(local_cloud, tmp_path_factory) -> Cdk:
+    folder = tmp_path_factory.mktemp("sharing")
+    copy_models(folder, ())
+    for name in ("churn", "diabetes"):
+        (folder / f"models/{name}.yaml").write_text(text(name))
+    made = bootstrapped(Cdk(folder / "models", environment_of(local_cloud), folder / "cdk.out"))
+    made.deploy()
+    yield made
+    made.destroy()
+
+
+def right(session, *names: str) -> None:
+    for name in names:
+        wanted = expected_of(name)
+        answer = EndpointClient(name, session=session).predict(wanted["rows"])
+        np.testing.assert_allclose(answer, wanted["predictions"], atol=1e-6)
+
+
+def endpoints(session) -> list[str]:
+    return [row["EndpointName"] for row in session.client("sagemaker").list_endpoints()["Endpoints"]]
+
+
+def test_two_files_share_an_endpoint_without_asking(cdk, session):
+    right(session, "churn", "diabetes")
+    assert len(endpoints(session)) == 1
+
+
+def test_a_third_joins_without_a_failed_request(cdk, session):
+    (cdk.models / "wine.yaml").write_text(text("wine"))
+    with RequestLoop(EndpointClient("churn", session=session), expected_of("churn")["rows"]) as loop:
+        cdk.deploy()
+    assert loop.failures == [] and loop.answers
+    right(session, "churn", "diabetes", "wine")
+    assert len(endpoints(session)) == 1
+
+
+def test_who_asks_to_be_alone_leaves_without_a_failed_request(cdk, session):
+    (cdk.models / "churn.yaml").write_text(text("churn", "sharing: never\n"))
+    with RequestLoop(EndpointClient("churn", session=session), expected_of("churn")["rows"]) as loop:
+        cdk.deploy()
+    assert loop.failures == [] and loop.answers
+    right(session, "churn", "diabetes", "wine")
