@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from .errors import GreensageError as GreensageError
     from .errors import PlanError as PlanError
     from .errors import SpecError as SpecError
+    from .footprint import FleetFootprint as FleetFootprint
+    from .footprint import Footprint as Footprint
+    from .footprint import fleet_footprint as fleet_footprint
     from .planner import Plan as Plan
     from .planner import plan as plan
     from .retention import ArtifactBucket as ArtifactBucket
@@ -59,6 +62,8 @@ _HOME = {
     "DataCapture": "endpoints",
     "EdgeComponent": "edge",
     "EndpointClient": "client",
+    "FleetFootprint": "footprint",
+    "Footprint": "footprint",
     "GreensageError": "errors",
     "GuardedDeployment": "endpoints",
     "InferenceComponent": "endpoints",
@@ -80,6 +85,7 @@ _HOME = {
     "SpecError": "errors",
     "TargetTracking": "scaling",
     "Variant": "endpoints",
+    "fleet_footprint": "footprint",
     "load_specs": "spec",
     "plan": "planner",
 }
@@ -96,6 +102,8 @@ __all__ = [
     "DataCapture",
     "EdgeComponent",
     "EndpointClient",
+    "FleetFootprint",
+    "Footprint",
     "GreensageError",
     "GuardedDeployment",
     "InferenceComponent",
@@ -117,6 +125,7 @@ __all__ = [
     "SpecError",
     "TargetTracking",
     "Variant",
+    "fleet_footprint",
     "load_specs",
     "plan",
 ]

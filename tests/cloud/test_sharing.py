@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
+from greensage.cli import main
 from greensage.client import EndpointClient
 from tests.cloud.conftest import Cdk, RequestLoop, bootstrapped, environment_of
 from tests.cloud.lookup import copy_models, expected_of
@@ -64,3 +67,38 @@ def test_who_asks_to_be_alone_leaves_without_a_failed_request(cdk, session):
         cdk.deploy()
     assert loop.failures == [] and loop.answers
     right(session, "churn", "diabetes", "wine")
+
+
+def test_what_is_left_over_is_shown_and_then_deleted(cdk, session, monkeypatch, capsys):
+    monkeypatch.setattr("greensage.orphans._session", lambda: RegionalSession(session))
+    assert main(["clean", str(cdk.models)]) == 0
+    shown = capsys.readouterr().out
+    assert "eu-north-1  shared-churn-multi-container  nothing uses it" in shown and "--yes" in shown
+    assert len(endpoints(session)) == 3, "showing deletes nothing"
+    assert main(["clean", str(cdk.models), "--yes"]) == 0
+    assert "deleted shared-churn-multi-container in eu-north-1" in capsys.readouterr().out
+    assert len(endpoints(session)) == 2
+    right(session, "churn", "diabetes", "wine")
+    assert main(["clean", str(cdk.models)]) == 0
+    assert "Nothing is left over" in capsys.readouterr().out
+
+
+def test_what_a_deployed_model_points_to_is_kept(cdk, session, monkeypatch, capsys):
+    """The file has moved on, the deployment has not: the endpoint still serves."""
+    monkeypatch.setattr("greensage.orphans._session", lambda: RegionalSession(session))
+    for name in ("diabetes", "wine"):
+        (cdk.models / f"{name}.yaml").write_text(text(name, "sharing: never\n"))
+    assert main(["clean", str(cdk.models), "--yes"]) == 0
+    assert "kept: diabetes, wine still there; deploy first" in capsys.readouterr().out
+    right(session, "diabetes", "wine")
+
+
+class RegionalSession:
+    """The tests' session for code that names the Region itself."""
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+
+    def client(self, name: str, region_name: str) -> Any:
+        assert region_name == "eu-north-1"
+        return self._session.client(name)

@@ -12,7 +12,7 @@ import pytest
 import greensage
 
 PACKAGE = Path(greensage.__file__).parent
-PLANNING = ("spec", "catalog", "planner", "errors.py", "show.py", "cli.py")
+PLANNING = ("spec", "catalog", "planner", "footprint", "report", "errors.py", "show.py", "text.py", "changes.py", "cli.py")
 FORBIDDEN = {"aws_cdk", "boto3", "botocore", "jsii", "constructs"}
 
 
@@ -43,7 +43,7 @@ def loaded_by(code: str) -> set[str]:
 
 
 def test_planning_loads_neither_cdk_nor_boto3():
-    code = "import greensage; greensage.plan; greensage.load_specs; greensage.ModelSpec; import greensage.show, greensage.cli"
+    code = "import greensage; greensage.plan; greensage.load_specs; greensage.ModelSpec; import greensage.show, greensage.cli, greensage.report"
     assert not loaded_by(code) & FORBIDDEN
 
 
