@@ -85,7 +85,8 @@ def _change(name: str, old: ModelPlan | None, new: ModelPlan | None, before: Sid
     first, second = _decided(before.plan, old), _decided(after.plan, new)
     if first != second:
         return Change(name, was, now, f"{first} -> {second}")
-    return None if was == now else Change(name, was, now, "same hosting, other use")
+    # As text, because what is unknown (NaN) equals nothing, not even itself.
+    return None if repr(was) == repr(now) else Change(name, was, now, "same hosting, other use")
 
 
 def _decided(plan: Plan, model: ModelPlan | None) -> str:

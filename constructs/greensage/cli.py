@@ -37,6 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # `| head` closed the pipe: nobody reads the rest.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        # A file that cannot be read or written is the user's to mend, whichever command met it.
+        print(f"greensage: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
+        return USER_ERROR
     except GreensageError as error:
         print(render(error) if isinstance(error, ProblemsError) else f"greensage: {error}", file=sys.stderr)
         return USER_ERROR

@@ -39,12 +39,18 @@ def plan_summary(plan: Plan, footprint: FleetFootprint) -> str:
         f"{green(percent_saved(carbon))} (worst to best case {percent_range(carbon)})",
         f"  energy  {number(total.energy_kwh.mid)} kWh instead of {number(usual.energy_kwh.mid)}",
         f"  water   {_water(total)} instead of {_water(usual)}",
-        f"  cost    {money(total.cost_usd.mid)} USD instead of {money(usual.cost_usd.mid)}: "
-        f"{green(percent_saved(cost))} (worst to best case {percent_range(cost)})",
+        _cost_line(total, usual, cost),
     ]
     if any(model.kind == "edge" for model in plan.models):
         lines.append("  What devices at the edge take is not counted, on either side.")
     return "\n".join([*lines, *overlay_words()])
+
+
+def _cost_line(total: Footprint, usual: Footprint, saved: Band) -> str:
+    if not saved.known:
+        return "  cost    unknown: for an instance type above no price is known (greensage catalog refresh fetches it)"
+    words = f"{green(percent_saved(saved))} (worst to best case {percent_range(saved)})"
+    return f"  cost    {money(total.cost_usd.mid)} USD instead of {money(usual.cost_usd.mid)}: {words}"
 
 
 def synth_line(footprint: FleetFootprint, only: str | None = None) -> str:

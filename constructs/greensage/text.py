@@ -9,6 +9,8 @@ from collections.abc import Sequence
 
 from .footprint.band import Band
 
+# Smaller ones say nothing but that they are not zero.
+_SMALLEST = 0.0001
 _GREEN, _RED, _BOLD, _END = "\x1b[32m", "\x1b[31m", "\x1b[1m", "\x1b[0m"
 
 
@@ -51,12 +53,14 @@ def number(value: float, digits: int = 3) -> str:
         return "?"
     if value == 0:
         return "0"
+    if abs(value) < _SMALLEST:
+        return f"<{_SMALLEST}"
     decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
     return f"{value:,.{min(decimals, 6)}f}"
 
 
 def money(value: float) -> str:
-    """Return USD; small sums with the digits that say something."""
+    """Return USD; small sums with the digits that say something, `?` where no price is known."""
     return "?" if math.isnan(value) else f"{value:,.2f}" if value >= 0.005 or value == 0 else number(value, 1)
 
 

@@ -45,7 +45,13 @@ def browser() -> Iterator[Browser]:
 def pages(tmp_path_factory) -> Callable[[str], Path]:
     """Return a written page by name: three, fleet (the 40 of models/fleet) or many (500)."""
     folder = tmp_path_factory.mktemp("pages")
-    sources = {"three": three, "fleet": lambda: load_specs(MODELS / "fleet"), "many": many, "hostile": hostile}
+    sources = {
+        "three": three,
+        "fleet": lambda: load_specs(MODELS / "fleet"),
+        "many": many,
+        "hostile": hostile,
+        "unknown": unknown,
+    }
 
     def _page(name: str) -> Path:
         path = folder / f"{name}.html"
@@ -89,6 +95,15 @@ def three() -> list[Pair]:
 def hostile() -> list[Pair]:
     """Text of the user's that would be dangerous as HTML."""
     return [spec("a", tags={"x": "</script><img src=x onerror=alert(1)>"}), spec("b", sla={"latency_p95_ms": 500})]
+
+
+def unknown() -> list[Pair]:
+    """Figures that nobody publishes: water in the Emirates, the price of an old type; and a model that nobody calls."""
+    old = {"kind": "real-time", "instance_type": "ml.c4.large"}
+    return [
+        spec("dry", region={"allowed": ["me-central-1"]}, sla={"latency_p95_ms": 300, "cold_start_ok": False}),
+        spec("old", hosting=old, silicon="x86"), spec("idle", traffic={"requests_per_day": 0}),
+    ]  # fmt: skip
 
 
 def many(count: int = 500) -> list[Pair]:

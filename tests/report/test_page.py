@@ -129,6 +129,16 @@ def test_dark_and_light_differ(open_page):
     assert colours[0] != colours[1]
 
 
+def test_what_is_unknown_says_so(open_page):
+    page = open_page("unknown")
+    cards = page.locator("#cards").inner_text()
+    assert cards.count("unknown") >= 4 and "NaN" not in page.locator("body").inner_text()
+    page.select_option("#pick", "old")
+    assert "unknown a month" in page.locator("#facts").inner_text()
+    page.select_option("#pick", "idle")
+    assert "0 requests a month" in page.locator("#facts").inner_text()
+
+
 def test_text_of_the_users_is_never_html(open_page):
     page = open_page("hostile")
     assert page.title() == "</script><script>document.title='owned'</script>"
@@ -149,6 +159,11 @@ def test_the_command_writes_one_file_that_asks_for_nothing(tmp_path, capsys):
     assert "default-src 'none'" in text and "%%" not in text.split('id="data"')[0]
     assert target.stat().st_size < 1_000_000
     assert [path.name for path in target.parent.iterdir()] == ["report.html"]
+
+
+def test_a_report_that_cannot_be_written_is_said_in_a_line(tmp_path, capsys):
+    assert main(["report", str(MODELS), "-o", str(tmp_path)]) == 2
+    assert capsys.readouterr().err == f"greensage: {tmp_path}: Is a directory\n"
 
 
 def test_what_is_vendored_is_what_npm_has():

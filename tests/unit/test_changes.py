@@ -37,6 +37,13 @@ def test_more_traffic_alone_is_a_change_of_use():
     assert change.what == "same hosting, other use"
 
 
+def test_what_is_unknown_on_both_sides_is_no_change_and_keeps_no_budget():
+    dry = {"region": {"allowed": ["me-central-1"]}, "sla": FAST}
+    before, after = side(spec("a", **dry)), side(spec("a", **dry))
+    assert changes(before, after) == ()
+    assert parse_budget("water +5%").exceeded(before.footprint.total, after.footprint.total)
+
+
 @pytest.mark.parametrize("text, metric, amount, percent", [
     ("carbon +5%", "carbon", 5, True), ("carbon +0.5 kg", "carbon", 500, False), ("cost +10", "cost", 10, False),
     ("cost 10 usd", "cost", 10, False), ("energy -10 %", "energy", -10, True), ("WATER +1 l", "water", 1, False),

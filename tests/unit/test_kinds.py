@@ -7,6 +7,7 @@ import pytest
 from greensage.catalog.capabilities import kinds as all_kinds
 from greensage.errors import PlanError, SpecError
 from greensage.footprint import fleet_footprint
+from greensage.footprint.of_plan import jobs_per_day
 from greensage.planner import ModelPlan, Plan, plan
 from greensage.show import plan_json, plan_reasons, plan_table
 from greensage.spec import load_specs
@@ -169,3 +170,13 @@ def test_auto_with_an_accelerator_is_not_serverless(fleet):
         == "real-time"
     )
     assert one(fleet("sla: {latency_p95_ms: 500}\n", model=TORCH)).kind == "real-time"
+
+
+@pytest.mark.parametrize(("schedule", "each_day"), [
+    ("cron(0 2 * * ? *)", 1), ("cron(0/15 8-18 ? * MON-FRI *)", 4 * 11 * 5 / 7), ("cron(0 */6 * * ? *)", 4), ("rate(2 hours)", 12),
+    ("cron(30 1,13 * * ? *)", 2), ("cron(0 0 1 * ? *)", 1 / 30), ("cron(0 4 ? * SUN *)", 1 / 7), ("cron(0 4 L * ? *)", 1 / 30),
+    ("cron(0 22-3 * * ? *)", 6), ("cron(0 2)", 1), ("rate(1 day)", 1), ("cron(0 4 ? JAN-MAR SAT#1 *)", 1 / 7 / 12),
+])  # fmt: skip
+def test_batch_jobs_are_counted_by_their_schedule(fleet, schedule, each_day):
+    model = one(fleet(f"hosting: {{kind: batch, schedule: '{schedule}'}}\n"))
+    assert jobs_per_day(model.spec) == pytest.approx(each_day)

@@ -60,17 +60,36 @@ def jobs_per_day(spec: ModelSpec) -> float:
     if rate := re.match(r"rate\((\d+) (minute|hour|day)", schedule):
         each = int(rate[1]) * {"minute": 1, "hour": 60, "day": 1440}[rate[2]]
         return 1440 / each
-    minute, hour, *_ = schedule.removeprefix("cron(").split()
-    return _times(minute, 60) * _times(hour, 24)
+    return _cron_per_day(schedule.removeprefix("cron(").removesuffix(")").split())
+
+
+_WEEK = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
+
+
+def _cron_per_day(parts: list[str]) -> float:
+    """Runs a day on average, of AWS's six fields: minute, hour, day of month, month, day of week, year."""
+    minute, hour, day, month, weekday, *_ = [*parts, *["*"] * 6][:6]
+    for index, name in enumerate(_WEEK, start=1):
+        weekday = weekday.upper().replace(name, str(index))
+    share = min(_times(day, 30) / 30, _times(weekday, 7) / 7) * _times(month, 12) / 12
+    return _times(minute, 60) * _times(hour, 24) * share
 
 
 def _times(field: str, span: int) -> int:
-    """How often a cron field fires in its span: `*`, `*/15`, `1,2` or one value."""
-    if field == "*":
-        return span
-    if "/" in field:
-        return max(1, span // int(field.split("/")[1]))
-    return len(field.split(","))
+    """How often a cron field fires in its span: `*`, `?`, `*/15`, `8-18`, `1,2` or one value; L, W and # count once."""
+    return min(span, sum(_fires(part, span) for part in field.split(",")))
+
+
+def _fires(part: str, span: int) -> int:
+    body, _, step = part.partition("/")
+    first, dash, last = body.partition("-")
+    if body in ("*", "?"):
+        count = span
+    elif dash and first.isdigit() and last.isdigit():
+        count = (int(last) - int(first)) % span + 1
+    else:
+        count = span - int(first) if step and first.isdigit() else 1
+    return -(-count // int(step)) if step.isdigit() and int(step) else max(1, count)
 
 
 def _alarms(host: ModelPlan | GroupPlan) -> int:

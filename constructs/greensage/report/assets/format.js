@@ -17,6 +17,7 @@ function element(tag, attributes, ...children) {
 function digits(value, count = 3) {
   if (value === null || value === undefined) return "unknown";
   if (value === 0) return "0";
+  if (Math.abs(value) < 0.0001) return "<0.0001";
   const places = Math.max(0, count - 1 - Math.floor(Math.log10(Math.abs(value))));
   return value.toLocaleString("en", {minimumFractionDigits: Math.min(places, 6), maximumFractionDigits: Math.min(places, 6)});
 }
