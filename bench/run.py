@@ -43,7 +43,15 @@ def main() -> int:
         "|---|---|---|",
         *(
             f"| {what} | {measured} | {wanted} |"
-            for what, measured, wanted in (*synthesis(), planning(), footprints(), sharing.row(), importing(), installing())
+            for what, measured, wanted in (
+                *synthesis(),
+                planning(),
+                footprints(),
+                sharing.row(),
+                interactive(),
+                importing(),
+                installing(),
+            )
         ),
     ]
     (ROOT / "bench/RESULTS.md").write_text("\n".join(lines) + "\n")
@@ -123,6 +131,36 @@ def footprints() -> tuple[str, str, str]:
     seconds = [float(run([sys.executable, "-c", FOOTPRINTS], QUIET)) for _ in range(ROUNDS)]
     text = f"{statistics.median(seconds):.2f} s, with bands and the usual deployment of each"
     return "footprints of 1,000 models", text, "≤ 0.5 s"
+
+
+REPORT = """
+import shutil, sys, tempfile
+from pathlib import Path
+sys.path[:0] = ["constructs", "."]
+from playwright.sync_api import sync_playwright
+from greensage.footprint import fleet_footprint
+from greensage.planner import plan_with_choices
+from greensage.report import report_data, report_html
+from tests.report.conftest import FLAGS, NAMES, many
+plan, chosen = plan_with_choices(many())
+path = Path(tempfile.mkdtemp(), "report.html")
+path.write_text(report_html(report_data(plan, chosen, fleet_footprint(plan))), encoding="utf-8")
+chromium = next(item for item in map(shutil.which, NAMES) if item)
+with sync_playwright() as driver:
+    browser = driver.chromium.launch(executable_path=chromium, args=FLAGS)
+    for _ in range(int(sys.argv[1])):
+        page = browser.new_page()
+        page.goto(path.as_uri())
+        page.wait_for_selector("html[data-ready]")
+        print(page.evaluate("document.documentElement.dataset.ready"))
+        page.close()
+    browser.close()
+"""
+
+
+def interactive() -> tuple[str, str, str]:
+    times = [int(line) for line in run([sys.executable, "-c", REPORT, str(ROUNDS)], QUIET).split()]
+    return "report of 500 models: interactive in Chromium", f"{statistics.median(times)} ms", "≤ 1,000 ms"
 
 
 def importing() -> tuple[str, str, str]:

@@ -11,7 +11,7 @@ from greensage.cli import main
 from tests.conftest import MODELS, ROOT
 
 AXE = ROOT / "node_modules/axe-core/axe.min.js"
-INTERACTIVE_MS = 1_000
+SLOW_MS = 5_000
 
 
 def violations(page: Page) -> list[str]:
@@ -32,10 +32,12 @@ def test_axe_finds_nothing(open_page, name, scheme):
 
 
 @pytest.mark.parametrize("name", ["three", "many"])
-def test_interactive_within_a_second(open_page, name):
-    # The best of three: the machine is shared, and what is asked is what the page needs, not what the neighbours take.
-    times = [int(open_page(name).evaluate("document.documentElement.dataset.ready")) for _ in range(3)]
-    assert min(times) < INTERACTIVE_MS
+def test_the_page_is_soon_there_and_whole(open_page, name):
+    """The bench measures how soon (RESULTS.md); this catches what is ten times slower, on a machine with other work."""
+    page = open_page(name)
+    assert int(page.evaluate("document.documentElement.dataset.ready")) < SLOW_MS
+    count = {"three": 3, "many": 500}[name]
+    page.wait_for_function(f"document.querySelectorAll('#fleet tbody tr').length === {count}")
 
 
 @pytest.mark.parametrize("name", ["three", "fleet", "many"])

@@ -18,7 +18,7 @@ function drawTable() {
   const table = $("fleet");
   const heads = COLUMNS.map(column => element("th", {scope: "col", class: classes(column)},
     element("button", {type: "button", onclick: () => sortBy(column)}, column.title)));
-  const rows = data.models.map(model => ({model, row: row(model),
+  const rows = data.models.map(model => ({model, row: null,
     text: [model.name, model.kind, model.group, model.silicon, model.size, model.region, model.framework].join(" ").toLowerCase()}));
   const body = element("tbody");
   table.replaceChildren(element("caption", {class: "quiet", style: "text-align:left"}, "A month of each model; CO2e and Cost at the end are against its usual deployment"),
@@ -41,9 +41,20 @@ function drawTable() {
   function show() {
     const wanted = $("filter").value.trim().toLowerCase();
     const found = rows.filter(item => item.text.includes(wanted));
-    body.replaceChildren(...found.map(item => item.row));
+    shown += 1;
+    body.replaceChildren();
+    append(found, 0, shown);
     $("count").textContent = `${found.length} of ${rows.length} models`;
   }
+}
+
+// Rows are made when they are first shown, a screenful or two at once, so that a large fleet does not keep the page waiting.
+let shown = 0;
+const AT_ONCE = 80;
+function append(found, from, asked) {
+  if (asked !== shown || from >= found.length) return;
+  $("fleet").tBodies[0].append(...found.slice(from, from + AT_ONCE).map(item => item.row ??= row(item.model)));
+  setTimeout(() => append(found, from + AT_ONCE, asked));
 }
 
 function row(model) {
