@@ -38,7 +38,7 @@ def always_on(demand: Demand, region: str, instance_type: str, floor: int, *, fl
         count = fixed or max(floor, instances_needed(instance_type, item.peak, demand.cpu_seconds))
         busy = item.rate * demand.cpu_seconds / (count * compute_units(instance_type))
         levels.append(Level(item.hours * DAYS_PER_MONTH, count * fleets, min(1.0, busy)))
-    return _with_bytes(demand, Usage(region, demand.requests, instance_type, tuple(levels)))
+    return _all_bytes([demand], Usage(region, demand.requests, instance_type, tuple(levels)))
 
 
 def asynchronous(demand: Demand, region: str, instance_type: str, floor: int) -> Usage:
@@ -76,10 +76,10 @@ def serverless(demand: Demand, region: str, memory_mb: int, warm: int = 0) -> Us
         starts += hours * 3600 * item.rate * math.exp(-item.rate * traffic.SERVERLESS_LINGER_SECONDS) if not warm else 0.0
         billed_warm += hours * 3600 * warm
     busy = demand.requests * seconds + starts * traffic.COLD_START_SECONDS
-    billed = demand.requests * seconds + billed_warm / 2
+    billed = demand.requests * seconds + billed_warm * coefficient("serverless_provisioned_share").value
     vcpu = memory_mb / coefficient("serverless_mb_per_vcpu").value
     used = Serverless(busy * vcpu, max(held, busy) * gb, busy * gb, billed * gb)
-    return _with_bytes(demand, Usage(region, demand.requests, serverless=used))
+    return _all_bytes([demand], Usage(region, demand.requests, serverless=used))
 
 
 def serverless_seconds(demand: Demand, memory_mb: int) -> float:
@@ -142,10 +142,6 @@ def components(demands: Sequence[Demand], region: str, instance_type: str, floor
 def stored_only(demand: Demand, region: str) -> Usage:
     """Return a month of a model that runs on devices: the cloud only keeps the artifact."""
     return Usage(region, demand.requests, stored_gb=demand.artifact_gb)
-
-
-def _with_bytes(demand: Demand, usage: Usage) -> Usage:
-    return _all_bytes([demand], usage)
 
 
 def _with_files(demand: Demand, usage: Usage, gb: float) -> Usage:

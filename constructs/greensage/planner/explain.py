@@ -11,6 +11,7 @@ from ..errors import CatalogError
 from .choose import Chosen, Scored, Sharing, grams
 from .kind import why_not_kind
 from .region import why_not_region
+from .silicon import choose_image
 from .types import Choice, Kind, Rejected
 
 _SILICON = ("graviton", "x86", "gpu", "inferentia", "trainium")
@@ -175,8 +176,6 @@ def _why_not_silicon(chosen: Chosen, asked: str) -> str:
 
 
 def _graviton_reason(chosen: Chosen) -> str:
-    from .silicon import choose_image
-
     _, choice = choose_image(chosen.option.request, chosen.option.kind)
     return choice.reason
 
