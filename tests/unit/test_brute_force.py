@@ -20,7 +20,7 @@ from greensage.footprint import kinds as month
 from greensage.footprint.demand import clock_of, container_mb, demand_of
 from greensage.planner import break_evens, plan, plan_with_choices
 from greensage.planner.breakeven import with_traffic
-from greensage.planner.latency import p95_ms, serverless_p95_ms
+from greensage.planner.latency import serverless_p95_ms, usable_utilisation
 from greensage.spec import ModelSpec
 from tests.unit.fleets import Pair, spec
 
@@ -41,11 +41,11 @@ def everything(asked: ModelSpec) -> Iterator[Found]:
             if sla.cold_start_ok and fits and serverless_p95_ms(demand, step) <= wanted:
                 yield "serverless", region, month.serverless(demand, region, step)
         for item in candidates("arm64", region):
-            few = month.instances_needed(item.name, demand.peak, demand.cpu_seconds) <= traffic.MAX_INSTANCES
-            if item.memory_gib * 1024 * traffic.USABLE_MEMORY < memory or not few:
+            if item.memory_gib * 1024 * traffic.USABLE_MEMORY < memory:
                 continue
-            if p95_ms(demand, item) <= wanted:
-                yield "real-time", region, month.always_on(demand, region, item.name, floor)
+            busy = usable_utilisation(demand.cpu_seconds, demand.parallel, item, sla.latency_p95_ms)
+            if busy and month.instances_needed(item.name, demand.peak, demand.cpu_seconds, busy) <= traffic.MAX_INSTANCES:
+                yield "real-time", region, month.always_on(demand, region, item.name, floor, utilisation=busy)
             if sla.cold_start_ok and (not waits or wanted >= traffic.ASYNCHRONOUS_WAKE_SECONDS * 1000):
                 yield "asynchronous", region, month.asynchronous(demand, region, item.name, 0)
         for item in candidates("x86_64", region, batch=True):
@@ -134,21 +134,19 @@ def shared_g(part: list[Pair]) -> float:
     specs = [asked for asked, _ in part]
     demands, clocks = [demand_of(item) for item in specs], [clock_of(item.traffic) for item in specs]
     floor = max(2 if item.sla.availability == "high" else 1 for item in specs)
-    strictest = min(item.sla.latency_p95_ms or float("inf") for item in specs)
+    strictest = min((item.sla.latency_p95_ms for item in specs if item.sla.latency_p95_ms), default=None)
     each = sum(container_mb(item.model) for item in specs)
     one_server = max(container_mb(item.model) for item in specs) + sum(
         traffic.model_memory_mb(item.model.size_mb or 0) for item in specs[1:]
     )
     memory = min(each, one_server) if all(item.sla.cold_start_ok for item in specs) else each
-    peak = max(
-        sum(clock[hour][1] * demand.cpu_seconds for demand, clock in zip(demands, clocks, strict=True)) for hour in range(24)
-    )
     slowest = max(demands, key=lambda demand: demand.cpu_seconds)
     usages = [
-        month.shared(demands, clocks, region, item.name, floor)
+        month.shared(demands, clocks, region, item.name, floor, utilisation=busy)
         for region in set.intersection(*(set(item.region.allowed) for item in specs))
         for item in candidates("arm64", region)
-        if item.memory_gib * 1024 * traffic.USABLE_MEMORY >= memory and p95_ms(slowest, item, load=peak) <= strictest
+        if item.memory_gib * 1024 * traffic.USABLE_MEMORY >= memory
+        and (busy := usable_utilisation(slowest.cpu_seconds, slowest.parallel, item, strictest))
     ]
     return min((figures.carbon_g for figures in mid_figures(usages)), default=float("inf"))
 

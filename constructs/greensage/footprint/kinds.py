@@ -15,9 +15,11 @@ from .usage import Level, Serverless, Usage
 Clock = Sequence[tuple[float, float]]
 
 
-def instances_needed(instance_type: str, peak_rps: float, cpu_seconds: float) -> int:
-    """Return how many instances carry `peak_rps` at the target utilisation; at least one."""
-    return max(1, math.ceil(peak_rps * cpu_seconds / (compute_units(instance_type) * traffic.TARGET_UTILISATION) - 1e-9))
+def instances_needed(
+    instance_type: str, peak_rps: float, cpu_seconds: float, utilisation: float = traffic.TARGET_UTILISATION
+) -> int:
+    """Return how many instances carry `peak_rps` when each may be busy to `utilisation`; at least one."""
+    return max(1, math.ceil(peak_rps * cpu_seconds / (compute_units(instance_type) * utilisation) - 1e-9))
 
 
 def on_fraction(rate: float, linger_seconds: float) -> float:
@@ -28,16 +30,22 @@ def on_fraction(rate: float, linger_seconds: float) -> float:
     return -math.expm1(-rate * linger_seconds)
 
 
-def always_on(demand: Demand, region: str, instance_type: str, floor: int, *, fleets: int = 1, fixed: int | None = None) -> Usage:
+def always_on(
+    demand: Demand, region: str, instance_type: str, floor: int, *,
+    utilisation: float = traffic.TARGET_UTILISATION, shares: Sequence[float] = (1.0,), fixed: int | None = None,
+) -> Usage:  # fmt: skip
     """Return a month of an endpoint on instances that follow the load; `fixed` keeps that many instead.
 
-    `fleets` counts the production and shadow variants, each with instances of its own.
+    `utilisation` is how busy they may be at the peak. `shares` are the parts of the traffic that production and shadow
+    variants get; each has instances of its own.
     """
     levels = []
-    for item in demand.hours:
-        count = fixed or max(floor, instances_needed(instance_type, item.peak, demand.cpu_seconds))
-        busy = item.rate * demand.cpu_seconds / (count * compute_units(instance_type))
-        levels.append(Level(item.hours * DAYS_PER_MONTH, count * fleets, min(1.0, busy)))
+    units = compute_units(instance_type)
+    for share in shares:
+        for item in demand.hours:
+            count = fixed or max(floor, instances_needed(instance_type, item.peak * share, demand.cpu_seconds, utilisation))
+            busy = item.rate * share * demand.cpu_seconds / (count * units)
+            levels.append(Level(item.hours * DAYS_PER_MONTH, count, min(1.0, busy)))
     return _all_bytes([demand], Usage(region, demand.requests, instance_type, tuple(levels)))
 
 
@@ -46,19 +54,21 @@ def asynchronous(demand: Demand, region: str, instance_type: str, floor: int) ->
     levels = []
     linger = traffic.ASYNCHRONOUS_LINGER_SECONDS + traffic.ASYNCHRONOUS_WAKE_SECONDS
     for item in demand.hours:
-        share = 1.0 if floor else on_fraction(item.rate, linger)
-        needed = instances_needed(instance_type, item.rate, demand.cpu_seconds) if item.rate else 1
-        count = max(floor, needed)
-        busy = item.rate * demand.cpu_seconds / (count * compute_units(instance_type))
+        units = compute_units(instance_type)
+        count = max(floor, instances_needed(instance_type, item.rate, demand.cpu_seconds))
+        busy = item.rate * demand.cpu_seconds / (count * units)
+        # Alive while it works, too, and never less than the work takes.
+        alive = on_fraction(item.rate, linger + demand.cpu_seconds / units)
+        share = 1.0 if floor else max(alive, busy)
         levels.append(Level(item.hours * DAYS_PER_MONTH * share, count, min(1.0, busy / share) if share else 0.0))
     return _with_files(demand, Usage(region, demand.requests, instance_type, tuple(levels)), demand.network_gb)
 
 
-def batch(demand: Demand, region: str, instance_type: str, jobs_per_day: float) -> Usage:
-    """Return a month of batch jobs: instances start, work at the batch utilisation and end."""
+def batch(demand: Demand, region: str, instance_type: str, jobs_per_day: float, instances: int = 1) -> Usage:
+    """Return a month of batch jobs: all instances start, share the work at the batch utilisation, and end."""
     busy_hours = demand.requests * demand.cpu_seconds / compute_units(instance_type) / traffic.BATCH_UTILISATION / 3600
     jobs = jobs_per_day * DAYS_PER_MONTH if demand.requests else 0
-    start = Level(jobs * traffic.BATCH_START_SECONDS / 3600, 1, 0.0)
+    start = Level(jobs * traffic.BATCH_START_SECONDS / 3600, instances, 0.0)
     work = Level(busy_hours, 1, traffic.BATCH_UTILISATION)
     return _with_files(demand, Usage(region, demand.requests, instance_type, (start, work)), demand.files_gb)
 
@@ -90,7 +100,10 @@ def serverless_seconds(demand: Demand, memory_mb: int) -> float:
     return demand.cpu_seconds / (effective * speed(reference_type()).value) + traffic.OVERHEAD_MS / 1000
 
 
-def shared(demands: Sequence[Demand], clocks: Sequence[Clock], region: str, instance_type: str, floor: int) -> Usage:
+def shared(
+    demands: Sequence[Demand], clocks: Sequence[Clock], region: str, instance_type: str, floor: int, *,
+    utilisation: float = traffic.TARGET_UTILISATION,
+) -> Usage:  # fmt: skip
     """Return a month of an endpoint that several models share, hour by hour, so that peaks at different hours do not add up."""
     work, peak = NO_WORK, NO_WORK
     for demand, clock in zip(demands, clocks, strict=True):
@@ -98,21 +111,22 @@ def shared(demands: Sequence[Demand], clocks: Sequence[Clock], region: str, inst
             added(work, [rate * demand.cpu_seconds for rate, _ in clock]),
             added(peak, [top * demand.cpu_seconds for _, top in clock]),
         )
-    levels = shared_levels(work, peak, instance_type, floor)
+    levels = shared_levels(work, peak, instance_type, floor, utilisation=utilisation)
     return _all_bytes(demands, Usage(region, sum(item.requests for item in demands), instance_type, levels))
 
 
 def shared_levels(
-    work: Sequence[float], peak: Sequence[float], instance_type: str, floor: int, weights: Sequence[int] | None = None
-) -> tuple[Level, ...]:
+    work: Sequence[float], peak: Sequence[float], instance_type: str, floor: int, *,
+    utilisation: float = traffic.TARGET_UTILISATION, weights: Sequence[int] | None = None,
+) -> tuple[Level, ...]:  # fmt: skip
     """Return the levels of an endpoint with `work` m5 vCPU-seconds a second in each hour of the day, `peak` at the busiest.
 
-    `weights` say how many hours of the day each entry stands for; default: one.
+    `utilisation` is how busy its instances may be; `weights` say how many hours each entry stands for, default one.
     """
     units = compute_units(instance_type)
     hours: dict[tuple[float, float], float] = {}
     for mean, top, weight in zip(work, peak, weights or (1,) * len(work), strict=True):
-        count = max(floor, 1, math.ceil(top / (units * traffic.TARGET_UTILISATION) - 1e-9))
+        count = max(floor, 1, math.ceil(top / (units * utilisation) - 1e-9))
         key = (count, min(1.0, mean / (count * units)))
         hours[key] = hours.get(key, 0.0) + DAYS_PER_MONTH * weight
     return tuple(Level(total, *key) for key, total in hours.items())
@@ -129,10 +143,10 @@ def added(first: Sequence[float], second: Sequence[float]) -> tuple[float, ...]:
 def components(demands: Sequence[Demand], region: str, instance_type: str, floor: int, count: int) -> Usage:
     """Return a month of inference components on `count` instances, down to `floor` when nothing has been called for a while."""
     rate = sum(item.requests for item in demands) / (HOURS_PER_MONTH * 3600)
-    share = on_fraction(rate, traffic.COMPONENT_LINGER_SECONDS)
     work = sum(item.requests * item.cpu_seconds for item in demands) / (HOURS_PER_MONTH * 3600)
     units = compute_units(instance_type)
     on = max(floor, count, math.ceil(work / (units * traffic.TARGET_UTILISATION) - 1e-9))
+    share = max(on_fraction(rate, traffic.COMPONENT_LINGER_SECONDS), work / (on * units))
     levels = [Level(HOURS_PER_MONTH * share, on, min(1.0, work / (on * units * share)) if share else 0.0)]
     if floor:
         levels.append(Level(HOURS_PER_MONTH * (1 - share), floor, 0.0))

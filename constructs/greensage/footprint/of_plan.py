@@ -29,13 +29,21 @@ def usage_of(model: ModelPlan) -> Usage:
         return kinds.serverless(demand, region, model.memory_mb or 0, warm or 0)
     assert item is not None
     if model.kind == "batch":
-        return kinds.batch(demand, region, item, jobs_per_day(spec))
+        return kinds.batch(demand, region, item, jobs_per_day(spec), getattr(spec.hosting, "instances", 1))
     assert model.scaling is not None
     floor, alarms = model.scaling.min_instances, _alarms(model)
     if model.kind == "asynchronous":
         return replace(kinds.asynchronous(demand, region, item, floor), alarms=alarms)
-    fleets = 1 + len(model.variants) + (model.shadow is not None)
-    return replace(kinds.always_on(demand, region, item, floor, fleets=fleets), alarms=alarms * fleets)
+    shares = traffic_shares(spec)
+    usage = kinds.always_on(demand, region, item, floor, utilisation=model.scaling.utilisation, shares=shares)
+    return replace(usage, alarms=alarms * len(shares))
+
+
+def traffic_shares(spec: ModelSpec) -> tuple[float, ...]:
+    """Return the parts of the traffic of the main variant, of the others by weight, and of a shadow, which gets copies."""
+    weights = (getattr(spec.hosting, "weight", 1.0), *(item.weight for item in spec.variants))
+    parts = tuple(weight / sum(weights) for weight in weights)
+    return (*parts, spec.shadow.traffic_percent / 100) if spec.shadow else parts
 
 
 def group_usage(group: GroupPlan, members: Sequence[ModelSpec]) -> Usage:
@@ -47,7 +55,8 @@ def group_usage(group: GroupPlan, members: Sequence[ModelSpec]) -> Usage:
         usage = kinds.components(demands, group.region, group.instance_type, floor, min(count, group.scaling.max_instances))
         return replace(usage, alarms=_OF_SCALING * len(members))
     clocks = [clock_of(spec.traffic) for spec in members]
-    usage = kinds.shared(demands, clocks, group.region, group.instance_type, floor)
+    utilisation = group.scaling.utilisation
+    usage = kinds.shared(demands, clocks, group.region, group.instance_type, floor, utilisation=utilisation)
     return replace(usage, alarms=_alarms(group))
 
 

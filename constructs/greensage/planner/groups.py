@@ -75,7 +75,8 @@ def _together(pairs: list[Planned]) -> _Sized:
     tenants = Tenants.of(lead.kind, [Member(found.spec, found.demand) for found, _ in pairs])
     item, why_instance = _type_for(tenants, request, lead)
     strictest = next((found for found, _ in pairs if found.spec.sla.availability == "high"), _hungriest(pairs))
-    scaling, why_scaling = choose_scaling(strictest, item, max(tenants.peak) / strictest.demand.cpu_seconds)
+    busy = tenants.utilisation(item) or traffic.TARGET_UTILISATION
+    scaling, why_scaling = choose_scaling(strictest, item, max(tenants.peak) / strictest.demand.cpu_seconds, busy)
     return item, scaling, (why_instance, why_scaling), None
 
 

@@ -1,37 +1,42 @@
-"""How long an answer takes at the busiest hour: service time and waiting, an estimate to size by."""
+"""How long an answer takes, an estimate to size by: service time and waiting, and how busy an instance may be to keep an SLA."""
 
 from __future__ import annotations
 
+from functools import cache
+
 from ..catalog import traffic
 from ..catalog.instances import InstanceType
-from ..catalog.power import compute_units, speed
+from ..catalog.power import speed
 from ..footprint.demand import Demand
-from ..footprint.kinds import instances_needed, serverless_seconds
+from ..footprint.kinds import serverless_seconds
 
 # The 95th percentile of an exponentially distributed wait is about three times its mean.
 _P95_OF_WAIT = 3.0
+_HALVINGS = 20
 
 
-def p95_ms(demand: Demand, item: InstanceType, *, load: float | None = None) -> float:
-    """Return the estimated 95th percentile in milliseconds on as many instances as the peak needs.
+def p95_ms(demand: Demand, item: InstanceType, *, utilisation: float = traffic.TARGET_UTILISATION) -> float:
+    """Return the estimated 95th percentile in milliseconds on instances that are busy to `utilisation` (0 to 1).
 
-    `load` is the busiest work in m5 vCPU-seconds a second where others share the endpoint; default: the demand's own.
-
-    Service time after Amdahl (1967) over the cores; mean wait after Sakasegawa (1977) for M/M/c:
+    Service time after Amdahl (1967) over the cores; mean wait after Sakasegawa (1977) for M/M/c on one instance:
     W = s x u^(sqrt(2(c+1)) - 1) / (c(1 - u)), with c servers of service time s at utilisation u.
     """
-    units = compute_units(item.name)
-    work = demand.peak * demand.cpu_seconds if load is None else load
-    count = instances_needed(item.name, work, 1.0)
-    busy = min(work / (count * units), 0.99)
-    if item.accelerator:
-        servers, service = count * item.accelerators, demand.cpu_seconds / speed(item.name).value
-    elif demand.parallel:
-        servers, service = count, demand.cpu_seconds / speed(item.name).value * _amdahl(demand.parallel, item.vcpu)
-    else:
-        servers, service = count * item.vcpu, demand.cpu_seconds / speed(item.name).value
-    wait = service * busy ** ((2 * (servers + 1)) ** 0.5 - 1) / (servers * (1 - busy))
-    return traffic.OVERHEAD_MS + 1000 * (service + _P95_OF_WAIT * wait)
+    return _p95_ms(demand.cpu_seconds, demand.parallel, item, utilisation)
+
+
+@cache
+def usable_utilisation(cpu_seconds: float, parallel: float, item: InstanceType, wanted_ms: float | None) -> float:
+    """Return how busy an instance may be at the peak: at most the target, less where the SLA wants it, 0 where nothing helps."""
+    target = traffic.TARGET_UTILISATION
+    if wanted_ms is None or _p95_ms(cpu_seconds, parallel, item, target) <= wanted_ms:
+        return target
+    if _p95_ms(cpu_seconds, parallel, item, 0.0) > wanted_ms:
+        return 0.0
+    low, high = 0.0, target
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _p95_ms(cpu_seconds, parallel, item, middle) <= wanted_ms else (low, middle)
+    return low
 
 
 def serverless_p95_ms(demand: Demand, memory_mb: int) -> float:
@@ -39,5 +44,12 @@ def serverless_p95_ms(demand: Demand, memory_mb: int) -> float:
     return 1000 * serverless_seconds(demand, memory_mb)
 
 
-def _amdahl(parallel: float, cores: int) -> float:
-    return (1 - parallel) + parallel / cores
+@cache
+def _p95_ms(cpu_seconds: float, parallel: float, item: InstanceType, busy: float) -> float:
+    servers, service = item.vcpu, cpu_seconds / speed(item.name).value
+    if item.accelerator:
+        servers = item.accelerators
+    elif parallel:
+        servers, service = 1, service * ((1 - parallel) + parallel / item.vcpu)
+    wait = service * busy ** ((2 * (servers + 1)) ** 0.5 - 1) / (servers * (1 - busy))
+    return traffic.OVERHEAD_MS + 1000 * (service + _P95_OF_WAIT * wait)

@@ -7,17 +7,18 @@ from dataclasses import dataclass, replace
 
 from ..catalog import capabilities, limits
 from ..catalog.instances import InstanceType
+from ..catalog.traffic import TARGET_UTILISATION
 from ..errors import PlanError
 from ..footprint import kinds
 from ..footprint.demand import clock_of, container_mb, sources_of
-from ..footprint.of_plan import jobs_per_day
+from ..footprint.of_plan import jobs_per_day, traffic_shares
 from ..footprint.usage import Usage
 from ..spec import ServerlessHosting
 from .context import Request
 from .kind import with_kind
 from .latency import p95_ms, serverless_p95_ms
 from .silicon import choose_image
-from .size import fitting_types, floor_of, meets_latency, serverless_memory_mb
+from .size import fitting_types, floor_of, serverless_memory_mb, utilisation_on
 from .types import ImagePlan, Kind
 
 
@@ -93,16 +94,20 @@ def _serverless(request: Request, image: ImagePlan) -> Option:
 
 def _on_instances(request: Request, kind: Kind, image: ImagePlan, item: InstanceType) -> Option:
     demand, region, name = request.demand, request.region, item.name
-    estimate = None if kind in ("batch", "asynchronous") else p95_ms(demand, item)
+    low = getattr(request.spec.hosting, "min_instances", None) or 0
+    busy = utilisation_on(request, item, kind)
+    estimate = None if kind in ("batch", "asynchronous") else p95_ms(demand, item, utilisation=busy or TARGET_UTILISATION)
+    usable = busy or TARGET_UTILISATION
     if kind == "batch":
-        usage = kinds.batch(demand, region, name, jobs_per_day(request.spec))
+        usage = kinds.batch(demand, region, name, jobs_per_day(request.spec), getattr(request.spec.hosting, "instances", 1))
     elif kind == "asynchronous":
-        usage = kinds.asynchronous(demand, region, name, getattr(request.spec.hosting, "min_instances", None) or 0)
+        usage = kinds.asynchronous(demand, region, name, low)
     elif kind == "inference-components":
-        usage = kinds.components([demand], region, name, getattr(request.spec.hosting, "min_instances", None) or 0, 1)
+        usage = kinds.components([demand], region, name, low, 1)
     elif capabilities.shares(kind):
-        usage = kinds.shared([demand], [clock_of(request.spec.traffic)], region, name, floor_of(request))
+        clocks = [clock_of(request.spec.traffic)]
+        usage = kinds.shared([demand], clocks, region, name, floor_of(request), utilisation=usable)
     else:
-        fleets = 1 + len(request.spec.variants) + (request.spec.shadow is not None)
-        usage = kinds.always_on(demand, region, name, floor_of(request), fleets=fleets)
-    return Option(request, kind, image, item, None, usage, estimate, meets_latency(request, item, kind))
+        shares = traffic_shares(request.spec)
+        usage = kinds.always_on(demand, region, name, floor_of(request), utilisation=usable, shares=shares)
+    return Option(request, kind, image, item, None, usage, estimate, keeps_sla=busy > 0)

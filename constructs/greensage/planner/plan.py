@@ -29,7 +29,7 @@ from .refusals import check_matrix, check_silicon
 from .rollout import choose_deployment
 from .sharing import share_endpoints
 from .silicon import choose_image
-from .size import choose_scaling, serverless_concurrency, zero_scaling
+from .size import choose_scaling, serverless_concurrency, utilisation_on, zero_scaling
 from .types import Choice, ComponentPlan, ContainerPlan, Kind, ModelPlan, Plan, VariantPlan
 from .window import greener_start
 
@@ -137,7 +137,11 @@ def _endpoint(request: Request, kind: Kind, item: Any, image: Any) -> tuple[dict
         for index, found in enumerate(request.spec.variants)
     )
     peak = request.peak_requests_per_second
-    scaling, why_scaling = zero_scaling(request) if kind == "asynchronous" else choose_scaling(request, item, peak)
+    scaling, why_scaling = (
+        zero_scaling(request)
+        if kind == "asynchronous"
+        else choose_scaling(request, item, peak, utilisation_on(request, item, kind) or traffic.TARGET_UTILISATION)
+    )
     deployment, why_deployment = choose_deployment(request, kind, image)
     hosting = request.spec.hosting
     weight = hosting.weight if isinstance(hosting, RealTimeHosting) else 1.0

@@ -11,10 +11,10 @@ from ..catalog import traffic
 from ..catalog.instances import InstanceType
 from ..footprint.demand import Demand, clock_of, container_mb, size_mb
 from ..footprint.estimate import mid_figures
-from ..footprint.kinds import NO_WORK, added, shared_levels
+from ..footprint.kinds import NO_WORK, added, instances_needed, shared_levels
 from ..footprint.usage import Usage
 from ..spec import ModelSpec
-from .latency import p95_ms
+from .latency import usable_utilisation
 from .types import Kind
 
 _EACH_HOUR = tuple(range(24))
@@ -113,6 +113,30 @@ class Tenants:
             self.alone_g + member.alone_g,
         )  # fmt: skip
 
+    def memory_with(self, member: Member) -> float:
+        """Return the memory in MB with one more: a container each, or one server and a model each."""
+        one_server = self.kind == "multi-model" and self.members
+        return self.memory_mb + (member.model_mb if one_server else member.container_mb)
+
+    def fit(self, item: InstanceType) -> bool:
+        """Return whether one instance of `item` holds them all and every SLA's latency can be kept."""
+        return self.memory_mb <= usable_mb(item) and self.utilisation(item) > 0
+
+    def utilisation(self, item: InstanceType) -> float:
+        """Return how busy `item` may be for the strictest SLA, by the slowest member; 0 where it cannot be kept."""
+        if self.slowest is None:
+            return traffic.TARGET_UTILISATION
+        wanted = None if math.isinf(self.strictest_ms) else self.strictest_ms
+        return usable_utilisation(self.slowest.cpu_seconds, self.slowest.parallel, item, wanted)
+
+    def instances(self, item: InstanceType) -> int:
+        """Return how many instances of `item` the busiest moment needs."""
+        return instances_needed(item.name, max(self.peak), 1.0, self.utilisation(item) or traffic.TARGET_UTILISATION)
+
+    def usage(self, region: str, item: InstanceType) -> Usage:
+        """Return the endpoint's month on `item`."""
+        return self._month(region, item, self.work, self.peak, self.floor)
+
     def usage_without(self, member: Member, region: str, item: InstanceType) -> Usage:
         """Return the month on `item` if `member` left."""
         strict = member.spec.sla.availability == "high"
@@ -120,25 +144,12 @@ class Tenants:
         floor = max((2 if other.spec.sla.availability == "high" else 1 for other in others), default=1) if strict else self.floor
         work = [max(0.0, both - own) for both, own in zip(self.work, member.work, strict=True)]
         peak = [max(0.0, both - own) for both, own in zip(self.peak, member.peak, strict=True)]
-        levels = shared_levels(work, peak, item.name, floor, self.weights)
-        return replace(self.bytes, region=region, instance_type=item.name, levels=levels)
+        return self._month(region, item, work, peak, floor)
 
-    def memory_with(self, member: Member) -> float:
-        """Return the memory in MB with one more: a container each, or one server and a model each."""
-        one_server = self.kind == "multi-model" and self.members
-        return self.memory_mb + (member.model_mb if one_server else member.container_mb)
-
-    def fit(self, item: InstanceType) -> bool:
-        """Return whether one instance of `item` holds them all and every SLA's latency is kept at the busiest hour."""
-        if self.memory_mb > usable_mb(item):
-            return False
-        if self.slowest is None or math.isinf(self.strictest_ms):
-            return True
-        return p95_ms(self.slowest, item, load=max(self.peak)) <= self.strictest_ms
-
-    def usage(self, region: str, item: InstanceType) -> Usage:
-        """Return the endpoint's month on `item`."""
-        levels = shared_levels(self.work, self.peak, item.name, self.floor, self.weights if self.members else ())
+    def _month(self, region: str, item: InstanceType, work: Sequence[float], peak: Sequence[float], floor: int) -> Usage:
+        busy = self.utilisation(item) or traffic.TARGET_UTILISATION
+        weights = self.weights if self.members else ()
+        levels = shared_levels(work, peak, item.name, floor, utilisation=busy, weights=weights)
         return replace(self.bytes, region=region, instance_type=item.name, levels=levels)
 
 

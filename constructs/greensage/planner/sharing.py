@@ -39,7 +39,9 @@ class _Bin:
     def kind(self, pool: _Pool) -> Kind:
         """Large and few on x86 are inference components: each can change and scale without the others."""
         large = all(member.container_mb >= traffic.LARGE_MODEL_MB for member in self.tenants.members)
-        split = large and pool.kind == "multi-container" and pool.image.architecture == "x86_64"
+        # Copies are placed, not multiplied: more than one instance is a container's to scale.
+        single = self.tenants.floor == 1 and self.tenants.instances(self.item) == 1
+        split = large and single and pool.kind == "multi-container" and pool.image.architecture == "x86_64"
         return "inference-components" if split else pool.kind
 
 
@@ -82,8 +84,8 @@ def _may_share(chosen: Chosen) -> bool:
     spec = chosen.request.spec
     plain = not (spec.variants or spec.shadow or spec.capture or spec.schedule or spec.vpc or spec.network_isolation)
     standard = "deployment" not in spec.model_fields_set and not spec.kms_key_arn and not spec.high_resolution_metrics
-    # Bulk scoring that nobody waits for would slow down those who do wait.
-    waits = not chosen.request.nobody_waits
+    # Bulk scoring that nobody waits for would slow down those who do wait; and packing looks at carbon alone.
+    waits = not chosen.request.nobody_waits and spec.optimize_for == "carbon"
     return spec.hosting == "auto" and spec.group is None and spec.sharing == "auto" and waits and plain and standard
 
 

@@ -12,16 +12,16 @@ from ..catalog.power import compute_units
 from ..errors import CatalogError
 from ..footprint.kinds import instances_needed
 from .context import Request
-from .latency import p95_ms, serverless_p95_ms
+from .latency import p95_ms, serverless_p95_ms, usable_utilisation
 from .silicon import silicon_of
 from .types import Choice, ImagePlan, Kind, ScalingPlan
 
 # Kinds whose answers somebody waits for, and whose instances are sized by latency therefore.
-_ANSWERS_AT_ONCE = ("real-time", "serial-pipeline", "multi-model", "multi-container")
+_ANSWERS_AT_ONCE = ("real-time", "serial-pipeline", "multi-model", "multi-container", "inference-components")
 
 
 def fitting_types(request: Request, image: ImagePlan, memory_mb: float, kind: Kind) -> tuple[InstanceType, ...]:
-    """Return the smallest instance type of each family that holds `memory_mb` and meets the latency.
+    """Return the instance types to choose among: of each family the smallest that hold `memory_mb` and keep the latency.
 
     The type that the spec names stands alone, checked. A family that has no type as fast as the SLA wants offers its
     fastest, so that the plan can say so. Raises PlanError where nothing holds the model.
@@ -32,7 +32,7 @@ def fitting_types(request: Request, image: ImagePlan, memory_mb: float, kind: Ki
     silicon = silicon_of(request, request.spec.model) if image.processor != "cpu" else image.architecture
     offered = _offered(silicon, request.region, kind)
     fitting = ([item for item in items if _fits(item, memory_mb)] for items in offered.values())
-    found = tuple(_of_family(items, request, kind) for items in fitting if items)
+    found = tuple(item for items in fitting if items for item in _of_family(items, request, kind))
     if not found:
         what = f"no {silicon} instance type in {request.region} holds it" if offered else f"{request.region} hosts no {silicon}"
         raise request.refuse("silicon" if not offered else "model.artifact", what,
@@ -40,18 +40,24 @@ def fitting_types(request: Request, image: ImagePlan, memory_mb: float, kind: Ki
     return found
 
 
-def meets_latency(request: Request, item: InstanceType, kind: Kind) -> bool:
-    """Return whether the estimated p95 on `item` keeps the SLA; kinds that nobody waits for always do."""
-    wanted = request.spec.sla.latency_p95_ms
-    return wanted is None or kind not in _ANSWERS_AT_ONCE or p95_ms(request.demand, item) <= wanted
+def utilisation_on(request: Request, item: InstanceType, kind: Kind) -> float:
+    """Return how busy `item` may be at the peak for the SLA's latency to be kept (0: it cannot keep it)."""
+    wanted = request.spec.sla.latency_p95_ms if kind in _ANSWERS_AT_ONCE else None
+    return usable_utilisation(request.demand.cpu_seconds, request.demand.parallel, item, wanted)
 
 
-def _of_family(items: list[InstanceType], request: Request, kind: Kind) -> InstanceType:
-    demand = request.demand
-    few = [item for item in items if instances_needed(item.name, demand.peak, demand.cpu_seconds) <= traffic.MAX_INSTANCES]
-    usable = few or items[-1:]
-    fast = next((item for item in usable if meets_latency(request, item, kind)), None)
-    return fast or min(usable, key=lambda item: p95_ms(demand, item))
+def _of_family(items: list[InstanceType], request: Request, kind: Kind) -> list[InstanceType]:
+    """Return the sizes to choose among: the smallest, and larger ones only while the latency holds the smaller back."""
+    demand, floor, found = request.demand, floor_of(request), []
+    for item in items:
+        busy = utilisation_on(request, item, kind)
+        count = instances_needed(item.name, demand.peak, demand.cpu_seconds, busy) if busy else traffic.MAX_INSTANCES + 1
+        if count > traffic.MAX_INSTANCES:
+            continue
+        found.append(item)
+        if busy >= traffic.TARGET_UTILISATION or count <= floor:
+            return found
+    return found or [min(items, key=lambda item: p95_ms(demand, item))]
 
 
 @cache
@@ -64,26 +70,30 @@ def _offered(silicon: str, region: str, kind: Kind) -> dict[str, list[InstanceTy
     return families
 
 
-def choose_scaling(request: Request, item: InstanceType, peak_rps: float) -> tuple[ScalingPlan, Choice]:
-    """Return the scaling limits: from what availability needs to twice the estimated peak."""
+def choose_scaling(request: Request, item: InstanceType, peak_rps: float, utilisation: float) -> tuple[ScalingPlan, Choice]:
+    """Return the scaling limits: from what availability needs to twice the estimated peak.
+
+    `utilisation` is how busy an instance may be at the target.
+    """
     cpu = request.demand.cpu_seconds
     floor = floor_of(request)
     high = getattr(request.spec.hosting, "max_instances", None) or max(
-        floor + 1, _power_of_two(2 * instances_needed(item.name, peak_rps, cpu))
+        floor + 1, _power_of_two(2 * instances_needed(item.name, peak_rps, cpu, utilisation))
     )
     if floor > high:
         raise request.refuse("hosting.max_instances", f"below the {floor} that availability: high keeps", found=str(high))
     if is_burstable(item.name) and floor != high:
         raise request.refuse("hosting.instance_type", "burstable types cannot be autoscaled", found=item.name,
                              hint="another family, or min_instances equal to max_instances")  # fmt: skip
-    target = max(1, round(compute_units(item.name) * traffic.TARGET_UTILISATION / cpu * 60))
+    target = max(1, round(compute_units(item.name) * utilisation / cpu * 60))
     why_low = "two zones for availability: high" if request.spec.sla.availability == "high" else "one when quiet"
     reason = f"{why_low}; {target:,} invocations per instance and minute (assumed)"
+    concurrent = None
     if request.spec.high_resolution_metrics:
         concurrent = item.vcpu * traffic.CONCURRENT_REQUESTS_PER_VCPU
         reason = f"{why_low}; {concurrent:g} requests under way per model (assumed), seen every 10 seconds"
-        return ScalingPlan(floor, high, target, concurrent), Choice("scaling", f"{floor} to {high} instances", reason)
-    return ScalingPlan(floor, high, target), Choice("scaling", f"{floor} to {high} instances", reason)
+    plan = ScalingPlan(floor, high, target, concurrent, utilisation)
+    return plan, Choice("scaling", f"{floor} to {high} instances", reason)
 
 
 def floor_of(request: Request) -> int:

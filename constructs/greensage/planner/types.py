@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from ..catalog import traffic
 from ..catalog.instances import Architecture, Processor
 from ..spec import ModelSource, ModelSpec
 from .placement import Placement
@@ -90,12 +91,16 @@ class ComponentPlan:
 
 @dataclass(frozen=True)
 class ScalingPlan:
-    """Target tracking per instance: invocations a minute, requests under way if that is set, or what waits in a queue."""
+    """Target tracking per instance: invocations a minute, requests under way if that is set, or what waits in a queue.
+
+    `utilisation` (0 to 1) is how busy an instance may be at the target: what the estimate of a month needs to know.
+    """
 
     min_instances: int
     max_instances: int
     target: float
     target_concurrent_requests: float | None = None
+    utilisation: float = traffic.TARGET_UTILISATION
 
 
 @dataclass(frozen=True)
