@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from greensage.catalog.intensity import HourlyIntensity
 from greensage.errors import PlanError
 from greensage.planner import Plan, advise, plan, plan_with_choices, why_not
 from greensage.planner.window import best_start_hour
@@ -132,3 +133,13 @@ def test_a_window_takes_the_cleanest_hour_and_may_pass_midnight():
     assert best_start_hour(hourly, 22, 6) == 2
     assert best_start_hour(hourly, 22, 3) == 22
     assert best_start_hour(hourly, 0, 8, duration_hours=3) == 0
+
+
+@pytest.mark.parametrize(("schedule", "moved"), [
+    ("cron(30 22 * * ? *)", "cron(30 2 * * ? *)"), ("cron(0 22 ? * SUN *)", "cron(0 22 ? * SUN *)"), ("cron(0 1 ? * MON-FRI *)", "cron(0 2 ? * MON-FRI *)"),
+])  # fmt: skip
+def test_a_job_of_certain_days_stays_on_its_day(schedule, moved):
+    hourly = HourlyIntensity("grid.csv", {"eu-west-1": tuple(100.0 if hour != 2 else 10.0 for hour in range(24))})
+    hosting = {"kind": "batch", "schedule": schedule, "window_hours": 6}
+    (model,) = plan([spec(hosting=hosting)], intensity=hourly).models
+    assert getattr(model.spec.hosting, "schedule", None) == moved

@@ -148,35 +148,22 @@ def test_table_reasons_and_json_cope_with_every_kind():
     assert kinds == set(all_kinds()), "models/ has an example of every kind"
 
 
-@pytest.mark.parametrize(
-    ("extra", "why"),
-    [
-        ("vpc: {subnets: [a, b], security_groups: [c]}\n", "AWS does not offer a VPC on serverless hosting"),
-        ("capture: {}\n", "AWS does not offer data capture on serverless hosting"),
-        ("network_isolation: true\n", "AWS does not offer network isolation on serverless hosting"),
-        ("schedule: [{name: a, at: rate(1 hour), min: 1}]\n", "a schedule moves the limits of warm environments"),
-        ("high_resolution_metrics: true\n", "greensage does not build high resolution metrics on serverless hosting"),
-    ],
-)
-def test_auto_leaves_out_the_kinds_that_cannot_do_what_is_asked(fleet, extra, why):
-    model = one(fleet("sla: {latency_p95_ms: 500}\n" + extra))
-    assert model.kind == "real-time"
-    assert any(why in loser.why for loser in model.choices[0].rejected)
-
-
-def test_auto_with_an_accelerator_is_not_serverless(fleet):
-    assert (
-        one(fleet("sla: {latency_p95_ms: 500}\nsilicon: gpu\n", model=TORCH.replace(", compiled_for: inf2", ""))).kind
-        == "real-time"
-    )
-    assert one(fleet("sla: {latency_p95_ms: 500}\n", model=TORCH)).kind == "real-time"
-
-
 @pytest.mark.parametrize(("schedule", "each_day"), [
     ("cron(0 2 * * ? *)", 1), ("cron(0/15 8-18 ? * MON-FRI *)", 4 * 11 * 5 / 7), ("cron(0 */6 * * ? *)", 4), ("rate(2 hours)", 12),
     ("cron(30 1,13 * * ? *)", 2), ("cron(0 0 1 * ? *)", 1 / 30), ("cron(0 4 ? * SUN *)", 1 / 7), ("cron(0 4 L * ? *)", 1 / 30),
-    ("cron(0 22-3 * * ? *)", 6), ("cron(0 2)", 1), ("rate(1 day)", 1), ("cron(0 4 ? JAN-MAR SAT#1 *)", 1 / 7 / 12),
+    ("cron(0 22-3 * * ? *)", 6), ("rate(1 day)", 1), ("cron(0 4 ? JAN-MAR SAT#1 *)", 1 / 30 / 4), ("cron(0 2 ? * 6L *)", 1 / 30),
+    ("cron(0 2 ? JAN-JUN 2-6 *)", 5 / 14),
 ])  # fmt: skip
 def test_batch_jobs_are_counted_by_their_schedule(fleet, schedule, each_day):
     model = one(fleet(f"hosting: {{kind: batch, schedule: '{schedule}'}}\n"))
     assert jobs_per_day(model.spec) == pytest.approx(each_day)
+
+
+@pytest.mark.parametrize(("schedule", "why"), [
+    ("rate(0 minutes)", "a rate is at least 1"), ("rate(5 weeks)", "rate(N minutes, hours or days)"), ("cron( )", "six fields"),
+    ("cron(99/5 1 * * ? *)", "'99' is no minutes"), ("cron(0 99 * * ? *)", "'99' is no hours"), ("cron(*/x 1 * * ? *)", "is no minutes"),
+    ("cron(0 2 * * * *)", "is ?"), ("cron(0 2 ? * FUN *)", "'FUN' is no day of week"), ("cron(0/0 2 * * ? *)", "a step is at least 1"),
+])  # fmt: skip
+def test_a_schedule_that_aws_would_refuse_says_which_field(fleet, schedule, why):
+    shown = refused(fleet, f"hosting: {{kind: batch, schedule: '{schedule}'}}\n")
+    assert why in shown and "m0.yaml:" in shown and ("cron(0 2 * * ? *)" in shown or " to " in shown)

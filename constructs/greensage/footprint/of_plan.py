@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 
 from ..catalog import traffic
 from ..planner.types import GroupPlan, ModelPlan
 from ..spec import BatchHosting, ModelSpec, ServerlessHosting
+from ..spec.cron import runs_per_day
 from . import kinds
 from .demand import clock_of, demand_of
 from .usage import Usage
@@ -61,44 +61,9 @@ def group_usage(group: GroupPlan, members: Sequence[ModelSpec]) -> Usage:
 
 
 def jobs_per_day(spec: ModelSpec) -> float:
-    """Return how many batch jobs start a day: by the schedule's hours and minutes, else the assumption."""
-    hosting = spec.hosting
-    schedule = hosting.schedule if isinstance(hosting, BatchHosting) else None
-    if schedule is None:
-        return traffic.BATCH_JOBS_PER_DAY
-    if rate := re.match(r"rate\((\d+) (minute|hour|day)", schedule):
-        each = int(rate[1]) * {"minute": 1, "hour": 60, "day": 1440}[rate[2]]
-        return 1440 / each
-    return _cron_per_day(schedule.removeprefix("cron(").removesuffix(")").split())
-
-
-_WEEK = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
-
-
-def _cron_per_day(parts: list[str]) -> float:
-    """Runs a day on average, of AWS's six fields: minute, hour, day of month, month, day of week, year."""
-    minute, hour, day, month, weekday, *_ = [*parts, *["*"] * 6][:6]
-    for index, name in enumerate(_WEEK, start=1):
-        weekday = weekday.upper().replace(name, str(index))
-    share = min(_times(day, 30) / 30, _times(weekday, 7) / 7) * _times(month, 12) / 12
-    return _times(minute, 60) * _times(hour, 24) * share
-
-
-def _times(field: str, span: int) -> int:
-    """How often a cron field fires in its span: `*`, `?`, `*/15`, `8-18`, `1,2` or one value; L, W and # count once."""
-    return min(span, sum(_fires(part, span) for part in field.split(",")))
-
-
-def _fires(part: str, span: int) -> int:
-    body, _, step = part.partition("/")
-    first, dash, last = body.partition("-")
-    if body in ("*", "?"):
-        count = span
-    elif dash and first.isdigit() and last.isdigit():
-        count = (int(last) - int(first)) % span + 1
-    else:
-        count = span - int(first) if step and first.isdigit() else 1
-    return -(-count // int(step)) if step.isdigit() and int(step) else max(1, count)
+    """Return how many batch jobs start a day: by the schedule, else the assumption."""
+    schedule = spec.hosting.schedule if isinstance(spec.hosting, BatchHosting) else None
+    return runs_per_day(schedule) if schedule else traffic.BATCH_JOBS_PER_DAY
 
 
 def _alarms(host: ModelPlan | GroupPlan) -> int:

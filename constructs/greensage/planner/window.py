@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from ..catalog.intensity import HourlyIntensity
 from ..spec import BatchHosting
+from ..spec.cron import every_day
 from .types import Choice, Rejected
 
-_DAILY = re.compile(r"^cron\((\d{1,2}) (\d{1,2}) (.+)\)$")
+_ONCE_A_DAY = re.compile(r"^cron\((\d{1,2}) (\d{1,2}) (.+)\)$")
 
 
 @dataclass(frozen=True)
@@ -30,15 +31,19 @@ def best_start_hour(hourly: tuple[float, ...], earliest: int, window_hours: int,
 
 
 def greener_start(hosting: BatchHosting, region: str, intensity: HourlyIntensity | None) -> Moved | None:
-    """Return the moved schedule of a job with a window; None where there is nothing to move, or nothing is known."""
+    """Return the moved schedule of a job with a window; None where there is nothing to move, or nothing is known.
+
+    A job of certain days stays on its day: past midnight it would be another.
+    """
     if intensity is None or not hosting.window_hours or hosting.schedule is None:
         return None
-    hourly, match = intensity.hours(region), _DAILY.match(hosting.schedule)
+    hourly, match = intensity.hours(region), _ONCE_A_DAY.match(hosting.schedule)
     if hourly is None or match is None:
         return None
     asked = int(match[2])
-    best = best_start_hour(hourly, asked, hosting.window_hours)
+    window = hosting.window_hours if every_day(hosting.schedule) else min(hosting.window_hours, 23 - asked)
+    best = best_start_hour(hourly, asked, window)
     before, after = hourly[asked], hourly[best]
-    reason = f"within {hosting.window_hours} hours of {asked}:{int(match[1]):02} UTC; {after:g} gCO2e/kWh ({intensity.source})"
+    reason = f"within {window} hours of {asked}:{int(match[1]):02} UTC; {after:g} gCO2e/kWh ({intensity.source})"
     lost = (Rejected(f"{asked}:{int(match[1]):02} UTC", f"{before:g} gCO2e/kWh"),) if best != asked else ()
     return Moved(f"cron({match[1]} {best} {match[3]})", Choice("start", f"{best}:{int(match[1]):02} UTC", reason, lost))

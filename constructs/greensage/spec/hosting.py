@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from ..catalog import limits
+from .cron import check_schedule
 from .parts import AsTuple, ModelSource, Part, Texts
 
 _Sources = Annotated[tuple[ModelSource, ...], AsTuple]
@@ -136,6 +137,12 @@ class BatchHosting(Part):
     window_hours: int = Field(
         default=0, ge=0, le=23, description="The job may start up to that many hours later: greener hours, if they are known."
     )
+
+    @field_validator("schedule")
+    @classmethod
+    def _known_schedule(cls, value: str | None) -> str | None:
+        return None if value is None else check_schedule(value)
+
     on_arrival: bool | None = Field(default=None, description="Start when a file arrives; default: yes, without a schedule.")
     content_type: str = "text/csv"
     split: Literal["line", "none"] = Field(default="line", description="line: each line is a record, sent in batches.")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from ..catalog import limits
+from .cron import check_schedule
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", min_length=1, max_length=limits.SPEC_NAME_MAX)]
 Framework = Literal["xgboost", "lightgbm", "sklearn", "onnx", "pytorch", "tensorflow", "triton"]
@@ -107,5 +108,11 @@ class ScheduleSpec(Part):
     name: Name
     at: str = Field(pattern=r"^(cron|rate|at)\(.+\)$", description="For instance cron(0 8 ? * MON-FRI *).")
     timezone: str = Field(default="UTC", description="For instance Europe/Stockholm.")
+
+    @field_validator("at")
+    @classmethod
+    def _known_schedule(cls, value: str) -> str:
+        return value if value.startswith("at(") else check_schedule(value)
+
     min: int | None = Field(default=None, ge=0, le=1_000)
     max: int | None = Field(default=None, ge=0, le=1_000)
