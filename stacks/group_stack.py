@@ -13,6 +13,7 @@ from greensage.artifacts import ArtifactLocation, ModelArtifact
 from greensage.endpoints import Container
 from greensage.endpoints.base import Endpoint
 from greensage.names import Parameters
+from greensage.orphans import GROUP_TAG, KIND_TAG, ROOT_TAG
 from greensage.planner import GroupPlan
 from greensage.spec import MultiModelHosting
 
@@ -38,7 +39,8 @@ class GroupStack(Stack):
             self, "EndpointName", parameter_name=parameters.group_endpoint(group.name, group.kind), string_value=name
         )
         CfnOutput(self, "Endpoint-Name", value=name)
-        tag_stack(self, {"greensage:group": group.name, "greensage:kind": group.kind})
+        # By these tags `greensage clean` finds what nothing uses any more.
+        tag_stack(self, {GROUP_TAG: group.name, KIND_TAG: group.kind, ROOT_TAG: parameters.root})
 
     def _multi_model(self) -> Endpoint:
         from greensage.endpoints import MultiModelEndpoint

@@ -10,8 +10,8 @@ from typing import Any
 from .errors import GreensageError
 from .planner import Plan
 
-_GROUP_TAG = "greensage:group"
-_GONE = ("DELETE_COMPLETE", "DELETE_IN_PROGRESS")
+# Group stacks carry these tags; the root tells the apps of one account apart.
+GROUP_TAG, KIND_TAG, ROOT_TAG = "greensage:group", "greensage:kind", "greensage:parameters"
 
 
 @dataclass(frozen=True)
@@ -53,17 +53,18 @@ def _in_region(session: Any, region: str, root: str) -> Iterator[Orphan]:
 
     try:
         pages = session.client("cloudformation", region_name=region).get_paginator("describe_stacks").paginate()
-        stacks = [stack for page in pages for stack in page["Stacks"] if stack["StackStatus"] not in _GONE]
+        # What is under way may be a group whose models come next, or is going anyway.
+        settled = [stack for page in pages for stack in page["Stacks"] if stack["StackStatus"].endswith(("_COMPLETE", "_FAILED"))]
         pointers = dict(_pointers(session, region, root))
     except (BotoCoreError, ClientError) as error:
         raise GreensageError(f"{region}: {error}") from None
-    for stack in stacks:
-        group = next((tag["Value"] for tag in stack.get("Tags", []) if tag["Key"] == _GROUP_TAG), None)
-        if group is not None:
-            kind = next((tag["Value"] for tag in stack["Tags"] if tag["Key"] == "greensage:kind"), "")
-            endpoint = f"{root}/groups/{group}/{kind}/endpoint"
-            used_by = tuple(sorted(model for model, pointer in pointers.items() if pointer == endpoint))
-            yield Orphan(region, stack["StackName"], group, used_by)
+    for stack in settled:
+        tags = {tag["Key"]: tag["Value"] for tag in stack.get("Tags", [])}
+        if stack["StackStatus"] == "DELETE_COMPLETE" or GROUP_TAG not in tags or tags.get(ROOT_TAG) != root:
+            continue
+        endpoint = f"{root}/groups/{tags[GROUP_TAG]}/{tags.get(KIND_TAG, '')}/endpoint"
+        used_by = tuple(sorted(model for model, pointer in pointers.items() if pointer == endpoint))
+        yield Orphan(region, stack["StackName"], tags[GROUP_TAG], used_by)
 
 
 def _pointers(session: Any, region: str, root: str) -> Iterator[tuple[str, str]]:
@@ -71,7 +72,13 @@ def _pointers(session: Any, region: str, root: str) -> Iterator[tuple[str, str]]
     pages = session.client("ssm", region_name=region).get_paginator("get_parameters_by_path").paginate(Path=f"{root}/models")
     for page in pages:
         for row in page["Parameters"]:
-            yield row["Name"].rsplit("/", 1)[-1], json.loads(row["Value"]).get("endpointParameter", "")
+            try:
+                place = json.loads(row["Value"])
+            except ValueError:
+                raise GreensageError(
+                    f"{region}: the parameter {row['Name']} is not greensage's JSON; is --parameters right?"
+                ) from None
+            yield row["Name"].rsplit("/", 1)[-1], place.get("endpointParameter", "")
 
 
 def _session() -> Any:

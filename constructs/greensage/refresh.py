@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from .catalog._data import load
 from .catalog.instances import is_hosting_type
 from .catalog.regions import known_regions
 from .errors import GreensageError
@@ -33,9 +34,12 @@ def refresh(regions: Sequence[str] | None, out: Path, *, say: Callable[[str], No
         prices[name] = dict(sorted(_prices(pricing, name)))
         say(f"{index}/{len(wanted)} {name}: {len(prices[name])} hosting types")
     today = datetime.now(UTC).date().isoformat()
+    kept = _kept(out / "instance_prices.json")
+    fresh = {name: {"date": today, "source": _SOURCE, "usd_hour": found} for name, found in prices.items() if found}
+    types = {name: sorted(found) for name, found in prices.items() if found}
     tables = {
-        "instance_prices": {"source": _SOURCE, "licence": "facts", "date": today, "regions": prices},
-        "hosting_regions": _types(prices, today),
+        "instance_prices": {"regions": {**kept, **fresh}},
+        "hosting_regions": {"regions": {**load("hosting_regions")["regions"], **types}},
     }
     out.mkdir(parents=True, exist_ok=True)
     return [_write(out / f"{name}.json", table) for name, table in tables.items()]
@@ -78,13 +82,14 @@ def _found(rows: Iterable[str]) -> Iterator[tuple[str, float]]:
             yield price
 
 
-def _types(prices: dict[str, dict[str, float]], today: str) -> dict[str, Any]:
-    """Types by Region; a Region that was not asked for, or has no price, keeps what is shipped."""
-    from .catalog._data import load
-
-    shipped = load("hosting_regions")["regions"]
-    fetched = {name: sorted(types) for name, types in prices.items() if types}
-    return {"source": _SOURCE, "licence": "facts", "date": today, "regions": {**shipped, **fetched}}
+def _kept(path: Path) -> dict[str, Any]:
+    """Regions that an earlier refresh fetched stay, with their own dates."""
+    if not path.is_file():
+        return {}
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8"))["regions"])
+    except (ValueError, KeyError, TypeError):
+        raise GreensageError(f"{path} is not what a refresh wrote; remove it first") from None
 
 
 def _client() -> Any:

@@ -105,7 +105,9 @@ def test_as_json_and_as_a_comment(repository, capsys):
     assert content["after"]["carbon_g"]["mid"] > content["before"]["carbon_g"]["mid"]
     assert main(["diff", "main", ".", "--markdown"]) == 0
     comment = capsys.readouterr().out
-    assert comment.startswith("### greensage") and "| total | 1 changed |" in comment and "within budget" in comment
+    assert comment.startswith("### greensage") and "| total | 1 changed |" in comment and "budget" not in comment
+    assert main(["diff", ".", "main", "--markdown", "--fail-if", "carbon +5%"]) == 0
+    assert "within budget" in capsys.readouterr().out
 
 
 def test_archives_that_are_nowhere_are_assumed_and_that_is_said(repository, capsys):
@@ -123,6 +125,16 @@ def test_what_is_neither_folder_nor_revision(repository, capsys, name, expected)
         return
     assert main(["diff", name, "."]) == 2
     assert expected in capsys.readouterr().err
+
+
+def test_a_revision_with_a_link_out_of_the_folder_is_refused_in_a_line(repository, capsys):
+    (repository / "models/abs").symlink_to("/etc/passwd")
+    git = ["git", "-C", str(repository), "-c", "user.name=t", "-c", "user.email=t@example.org"]
+    subprocess.run([*git, "add", "."], check=True)
+    subprocess.run([*git, "commit", "-qm", "link"], check=True)
+    assert main(["diff", "HEAD", "."]) == 2
+    shown = capsys.readouterr().err
+    assert shown.startswith("greensage: HEAD: models cannot be read") and len(shown.splitlines()) == 1
 
 
 def test_two_folders(repository, tmp_path, capsys):

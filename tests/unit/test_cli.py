@@ -109,10 +109,15 @@ def test_an_intensity_file_moves_a_flexible_batch_job(tmp_path, capsys, write):
     assert "not 2:30 UTC: 60 gCO2e/kWh" in shown and "a job starts at cron(30 5 * * ? *)" in shown
 
 
+HEAD = "region,hour,gco2e_kwh\n"
+
+
 @pytest.mark.parametrize("text, expected", [
-    ("region,hour\n", "grid.csv:1: the column gco2e_kwh is missing"), ("region,hour,gco2e_kwh\neu-north-1,x,1\n", "grid.csv:2"),
-    ("region,hour,gco2e_kwh\neu-north-1,1,-4\n", "not negative"), ("region,hour,gco2e_kwh\neu-north-1,1,4\n", "no value for hour 0"),
-], ids=["column", "text", "negative", "gaps"])  # fmt: skip
+    ("region,hour\n", "grid.csv:1: the column gco2e_kwh is missing"), (f"{HEAD}eu-north-1,x,1\n", "grid.csv:2"),
+    (f"{HEAD}eu-north-1,1,-4\n", "not negative"), (f"{HEAD}eu-north-1,1,4\n", "no value for hour 0"), (f"{HEAD}eu-north-1,1\n", "grid.csv:2"),
+    (f"{HEAD}eu-north-1,2026-01-01,4\n", "grid.csv:2"), (f"{HEAD}eu-north-1,100,4\n", "grid.csv:2"), (HEAD, "there is no row"),
+    (f"{HEAD}eu-north-1,1,nan\n", "grid.csv:2"), (f"{HEAD}{'x' * 200_000},1,4\n", "not a CSV file"),
+], ids=["column", "text", "negative", "gaps", "short", "date", "hundred", "empty", "nan", "huge"])  # fmt: skip
 def test_a_bad_intensity_file_says_where(tmp_path, capsys, write, text, expected):
     (tmp_path / "grid.csv").write_text(text)
     write("name: a\nmodel: {artifact: model.tar.gz, framework: xgboost}\nregion: {allowed: [eu-north-1]}\n")

@@ -107,22 +107,29 @@ def own_catalog(tmp_path, monkeypatch):
 
 
 def test_refreshed_prices_replace_the_shipped_ones_and_it_is_said(own_catalog):
-    fresh = {
-        "source": "AWS Price List",
-        "licence": "facts",
-        "date": "2026-12-01",
-        "regions": {"eu-north-1": {"ml.c8g.medium": 0.05}},
-    }
-    (own_catalog / "instance_prices.json").write_text(json.dumps(fresh))
+    fresh = {"source": "AWS Price List", "date": "2026-12-01", "usd_hour": {"ml.c8g.medium": 0.05}}
+    (own_catalog / "instance_prices.json").write_text(json.dumps({"regions": {"eu-north-1": fresh}}))
     price = hourly_price("ml.c8g.medium", "eu-north-1")
     assert (price.value, price.quality, price.date) == (0.05, "published", "2026-12-01")
-    assert hourly_price("ml.c8g.medium", "eu-west-1").quality == "derived"
+    other = hourly_price("ml.c8g.medium", "eu-west-1")
+    assert other.quality == "derived" and other.date != "2026-12-01", "a shipped figure keeps its own date"
     assert "instance_prices" in overlay.overlay_words()[0]
 
 
-def test_a_broken_refresh_is_an_error_and_not_the_shipped_figure(own_catalog):
-    (own_catalog / "instance_prices.json").write_text("{")
+@pytest.mark.parametrize("text", [
+    "{", "[]", "{}", '{"regions": []}', '{"regions": {"eu-north-1": {"ml.c8g.medium": 0.05}}}',
+    '{"regions": {"eu-north-1": {"source": "a", "date": "b", "usd_hour": {"ml.c8g.medium": -1}}}}',
+    '{"regions": {"eu-north-1": {"source": "a", "date": "b", "usd_hour": {"ml.c8g.medium": "x"}}}}',
+])  # fmt: skip
+def test_a_broken_refresh_is_an_error_and_not_the_shipped_figure(own_catalog, text):
+    (own_catalog / "instance_prices.json").write_text(text)
     with pytest.raises(CatalogError, match="greensage catalog refresh again"):
+        hourly_price("ml.c8g.medium", "eu-north-1")
+
+
+def test_a_catalog_folder_that_is_not_there_is_an_error(own_catalog, monkeypatch):
+    monkeypatch.setenv("GREENSAGE_CATALOG", str(own_catalog / "nowhere"))
+    with pytest.raises(CatalogError, match="is no folder"):
         hourly_price("ml.c8g.medium", "eu-north-1")
 
 

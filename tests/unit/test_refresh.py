@@ -51,11 +51,19 @@ def test_all_pages_are_read_and_both_files_written(pricing, tmp_path):
     said: list[str] = []
     paths = refresh(["eu-north-1"], tmp_path / "out", say=said.append, client=client)
     prices = json.loads(paths[0].read_text())
-    assert prices["regions"] == {"eu-north-1": {"ml.c8g.medium": 0.0514, "ml.m5.large": 0.122}}
+    assert prices["regions"]["eu-north-1"]["usd_hour"] == {"ml.c8g.medium": 0.0514, "ml.m5.large": 0.122}
     types = json.loads(paths[1].read_text())["regions"]
     assert types["eu-north-1"] == ["ml.c8g.medium", "ml.m5.large"] and len(types["us-east-1"]) > 50
     assert said == ["1/1 eu-north-1: 2 hosting types"]
-    assert {"source", "licence", "date"} <= prices.keys()
+    assert {"source", "date"} <= prices["regions"]["eu-north-1"].keys()
+
+
+def test_a_refresh_of_one_region_keeps_what_another_fetched(pricing, tmp_path):
+    client, stub = pricing
+    for name in ("eu-north-1", "eu-west-1"):
+        stub.add_response("get_products", {"PriceList": [product("ml.m5.large", "0.122")]}, asked(name))
+        refresh([name], tmp_path, say=lambda text: None, client=client)
+    assert set(json.loads((tmp_path / "instance_prices.json").read_text())["regions"]) == {"eu-north-1", "eu-west-1"}
 
 
 def test_a_refusal_writes_nothing(pricing, tmp_path):

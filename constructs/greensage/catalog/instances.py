@@ -94,7 +94,7 @@ def candidates(silicon: str, region: str | None, *, batch: bool = False) -> tupl
     `silicon` is a row of preferences.json: arm64, x86_64, gpu, inf1, inf2 or trainium. `batch` leaves what batch
     transform does not have. The order of the families is data: newest first, burstable and previous generations out.
     """
-    families: list[str] = load("preferences")["families"][silicon]
+    families = preferred(silicon)
     available = in_region(region) if region else None
     allowed = batch_types() if batch else None
     known = [instance(name) for name in load("instances")["types"]]
@@ -106,6 +106,11 @@ def candidates(silicon: str, region: str | None, *, batch: bool = False) -> tupl
         and (allowed is None or item.name in allowed)
     ]
     return tuple(sorted(chosen, key=lambda item: (item.vcpu, item.memory_gib, families.index(item.family))))
+
+
+def preferred(silicon: str) -> tuple[str, ...]:
+    """Return the families that the planner chooses among for `silicon`, a row of preferences.json."""
+    return tuple(load("preferences")["families"][silicon])
 
 
 @cache

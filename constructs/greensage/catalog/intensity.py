@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import math
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from ..errors import CatalogError
@@ -39,11 +40,15 @@ def read_intensity(file: Path | str) -> HourlyIntensity:
                 raise CatalogError(f"{path}:1: the column {missing[0]} is missing; needed: {', '.join(_COLUMNS)}")
             for row in rows:
                 hour, value = _parsed(row, f"{path}:{rows.line_num}")
-                sums.setdefault(row["region"], [[] for _ in range(24)])[hour].append(value)
+                sums.setdefault(row["region"].strip(), [[] for _ in range(24)])[hour].append(value)
+    except csv.Error as error:
+        raise CatalogError(f"{path}: not a CSV file: {error}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise CatalogError(
             f"{path}: the intensity file cannot be read: {getattr(error, 'strerror', None) or 'not UTF-8'}"
         ) from None
+    if not sums:
+        raise CatalogError(f"{path}: there is no row; {_WANTED}")
     for region, hours in sums.items():
         if empty := [hour for hour, values in enumerate(hours) if not values]:
             raise CatalogError(f"{path}: {region} has no value for hour {empty[0]}; all 24 are needed")
@@ -52,10 +57,22 @@ def read_intensity(file: Path | str) -> HourlyIntensity:
 
 def _parsed(row: dict[str, str], where: str) -> tuple[int, float]:
     try:
-        hour = int(row["hour"].split("T")[-1].split(" ")[-1][:2])
-        value = float(row["gco2e_kwh"])
-    except (ValueError, AttributeError):
-        raise CatalogError(f"{where}: hour and gco2e_kwh are numbers, for instance eu-north-1,13,35.2") from None
+        hour, value = _hour(row["hour"].strip()), float(row["gco2e_kwh"])
+        row["region"].strip()
+    except (ValueError, AttributeError, TypeError):
+        raise CatalogError(f"{where}: {_WANTED}") from None
     if not 0 <= hour <= 23 or not math.isfinite(value) or value < 0:
-        raise CatalogError(f"{where}: hour is 0 to 23, gco2e_kwh is not negative")
+        raise CatalogError(f"{where}: {_WANTED}; gco2e_kwh is not negative")
     return hour, value
+
+
+_WANTED = "hour is 0 to 23, or a time such as 2026-01-31T13:00+01:00 (UTC without an offset); for instance eu-north-1,13,35.2"
+
+
+def _hour(text: str) -> int:
+    if text.isdigit() and len(text) <= 2:
+        return int(text)
+    if "T" not in text and " " not in text:
+        raise ValueError(text)
+    moment = datetime.fromisoformat(text)
+    return (moment.astimezone(UTC) if moment.tzinfo else moment).hour

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 
 from ..errors import CatalogError
 from ._data import load
-from .figures import Figure, coefficient
+from .figures import Figure, coefficient, figure
 from .instances import is_hosting_type
 from .power import power, speed
 from .prices import hourly_price, service_price
@@ -25,6 +25,9 @@ def names_of_figures() -> dict[str, list[str]]:
 
 def figures_of(name: str, price_region: str) -> list[Figure]:
     """Return all figures of `name`; prices are those of `price_region`. Raises CatalogError, with near names, for none."""
+    if price_region not in known_regions():
+        near = get_close_matches(price_region, known_regions(), n=1)
+        raise CatalogError(f"no such Region in the catalog: {price_region}" + (f"; {near[0]}?" if near else ""))
     bare = f"ml.{name}"
     name = bare if is_hosting_type(bare) else name
     known = names_of_figures()
@@ -33,7 +36,9 @@ def figures_of(name: str, price_region: str) -> list[Figure]:
         return [found.idle_w, found.half_w, found.full_w, found.embodied_kg, speed(name), hourly_price(name, price_region)]
     if name in known["Regions"]:
         place = region(name)
-        return [place.intensity, place.pue, place.wue]
+        matched = figure(f"{name} matched by renewables", place.matched, "(1: yes, in AWS's report for 2023; enters no score)",
+                         "published", load("regions")["sources"]["aws-matched"], load("regions")["date"])  # fmt: skip
+        return [place.intensity, place.pue, place.wue, matched]
     if name in known["coefficients"]:
         return [coefficient(name)]
     if name in known["prices"]:

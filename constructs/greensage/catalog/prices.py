@@ -12,9 +12,10 @@ from .figures import Figure, figure
 def hourly_price(instance_type: str, region: str) -> Figure:
     """Return the on-demand price of a hosting instance in USD an hour; NaN where no price is known."""
     data = load("instance_prices")
-    exact = data.get("regions", {}).get(region, {}).get(instance_type)
+    fresh = data.get("regions", {}).get(region, {})
+    exact = fresh.get("usd_hour", {}).get(instance_type)
     if exact is not None:
-        return figure(f"{instance_type} in {region}", exact, "USD/hour", "published", data["source"], data["date"])
+        return figure(f"{instance_type} in {region}", exact, "USD/hour", "published", fresh["source"], fresh["date"])
     row, level = data["types"].get(instance_type), price_level(region, _class_of(instance_type))
     if row is None:
         return figure(f"{instance_type} in {region}", None, "USD/hour", "missing", "no price is known", data["date"])

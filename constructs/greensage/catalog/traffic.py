@@ -9,7 +9,6 @@ from ._data import load
 _DATA = load("traffic")
 TARGET_UTILISATION: float = _DATA["target_utilisation"]
 COLD_START_SECONDS: float = _DATA["cold_start_seconds"]
-COLD_LOAD_SECONDS: float = _DATA["cold_load_seconds"]
 ASSUMED_ARTIFACT_MB: float = _DATA["assumed_artifact_mb"]
 MAX_INSTANCES: int = _DATA["max_instances"]
 # The server, the operating system and the page cache want a share of the memory.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from dataclasses import asdict
 
 from .models import add_model_arguments, read_fleet
@@ -47,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
             why = f"kept: {', '.join(orphan.used_by)} still there; deploy first" if orphan.used_by else "nothing uses it"
             print(f"{orphan.region}  {orphan.stack}  {why}")
     for orphan in delete(free) if options.yes else ():
-        print(f"deleted {orphan.stack} in {orphan.region}", flush=True)
+        print(f"deleted {orphan.stack} in {orphan.region}", flush=True, file=sys.stderr if options.json else sys.stdout)
     if free and not options.yes and not options.json:
         print("Delete with: greensage clean --yes")
     return 0

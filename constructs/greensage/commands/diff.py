@@ -52,7 +52,11 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(_json(before, after, found, broken), indent=2))
     else:
-        print((_markdown if options.markdown else _text)(before, after, found, broken))
+        print(
+            _markdown(before, after, found, broken, asked=bool(budgets))
+            if options.markdown
+            else _text(before, after, found, broken)
+        )
         if missing := sorted({*assumed, *assumed_too}):
             print(f"\nNot here, so taken as 100 MB (an assumption): the archives of {', '.join(missing)}.")
     return BROKEN_BUDGET if broken else 0
@@ -101,6 +105,8 @@ def _pair(before: Any, after: Any, shown: Any) -> tuple[str, str]:
     if before is None or after is None or not before.mid:
         return f"{old} -> {new}", ""
     growth = after.mid / before.mid - 1
+    if growth != growth:
+        return f"{old} -> {new}", "?"
     return f"{old} -> {new}", f"{growth:+.0%}" if abs(growth) >= 0.005 else "="
 
 
@@ -114,13 +120,14 @@ def _text(before: Side, after: Side, found: tuple[Change, ...], broken: list[Bud
     return "\n".join([*lines, "A month of 30 days, estimated; gCO2e and USD."])
 
 
-def _markdown(before: Side, after: Side, found: tuple[Change, ...], broken: list[Budget]) -> str:
+def _markdown(before: Side, after: Side, found: tuple[Change, ...], broken: list[Budget], *, asked: bool) -> str:
     header, *rows = _rows(before, after, found)
     escaped = [" | ".join(cell.replace("|", "\\|").replace("->", "→") for cell in row) for row in rows]
-    state = "❌ over budget: " + ", ".join(f"`{item.text}`" for item in broken) if broken else "✅ within budget"
+    over = ", ".join(f"`{item.text}`" for item in broken)
+    state = f"❌ over budget: {over}. " if broken else "✅ within budget. " if asked else ""
     lines = [
         "### greensage: what this change does", "", f"| {' | '.join(header)} |", "|---|---|---:|---:|---:|---:|",
-        *(f"| {row} |" for row in escaped), "", f"{state}. A month of 30 days, estimated, `{before.name}` to `{after.name}`.",
+        *(f"| {row} |" for row in escaped), "", f"{state}A month of 30 days, estimated, `{before.name}` to `{after.name}`.",
     ]  # fmt: skip
     return "\n".join(lines)
 

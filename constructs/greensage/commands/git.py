@@ -31,9 +31,14 @@ def folder_at(revision: str, folder: Path, into: Path) -> Path:
     found = subprocess.run(["git", "-C", str(root), "archive", "--format=tar", revision, "--", str(inside)], capture_output=True)
     if found.returncode != 0:
         raise GreensageError(f"{revision} has no folder {inside}")
-    with tarfile.open(fileobj=io.BytesIO(found.stdout)) as archive:
-        archive.extractall(into, filter="data")
+    try:
+        with tarfile.open(fileobj=io.BytesIO(found.stdout)) as archive:
+            archive.extractall(into, filter="data")
+    except tarfile.TarError as error:
+        raise GreensageError(f"{revision}: {inside} cannot be read: {error}") from None
     target = into / inside
+    if not any([*target.glob("*.yaml"), *target.glob("*.yml")]):
+        raise GreensageError(f"{revision} has no model file (*.yaml) in {inside}")
     _link_archives(target, root / inside)
     if inside.parent != Path("."):
         _link_archives(target.parent, root / inside.parent)

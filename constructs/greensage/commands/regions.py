@@ -29,42 +29,57 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the ranking."""
-    rows = _for_model(read_fleet(options), options) if options.model else _general(options.near)
+    if options.near:
+        _known(options.near)
+    fleet = read_fleet(options) if options.model else None
+    rows = _for_model(fleet, options) if fleet else _general(options.near)
+    cost = _constraint_cost(fleet, options.model) if fleet else None
     if options.json:
-        print(json.dumps(rows, indent=2))
+        print(json.dumps({"regions": rows, "constraint_cost": cost} if fleet else rows, indent=2))
         return 0
     from ..text import table
 
-    print(
-        table(
-            [
-                tuple(key.upper().replace("_", " ") for key in rows[0]),
-                *(tuple(_shown(value) for value in row.values()) for row in rows),
-            ]
-        )
-    )
-    if options.model:
-        _print_cost(read_fleet(options), options.model)
-    else:
-        print(
-            "\nGrams are location-based and with PUE. Matched: AWS's yearly market-based statement for 2023; it enters no score."
-        )
+    header = tuple(key.upper().replace("_", " ") for key in rows[0])
+    print(table([header, *(tuple(_shown(value) for value in row.values()) for row in rows)]))
+    print(f"\n{_closing(fleet is not None, cost)}")
     return 0
 
 
+def _closing(for_model: bool, cost: dict[str, Any] | None) -> str:
+    if not for_model:
+        return "Grams are location-based and with PUE. Matched: AWS's yearly market-based statement for 2023; it enters no score."
+    if cost is None:
+        return "The constraints cost no carbon worth naming."
+    return f"The constraints cost {cost['grams']:,.1f} g CO2e a month: {cost['region']} would take that much less."
+
+
+def _constraint_cost(fleet: Fleet, name: str) -> dict[str, Any] | None:
+    from ..planner import constraint_cost
+
+    found = constraint_cost(fleet.chosen[name])
+    return {"region": found[0], "grams": round(found[1], 2)} if found else None
+
+
+def _known(name: str) -> None:
+    from ..catalog.regions import region
+
+    region(name)
+
+
 def _general(near: str | None) -> list[dict[str, Any]]:
-    from ..catalog.instances import in_region
+    from ..catalog.instances import in_region, preferred
     from ..catalog.prices import price_level
     from ..catalog.regions import known_regions, region
 
     rows = []
     for name in known_regions():
         found, types = region(name), in_region(name) or frozenset()
-        families = sorted({item.split(".")[1] for item in types if item.split(".")[1] in ("c6g", "c7g", "c8g", "r8g", "inf2")})
+        green = {*preferred("arm64"), *preferred("inf2")}
+        families = sorted({item.split(".")[1] for item in types} & green) or (["x86 only"] if types else ["unknown"])
         rows.append({
             "region": name, "place": found.name, "gco2e_per_kwh": round(found.intensity.value * found.pue.value, 1),
             "pue": found.pue.value, "water_l_per_kwh": found.wue.value if found.wue.known else None,
-            "matched": found.matched, "price": price_level(name, "arm").value, "families": " ".join(families) or "no hosting",
+            "matched": found.matched, "price": price_level(name, "arm").value, "families": " ".join(families),
             **_distance(name, near),
         })  # fmt: skip
     return sorted(rows, key=lambda row: row["gco2e_per_kwh"])
@@ -86,7 +101,7 @@ def _for_model(fleet: Fleet, options: argparse.Namespace) -> list[dict[str, Any]
     rows = []
     for name in known_regions():
         best = chosen.best(region=name) if name in chosen.regions else None
-        why = "" if best else why_not_region(chosen.request, name) or "does not host what it needs"
+        why = "" if best else why_not_region(chosen.option.request, name) or "does not host what it needs"
         rows.append({
             "region": name,
             "kg_co2e": best and round(best.carbon_g / 1000, 4), "operational_g": best and round(best.operational_g, 2),
@@ -96,17 +111,6 @@ def _for_model(fleet: Fleet, options: argparse.Namespace) -> list[dict[str, Any]
     away = {row["region"]: distance_km(near, row["region"]) if near else 0.0 for row in rows}
     infinite = float("inf")
     return sorted(rows, key=lambda row: (_or(row["kg_co2e"], infinite), _or(row["usd"], infinite), away[row["region"]]))
-
-
-def _print_cost(fleet: Fleet, name: str) -> None:
-    from ..planner import constraint_cost
-    from ..planner.choose import grams
-
-    cost = constraint_cost(fleet.chosen[name])
-    if cost:
-        print(f"\nThe constraints cost {grams(cost[1])} a month: {cost[0]} would take that much less.")
-    else:
-        print("\nThe constraints cost no carbon worth naming.")
 
 
 def _or(value: float | None, other: float) -> float:

@@ -114,7 +114,7 @@ def sources_of(spec: ModelSpec) -> tuple[ModelSource, ...]:
 
 @cache
 def _utc_offset_hours(timezone: str) -> int:
-    # Standard time of the first of the year: a day's pattern needs no more.
+    # Whole hours, as on the first of January: a day's pattern is no finer, and only complementary peaks depend on it.
     if timezone == "UTC":
         return 0
     offset = datetime(datetime.now(UTC).year, 1, 1, tzinfo=ZoneInfo(timezone)).utcoffset()

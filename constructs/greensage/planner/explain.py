@@ -59,7 +59,7 @@ def why_region(chosen: Chosen) -> Choice:
     elif len(chosen.regions) == 1:
         reason = f"the only Region that the file leaves; {reason}"
     else:
-        reason = f"least carbon of the {len(chosen.regions)} allowed Regions; {reason}"
+        reason = f"least {_least(chosen)} of the {len(chosen.regions)} allowed Regions; {reason}"
     if cost:
         reason = f"{reason}; the constraint costs {grams(cost[1])} a month against {cost[0]}"
     lost = [Rejected(other, _why_lost(chosen, other)) for other in chosen.request.spec.region.allowed if other != name]
@@ -74,7 +74,8 @@ def why_instance(chosen: Chosen) -> Choice:
         return Choice("instance", option.size, "instance_type in the spec")
     demand = option.request.demand
     estimate = f"; p95 about {option.p95_ms:.0f} ms" if option.p95_ms is not None else ""
-    reason = f"least carbon of the types that hold it and keep the SLA; {demand.peak:.2f} requests/s at peak (estimate){estimate}"
+    keep = " and keep the SLA" if option.keeps_sla else ""
+    reason = f"least {_least(chosen)} of the types that hold it{keep}; {demand.peak:.2f} requests/s at peak (estimate){estimate}"
     rivals = [
         item for item in chosen.options
         if (item.option.kind, item.option.request.region) == (option.kind, option.request.region) and item is not winner
@@ -107,11 +108,13 @@ def why_not(chosen: Chosen, asked: str) -> str:
     """Return why `asked` (a kind, an instance type, a Region or a silicon) was not chosen. CatalogError if it is none."""
     winner = chosen.winner
     if asked in (winner.option.kind, winner.option.size, winner.option.request.region):
-        return f"{asked} was chosen: {winner.words}"
+        return f"{asked} was chosen" + ("" if chosen.sharing else f": {winner.words}")
+    if chosen.sharing is not None and chosen.alone is not None and asked in kinds():
+        return _why_not_alone(chosen, chosen.sharing, chosen.alone, asked)
     if asked in kinds():
         return _why_not_kind(chosen, asked)
     if asked in known_regions():
-        return why_not_region(chosen.request, asked) or _numbers(chosen, region=asked) or _first_error(chosen)
+        return why_not_region(chosen.option.request, asked) or _numbers(chosen, region=asked) or _first_error(chosen)
     if asked in _SILICON:
         return _why_not_silicon(chosen, asked)
     name = asked if asked.startswith("ml.") else f"ml.{asked}"
@@ -119,6 +122,21 @@ def why_not(chosen: Chosen, asked: str) -> str:
         return _numbers(chosen, size=name) or _why_not_type(chosen, name)
     near = get_close_matches(asked, [*kinds(), *known_regions(), *_SILICON], n=1)
     raise CatalogError(f"{asked!r} is no hosting kind, Region, silicon or instance type" + (f"; {near[0]}?" if near else ""))
+
+
+def _why_not_alone(chosen: Chosen, sharing: Sharing, alone: Scored, asked: str) -> str:
+    reason = next((why for kind, why in chosen.against.items() if kind == asked), None)
+    if reason and asked != "multi-model":
+        return reason
+    together = f"it shares an endpoint: {len(sharing.members)} models take {grams(sharing.together_g)} a month"
+    if asked in ("multi-model", "multi-container", "inference-components"):
+        return f"{together} in a {chosen.option.kind} endpoint, the least carbon of the ways to share"
+    rival = alone if asked == alone.option.kind else chosen.best(kind=asked)
+    return f"{together}, and alone this one would take {rival.words} ({rival.option.size})" if rival else _first_error(chosen)
+
+
+def _least(chosen: Chosen) -> str:
+    return "cost" if chosen.request.spec.optimize_for == "cost" else "carbon"
 
 
 def _because(chosen: Chosen) -> str:
@@ -143,7 +161,7 @@ def _against(rival: Scored, winner: Scored) -> str:
 
 
 def _why_lost(chosen: Chosen, name: str) -> str:
-    return why_not_region(chosen.request, name) or _numbers(chosen, region=name) or _first_error(chosen)
+    return why_not_region(chosen.option.request, name) or _numbers(chosen, region=name) or _first_error(chosen)
 
 
 def _numbers(chosen: Chosen, **wanted: str) -> str | None:
@@ -162,10 +180,15 @@ def _why_not_kind(chosen: Chosen, asked: str) -> str:
 
 def _why_not_silicon(chosen: Chosen, asked: str) -> str:
     spec, image = chosen.request.spec, chosen.option.image
-    is_now = {"graviton": image.architecture == "arm64", "x86": image.architecture == "x86_64" and image.processor == "cpu",
-              "gpu": image.processor == "gpu"}.get(asked, False)  # fmt: skip
+    compiled = spec.model.compiled_for
+    is_now = {
+        "graviton": image.architecture == "arm64", "x86": image.architecture == "x86_64" and image.processor == "cpu",
+        "gpu": image.processor == "gpu", "inferentia": compiled in ("inf1", "inf2"), "trainium": compiled == "trainium",
+    }[asked]  # fmt: skip
     if is_now:
         return f"{asked} was chosen: {chosen.winner.words}"
+    if compiled:
+        return f"the artifact is compiled for {compiled} and runs on nothing else"
     if asked in ("inferentia", "trainium"):
         return "the artifact is not compiled for it (model.compiled_for)"
     if asked == "x86":
@@ -188,7 +211,7 @@ def _why_not_type(chosen: Chosen, name: str) -> str:
 
 
 def _first_error(chosen: Chosen) -> str:
-    return chosen.errors[0].problems[0].message if chosen.errors else "not possible there"
+    return chosen.errors[0].problems[0].message if chosen.errors else "not among what the file leaves"
 
 
 def _least_intensity(name: str) -> str:

@@ -123,7 +123,10 @@ def _components(pairs: list[Planned]) -> _Sized:
         except ValueError as error:
             errors.append(f"{item.name}: {error}")
             continue
-        low = getattr(request.spec.hosting, "min_instances", None) or 0
+        warm = {_share(model): model.component.min_copies for _, model in pairs if model.component and model.component.min_copies}
+        low = getattr(request.spec.hosting, "min_instances", None)
+        # Copies that are always there keep the instances that hold them.
+        low = len(place(warm, capacity_of(item)).instances) if low is None else low
         high = getattr(request.spec.hosting, "max_instances", None) or max(1, len(placement.instances))
         _check_room(pairs, item, len(place(first, capacity_of(item)).instances), high)
         scaling = ScalingPlan(low, high, 0)

@@ -38,6 +38,8 @@ def why_not_region(request: Request, name: str) -> str | None:
         return "not a Region with SageMaker hosting in the catalog"
     if spec.allowed and name not in spec.allowed:
         return "region.allowed does not list it (data residency)"
+    if not spec.allowed and name != request.region:
+        return "region.allowed is empty, so only the Region of your AWS profile counts"
     if _too_far(request, name):
         away = round_trip_ms(str(spec.users_near), name)
         return f"about {away:.0f} ms from {spec.users_near}, region.max_network_ms is {spec.max_network_ms}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from ..catalog.images import SERVED_FRAMEWORKS, PrebuiltImage, accelerated_images, prebuilt_image, prebuilt_images
-from ..catalog.instances import Architecture, Processor, why_graviton
+from ..catalog.instances import Architecture, Processor, candidates, why_graviton
 from ..spec import ModelSource
 from .context import Request
 from .types import Choice, ImagePlan, Kind, Rejected
@@ -62,6 +62,9 @@ class _Chooser:
         why_not = _WITHOUT_GRAVITON.get(self._kind)
         if why_not and self._silicon == "auto":
             return self._image(origin, "x86_64"), Choice("silicon", "x86_64", why_not, (Rejected("Graviton", why_not),))
+        if self._silicon == "auto" and not candidates("arm64", self._request.region):
+            why = f"{self._request.region} hosts no Graviton types"
+            return self._image(origin, "x86_64"), Choice("silicon", "x86_64", why, (Rejected("Graviton", why),))
         if origin == "serving" or self._prebuilt("arm64") is not None:
             reason = "Graviton by default; " + (
                 "greensage's serving image is built for arm64"

@@ -35,8 +35,9 @@ def fitting_types(request: Request, image: ImagePlan, memory_mb: float, kind: Ki
     found = tuple(item for items in fitting if items for item in _of_family(items, request, kind))
     if not found:
         what = f"no {silicon} instance type in {request.region} holds it" if offered else f"{request.region} hosts no {silicon}"
-        raise request.refuse("silicon" if not offered else "model.artifact", what,
-                             found=f"about {memory_mb:,.0f} MB", hint="another Region, or a smaller model")  # fmt: skip
+        found_ = request.spec.silicon if not offered else f"about {memory_mb:,.0f} MB"
+        hint = "another Region, or silicon: auto" if not offered else "another Region, or a smaller model"
+        raise request.refuse("silicon" if not offered else "model.artifact", what, found=found_, hint=hint)
     return found
 
 

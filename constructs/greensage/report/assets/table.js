@@ -8,7 +8,7 @@ const COLUMNS = [
   {key: "requests", title: "Requests", value: model => model.requests, show: whole, number: true, less: true},
   {key: "kwh", title: "kWh", value: model => model.now.kwh[1], show: value => digits(value), number: true, less: true, feeds: ["energy"]},
   {key: "g", title: "gCO2e", value: model => model.now.g[1], show: value => digits(value), number: true, feeds: ["carbon", "energy"]},
-  {key: "usd", title: "USD", value: model => model.now.usd[1], show: value => dollars(value).slice(1), number: true, feeds: ["cost"]},
+  {key: "usd", title: "USD", value: model => model.now.usd[1], show: value => dollars(value).replace("$", ""), number: true, feeds: ["cost"]},
   {key: "saved", title: "CO2e", value: model => model.saved.carbon[1], show: percent, number: true, tone: true, feeds: ["carbon", "energy"], usual: true},
   {key: "cost", title: "Cost", value: model => model.saved.cost[1], show: percent, number: true, tone: true, less: true, feeds: ["cost"], usual: true},
 ];
