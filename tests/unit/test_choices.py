@@ -143,3 +143,74 @@ def test_a_job_of_certain_days_stays_on_its_day(schedule, moved):
     hosting = {"kind": "batch", "schedule": schedule, "window_hours": 6}
     (model,) = plan([spec(hosting=hosting)], intensity=hourly).models
     assert getattr(model.spec.hosting, "schedule", None) == moved
+
+
+def test_what_needs_several_instances_never_becomes_one_component():
+    large = {"framework": "pytorch", "version": "1.9.0", "size_mb": 600.0}
+    sla = {"latency_p95_ms": 5_000, "cold_start_ok": False, "availability": "high"}
+    found = plan([spec(f"m{index}", model=large, sla=sla) for index in range(2)])
+    for model in found.models:
+        host = found.group_of(model) or model
+        assert host.scaling is not None and host.scaling.min_instances == 2 and host.kind != "inference-components"
+
+
+def test_who_wants_the_least_cost_is_not_packed_by_carbon():
+    region = {"allowed": ["us-east-1", "sa-east-1"]}
+    pairs = [spec(name, model={"size_mb": 220.0}, sla=FAST, region=region, optimize_for="cost") for name in ("a", "b")]
+    found = plan(pairs)
+    assert not found.groups and {model.region for model in found.models} == {"us-east-1"}
+    assert "least cost of the 2 allowed Regions" in next(
+        item.reason for item in found.models[0].choices if item.about == "region"
+    )
+
+
+def grams(**content: Any) -> float:
+    return plan_with_choices([spec(**content)])[1]["a"].winner.carbon_g
+
+
+def test_variants_share_the_traffic_and_a_shadow_gets_its_part():
+    model = {"artifact": "s3://bucket-of-tests/k/b.tar.gz", "framework": "xgboost", "size_mb": 1.0}
+    busy = {"traffic": {"requests_per_day": 40_000_000}, "sla": FAST, "hosting": {"kind": "real-time"}}
+    alone = grams(**busy)
+    half = grams(**busy, variants=[{"name": "other", "weight": 1.0, "model": model}])
+    copied = grams(**busy, shadow={"traffic_percent": 10, "model": model})
+    assert alone <= half < 1.3 * alone and alone < copied < 1.4 * alone
+
+
+def test_a_batch_job_on_many_instances_starts_them_all():
+    assert grams(hosting={"kind": "batch", "instances": 50}) > 5 * grams(hosting={"kind": "batch"})
+
+
+def test_copies_that_are_always_there_keep_their_instances():
+    plans = [plan([spec(group="g", hosting={"kind": "inference-components", "min_copies": copies})]) for copies in (0, 1)]
+    assert [found.groups[0].scaling.min_instances for found in plans] == [0, 1]
+
+
+def test_a_region_without_graviton_takes_x86_and_says_why():
+    (model,) = plan([spec(sla=FAST, region={"allowed": ["cn-north-1"]})]).models
+    assert model.image.architecture == "x86_64"
+    assert "cn-north-1 hosts no Graviton types" in next(item.reason for item in model.choices if item.about == "silicon")
+    with pytest.raises(PlanError, match="silicon: auto"):
+        plan([spec(sla=FAST, silicon="graviton", region={"allowed": ["cn-north-1"]})])
+
+
+def test_long_requests_count_all_their_work():
+    from greensage.footprint.demand import demand_of
+    from greensage.footprint.kinds import asynchronous, components
+
+    long = spec(traffic={"requests_per_day": 24, "cpu_ms_per_request": 3_600_000.0})[0]
+    for usage in (
+        asynchronous(demand_of(long), "eu-west-1", "ml.m5.large", 0),
+        components([demand_of(long)], "eu-west-1", "ml.m5.large", 0, 1),
+    ):
+        work = sum(level.hours * level.instances * level.utilisation * 2 for level in usage.levels)
+        assert work == pytest.approx(24 * 30, rel=0.01), "m5 vCPU-hours"
+
+
+def test_why_not_of_a_compiled_and_of_a_shared_model():
+    compiled = {**TORCH, "version": None, "compiled_for": "inf2"}
+    chosen = plan_with_choices([spec(model=compiled, region={"allowed": ["us-east-1"]}, sla=FAST)])[1]["a"]
+    assert "was chosen" in why_not(chosen, "inferentia") and "compiled for inf2" in why_not(chosen, "gpu")
+    shared_one = plan_with_choices([spec("a", sla=FAST), spec("b", sla=FAST)])[1]["a"]
+    assert "2 models take" in why_not(shared_one, "real-time") and "alone this one would take" in why_not(shared_one, "real-time")
+    assert why_not(shared_one, "multi-container") == "multi-container was chosen"

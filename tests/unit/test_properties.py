@@ -23,7 +23,7 @@ thorough = settings(max_examples=60, deadline=None)
 def contents(draw) -> dict[str, Any]:
     framework = draw(st.sampled_from(["xgboost", "lightgbm", "sklearn", "onnx", "pytorch"]))
     return {
-        "model": {"framework": framework, "size_mb": draw(st.sampled_from([0.1, 5.0, 60.0, 200.0, 400.0]))},
+        "model": {"framework": framework, "size_mb": draw(st.sampled_from([0.1, 5.0, 60.0, 200.0, 900.0]))},
         "traffic": {
             "requests_per_day": draw(st.integers(0, 50_000_000)),
             "pattern": draw(st.sampled_from(["steady", "office-hours", "bursty", "intermittent", "nightly"])),
@@ -33,6 +33,7 @@ def contents(draw) -> dict[str, Any]:
             "cold_start_ok": draw(st.booleans()),
             "availability": draw(st.sampled_from(["standard", "high"])),
         },
+        "silicon": draw(st.sampled_from(["auto", "auto", "x86"])),
         "region": {"allowed": draw(st.lists(st.sampled_from(REGIONS), min_size=1, max_size=3, unique=True))},
     }
 

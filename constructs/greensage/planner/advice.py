@@ -47,6 +47,8 @@ def _of_the_file(request: Request) -> Iterator[str]:
     spec = request.spec
     if spec.drift is not None:
         yield "drift: is read and checked, but monitoring and retraining are not deployed by this version"
+    if spec.schedule:
+        yield "the estimate of a month does not follow schedule: it knows the traffic's pattern only"
     if spec.model.artifact.startswith("s3://") and spec.model.size_mb is None:
         yield "the size of an s3:// artifact is taken as 100 MB; set model.size_mb"
     if spec.model.compiled_for == "inf1":
