@@ -191,8 +191,7 @@ def _scaling(model: ModelPlan, host: ModelPlan | GroupPlan) -> str:
 
 def _reasons(plan: Plan, model: ModelPlan) -> Iterator[str]:
     yield f"{model.name}:"
-    group = plan.group_of(model)
-    for choice in (*model.choices, *(group.choices[1:] if group else ())):
+    for choice in plan.choices_of(model):
         yield from _choice(choice)
     for quota in model.quotas:
         yield f"  quota     {quota}"

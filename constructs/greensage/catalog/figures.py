@@ -30,10 +30,6 @@ class Figure:
         """Whether there is a value at all."""
         return not math.isnan(self.value)
 
-    def __str__(self) -> str:
-        shown = f"{self.value:g} {self.unit}" if self.known else "unknown"
-        return f"{self.name}: {shown} ({self.quality}; {self.source}; {self.date})"
-
 
 @cache
 def quality_factor(quality: str) -> float:

@@ -36,6 +36,11 @@ LARGE_MODEL_MB: float = _DATA["large_model_mb"]
 SOURCE: str = _DATA["source"]
 
 
+def usable_memory_mb(memory_gib: float) -> float:
+    """Return the MB of an instance's memory that servers and models may fill."""
+    return memory_gib * 1024 * USABLE_MEMORY
+
+
 @dataclass(frozen=True)
 class Pattern:
     """How a day's requests spread: `hours` active hours from `first_hour` (None: nobody knows which), and bursts in them."""

@@ -8,6 +8,7 @@ import tarfile
 from pathlib import Path
 
 from ..errors import GreensageError
+from ..spec.load import model_files
 
 
 def is_revision(name: str) -> bool:
@@ -37,7 +38,7 @@ def folder_at(revision: str, folder: Path, into: Path) -> Path:
     except tarfile.TarError as error:
         raise GreensageError(f"{revision}: {inside} cannot be read: {error}") from None
     target = into / inside
-    if not any([*target.glob("*.yaml"), *target.glob("*.yml")]):
+    if not model_files(target):
         raise GreensageError(f"{revision} has no model file (*.yaml) in {inside}")
     _link_archives(target, root / inside)
     if inside.parent != Path("."):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 from ..catalog import traffic
@@ -22,10 +23,10 @@ def baseline_usage(spec: ModelSpec, region: str) -> Usage:
     """Return a month of the usual deployment of `spec` in `region`: always on, sized for the peak, logs for ever."""
     demand, name = demand_of(spec), baseline_type(spec)
     count = instances_needed(name, demand.peak, demand.cpu_seconds)
-    fixed = max(count, 2 if spec.sla.availability == "high" else 1)
+    fixed = max(count, spec.sla.instances_kept)
     usage = always_on(demand, region, name, fixed, fixed=fixed)
     forever = demand.logs_gb * load("baseline")["logs_months"]
-    return Usage(**{**usage.__dict__, "logs_kept_gb": forever})
+    return replace(usage, logs_kept_gb=forever)
 
 
 def baseline_type(spec: ModelSpec) -> str:
@@ -33,7 +34,7 @@ def baseline_type(spec: ModelSpec) -> str:
     accelerated = spec.model.compiled_for or spec.silicon in ("gpu", "inferentia", "trainium") or spec.model.framework == "triton"
     memory = sum(map(container_mb, sources_of(spec)))
     names = _types("accelerated" if accelerated else "cpu")
-    fitting = (name for name in names if instance(name).memory_gib * 1024 * traffic.USABLE_MEMORY >= memory)
+    fitting = (name for name in names if traffic.usable_memory_mb(instance(name).memory_gib) >= memory)
     return next(fitting, names[-1])
 
 

@@ -53,8 +53,8 @@ def asynchronous(demand: Demand, region: str, instance_type: str, floor: int) ->
     """Return a month of an asynchronous endpoint: instances live while something waits, and linger before they go."""
     levels = []
     linger = traffic.ASYNCHRONOUS_LINGER_SECONDS + traffic.ASYNCHRONOUS_WAKE_SECONDS
+    units = compute_units(instance_type)
     for item in demand.hours:
-        units = compute_units(instance_type)
         count = max(floor, instances_needed(instance_type, item.rate, demand.cpu_seconds))
         busy = item.rate * demand.cpu_seconds / (count * units)
         # Alive while it works, too, and never less than the work takes.
@@ -165,10 +165,10 @@ def _with_files(demand: Demand, usage: Usage, gb: float) -> Usage:
 
 
 def _all_bytes(demands: Sequence[Demand], usage: Usage) -> Usage:
-    return Usage(
-        usage.region, usage.requests, usage.instance_type, usage.levels, usage.serverless,
+    return replace(
+        usage,
         stored_gb=sum(item.artifact_gb for item in demands),
         logs_gb=sum(item.logs_gb for item in demands),
         logs_kept_gb=sum(item.logs_gb * item.logs_days / DAYS_PER_MONTH for item in demands),
         network_gb=sum(item.network_gb for item in demands),
-    )  # fmt: skip
+    )

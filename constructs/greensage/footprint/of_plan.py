@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ..catalog import traffic
-from ..planner.types import GroupPlan, ModelPlan
+from ..planner.types import GroupPlan, Kind, ModelPlan
 from ..spec import BatchHosting, ModelSpec, ServerlessHosting
 from ..spec.cron import runs_per_day
 from . import kinds
-from .demand import clock_of, demand_of
+from .demand import Demand, clock_of, demand_of
 from .usage import Usage
 
 # Target tracking keeps two alarms; a guarded deployment watches errors of two kinds, and latency if the SLA names one.
@@ -19,24 +19,40 @@ _OF_SCALING, _OF_DEPLOYMENT = 2, 2
 
 def usage_of(model: ModelPlan) -> Usage:
     """Return the month of a model with hosting of its own."""
-    spec, region, item = model.spec, model.region, model.instance_type
-    demand = demand_of(spec)
-    if model.kind == "edge":
+    spec, scaling = model.spec, model.scaling
+    size = Size(model.instance_type, model.memory_mb or 0)
+    if scaling is None:
+        return usage_alone(model.kind, spec, demand_of(spec), model.region, size)
+    size = replace(size, floor=scaling.min_instances, utilisation=scaling.utilisation)
+    usage = usage_alone(model.kind, spec, demand_of(spec), model.region, size)
+    return replace(usage, alarms=_alarms(model) * len(traffic_shares(spec)))
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large a hosting is: an instance type with its floor and how busy it may be, or the memory of serverless."""
+
+    instance_type: str | None
+    memory_mb: int = 0
+    floor: int = 0
+    utilisation: float = traffic.TARGET_UTILISATION
+
+
+def usage_alone(kind: Kind, spec: ModelSpec, demand: Demand, region: str, size: Size) -> Usage:
+    """Return the month of a model of `kind` that shares with nobody: for what was planned, and for what might be."""
+    if kind == "edge":
         return kinds.stored_only(demand, region)
-    if model.kind == "serverless":
+    if kind == "serverless":
         hosting = spec.hosting
         warm = hosting.provisioned_concurrency if isinstance(hosting, ServerlessHosting) else None
-        return kinds.serverless(demand, region, model.memory_mb or 0, warm or 0)
+        return kinds.serverless(demand, region, size.memory_mb, warm or 0)
+    item = size.instance_type
     assert item is not None
-    if model.kind == "batch":
+    if kind == "batch":
         return kinds.batch(demand, region, item, jobs_per_day(spec), getattr(spec.hosting, "instances", 1))
-    assert model.scaling is not None
-    floor, alarms = model.scaling.min_instances, _alarms(model)
-    if model.kind == "asynchronous":
-        return replace(kinds.asynchronous(demand, region, item, floor), alarms=alarms)
-    shares = traffic_shares(spec)
-    usage = kinds.always_on(demand, region, item, floor, utilisation=model.scaling.utilisation, shares=shares)
-    return replace(usage, alarms=alarms * len(shares))
+    if kind == "asynchronous":
+        return kinds.asynchronous(demand, region, item, size.floor)
+    return kinds.always_on(demand, region, item, size.floor, utilisation=size.utilisation, shares=traffic_shares(spec))
 
 
 def traffic_shares(spec: ModelSpec) -> tuple[float, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
@@ -30,7 +30,7 @@ class Scored:
     @property
     def order(self) -> tuple[Any, ...]:
         """What is compared: the SLA first, then carbon and cost, or cost and carbon if the file says so."""
-        figures = [_rounded(self.carbon_g), _rounded(self.cost_usd)]
+        figures = [rounded(self.carbon_g), rounded(self.cost_usd)]
         if self.option.request.spec.optimize_for == "cost":
             figures.reverse()
         return (not self.option.keeps_sla, *figures)
@@ -148,7 +148,7 @@ def _together(chosen: list[Chosen]) -> list[Chosen]:
         sums = {name: sum(_best_in(item, name).carbon_g for item in members) for name in common}
         best = min(common, key=lambda name: sums[name])
         for item in members:
-            result[id(item)] = Chosen(**{**item.__dict__, "winner": _best_in(item, best)})
+            result[id(item)] = replace(item, winner=_best_in(item, best))
     return [result[id(item)] for item in chosen]
 
 
@@ -162,7 +162,7 @@ def _value(option: Option, key: str) -> str:
     return option.request.region if key == "region" else str(getattr(option, key))
 
 
-def _rounded(value: float) -> float:
+def rounded(value: float) -> float:
     """Six digits: what differs less is the same, whatever the order of summing. NaN, a figure nobody has, goes last."""
     return float(f"{value:.6g}") if value == value else float("inf")
 

@@ -12,7 +12,7 @@ from ..catalog.instances import InstanceType, candidates
 from ..errors import PlanError, Problem
 from .context import Request
 from .placement import Placement, Share, capacity_of, place
-from .pool import Member, Tenants, best_type, packing_bound_g
+from .pool import Member, Tenants, best_type, packing_bound_g, usable_mb
 from .refusals import check_silicon
 from .rollout import choose_deployment
 from .silicon import silicon_of
@@ -93,7 +93,7 @@ def _type_for(tenants: Tenants, request: Request, lead: ModelPlan) -> tuple[Inst
     # Larger ones too: together, the members may need what none needs alone.
     found = best_type(tenants, lead.region, [*types, *candidates(silicon, lead.region)])
     item = found[0] if found else types[0]
-    used = f"{tenants.memory_mb:,.0f} of {item.memory_gib * 1024 * traffic.USABLE_MEMORY:,.0f} MB (estimate)"
+    used = f"{tenants.memory_mb:,.0f} of {usable_mb(item):,.0f} MB (estimate)"
     slow = "" if found else "; no type is estimated to keep every member's SLA"
     bound = _lower_bound(tenants, request, silicon)
     reason = f"least carbon of the types that hold {used} and keep the SLAs; {bound}{slow}"

@@ -11,9 +11,8 @@ from ..catalog.traffic import TARGET_UTILISATION
 from ..errors import PlanError
 from ..footprint import kinds
 from ..footprint.demand import clock_of, container_mb, sources_of
-from ..footprint.of_plan import jobs_per_day, traffic_shares
+from ..footprint.of_plan import Size, usage_alone
 from ..footprint.usage import Usage
-from ..spec import ServerlessHosting
 from .context import Request
 from .kind import with_kind
 from .latency import p95_ms, serverless_p95_ms
@@ -68,7 +67,7 @@ def memory_mb(request: Request) -> float:
 def _options_in(request: Request, kind: Kind) -> Iterator[Option]:
     image, _ = choose_image(request, kind)
     if kind == "edge":
-        usage = kinds.stored_only(request.demand, request.region)
+        usage = usage_alone(kind, request.spec, request.demand, request.region, Size(None))
         yield Option(request, kind, image, None, None, usage, None, keeps_sla=True)
     elif kind == "serverless":
         yield _serverless(request, image)
@@ -80,15 +79,14 @@ def _options_in(request: Request, kind: Kind) -> Iterator[Option]:
 
 
 def _serverless(request: Request, image: ImagePlan) -> Option:
-    demand, hosting = request.demand, request.spec.hosting
+    demand = request.demand
     size = serverless_memory_mb(request, memory_mb(request))
     at_once = demand.peak * kinds.serverless_seconds(demand, size)
     if at_once > limits.SERVERLESS_MAX_CONCURRENCY:
         raise request.refuse("hosting", f"serverless answers {limits.SERVERLESS_MAX_CONCURRENCY} requests at once at most",
                              found=f"about {at_once:,.0f} at the peak (estimate)", hint="hosting: real-time")  # fmt: skip
-    warm = hosting.provisioned_concurrency if isinstance(hosting, ServerlessHosting) else None
     estimate, wanted = serverless_p95_ms(demand, size), request.spec.sla.latency_p95_ms
-    usage = kinds.serverless(demand, request.region, size, warm or 0)
+    usage = usage_alone("serverless", request.spec, demand, request.region, Size(None, size))
     return Option(request, "serverless", image, None, size, usage, estimate, wanted is None or estimate <= wanted)
 
 
@@ -98,16 +96,12 @@ def _on_instances(request: Request, kind: Kind, image: ImagePlan, item: Instance
     busy = utilisation_on(request, item, kind)
     estimate = None if kind in ("batch", "asynchronous") else p95_ms(demand, item, utilisation=busy or TARGET_UTILISATION)
     usable = busy or TARGET_UTILISATION
-    if kind == "batch":
-        usage = kinds.batch(demand, region, name, jobs_per_day(request.spec), getattr(request.spec.hosting, "instances", 1))
-    elif kind == "asynchronous":
-        usage = kinds.asynchronous(demand, region, name, low)
-    elif kind == "inference-components":
+    if kind == "inference-components":
         usage = kinds.components([demand], region, name, low, 1)
     elif capabilities.shares(kind):
         clocks = [clock_of(request.spec.traffic)]
         usage = kinds.shared([demand], clocks, region, name, floor_of(request), utilisation=usable)
     else:
-        shares = traffic_shares(request.spec)
-        usage = kinds.always_on(demand, region, name, floor_of(request), utilisation=usable, shares=shares)
+        floor = low if kind == "asynchronous" else floor_of(request)
+        usage = usage_alone(kind, request.spec, demand, region, Size(name, floor=floor, utilisation=usable))
     return Option(request, kind, image, item, None, usage, estimate, keeps_sla=busy > 0)

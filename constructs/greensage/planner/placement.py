@@ -45,7 +45,7 @@ class _Open:
 
 def capacity_of(item: InstanceType) -> tuple[float, float, float]:
     """Return what components may reserve on `item`: memory in MB (less an assumed reserve), cores, accelerators."""
-    return item.memory_gib * 1024 * traffic.USABLE_MEMORY, float(item.vcpu), float(item.accelerators)
+    return traffic.usable_memory_mb(item.memory_gib), float(item.vcpu), float(item.accelerators)
 
 
 def fits(share: Share, capacity: tuple[float, float, float]) -> bool:

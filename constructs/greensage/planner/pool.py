@@ -14,6 +14,7 @@ from ..footprint.estimate import mid_figures
 from ..footprint.kinds import NO_WORK, added, instances_needed, shared_levels
 from ..footprint.usage import Usage
 from ..spec import ModelSpec
+from .choose import rounded
 from .latency import usable_utilisation
 from .types import Kind
 
@@ -107,7 +108,7 @@ class Tenants:
                 "", sums.requests + demand.requests, stored_gb=sums.stored_gb + demand.artifact_gb,
                 logs_gb=sums.logs_gb + demand.logs_gb, network_gb=sums.network_gb + demand.network_gb,
             ),
-            max(self.floor, 2 if sla.availability == "high" else 1),
+            max(self.floor, sla.instances_kept),
             min(self.strictest_ms, sla.latency_p95_ms or math.inf),
             demand if slower else self.slowest,
             self.alone_g + member.alone_g,
@@ -139,9 +140,8 @@ class Tenants:
 
     def usage_without(self, member: Member, region: str, item: InstanceType) -> Usage:
         """Return the month on `item` if `member` left."""
-        strict = member.spec.sla.availability == "high"
-        others = (other for other in self.members if other is not member)
-        floor = max((2 if other.spec.sla.availability == "high" else 1 for other in others), default=1) if strict else self.floor
+        others = (other.spec.sla.instances_kept for other in self.members if other is not member)
+        floor = max(others, default=1) if member.spec.sla.instances_kept == self.floor else self.floor
         work = [max(0.0, both - own) for both, own in zip(self.work, member.work, strict=True)]
         peak = [max(0.0, both - own) for both, own in zip(self.peak, member.peak, strict=True)]
         return self._month(region, item, work, peak, floor)
@@ -155,7 +155,7 @@ class Tenants:
 
 def usable_mb(item: InstanceType) -> float:
     """Return the memory in MB that servers and models may fill."""
-    return item.memory_gib * 1024 * traffic.USABLE_MEMORY
+    return traffic.usable_memory_mb(item.memory_gib)
 
 
 def best_type(tenants: Tenants, region: str, offered: Sequence[InstanceType]) -> tuple[InstanceType, float] | None:
@@ -164,7 +164,7 @@ def best_type(tenants: Tenants, region: str, offered: Sequence[InstanceType]) ->
     if not fitting:
         return None
     carbon = [figures.carbon_g for figures in mid_figures([tenants.usage(region, item) for item in fitting])]
-    index = min(range(len(fitting)), key=lambda i: (float(f"{carbon[i]:.6g}"), i))
+    index = min(range(len(fitting)), key=lambda i: (rounded(carbon[i]), i))
     return fitting[index], carbon[index]
 
 

@@ -128,7 +128,7 @@ def _pack(pool: _Pool, free: dict[str, Chosen]) -> list[_Bin]:
     return [item for item in worth if item.saved_g > 0 and len(item.tenants.members) > 1]
 
 
-# What is dear alone per MB first; the largest first, which leaves the fewest gaps; the smallest first.
+# What is dear alone per MB first; the largest first, which leaves the fewest gaps.
 _ORDERS: tuple[Callable[[Member], tuple[float, str]], ...] = (
     lambda member: (-member.alone_g / member.container_mb, member.spec.name),
     lambda member: (-member.container_mb, member.spec.name),

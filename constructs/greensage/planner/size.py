@@ -100,7 +100,7 @@ def choose_scaling(request: Request, item: InstanceType, peak_rps: float, utilis
 def floor_of(request: Request) -> int:
     """Return how many instances an endpoint that answers at once keeps: the spec's, two for high availability, or one."""
     named = getattr(request.spec.hosting, "min_instances", None)
-    return named if named is not None else 2 if request.spec.sla.availability == "high" else 1
+    return request.spec.sla.instances_kept if named is None else named
 
 
 def serverless_memory_mb(request: Request, memory_mb: float) -> int:
@@ -182,7 +182,7 @@ def _one_gpu(item: InstanceType, kind: Kind) -> bool:
 
 
 def _fits(item: InstanceType, memory_mb: float) -> bool:
-    return item.memory_gib * 1024 * traffic.USABLE_MEMORY >= memory_mb
+    return traffic.usable_memory_mb(item.memory_gib) >= memory_mb
 
 
 def _power_of_two(number: int) -> int:

@@ -174,6 +174,11 @@ class Plan:
         shared = (item for item in self.groups if (item.name, item.kind) == (model.group, model.kind))
         return next(shared, None)
 
+    def choices_of(self, model: ModelPlan) -> tuple[Choice, ...]:
+        """Return every decision about `model`, those about its shared endpoint included."""
+        group = self.group_of(model)
+        return model.choices if group is None else (*model.choices, *group.choices[1:])
+
     def serving_architectures(self, region: str) -> tuple[Architecture, ...]:
         """Return what greensage's serving image has to be built for in `region`."""
         images = [image for model in self.models if model.region == region for image in _images(model)]

@@ -14,7 +14,7 @@ from ..footprint import FleetFootprint, Footprint, ModelFootprint
 from ..footprint.band import Band
 from ..footprint.baseline import baseline_words
 from ..footprint.estimate import PARTS
-from ..planner import Choice, Chosen, GroupPlan, ModelPlan, Plan, advise, break_evens
+from ..planner import Choice, Chosen, ModelPlan, Plan, advise, break_evens
 from ..show import silicon_words
 from .sources import Sources
 
@@ -68,14 +68,10 @@ def _model(
         "requests": now.requests, "pattern": model.spec.traffic.pattern, "latency": sla.latency_p95_ms, "cold": sla.cold_start_ok,
         "share": _short(footprint.share), "now": _footprint(now), "usual": _footprint(footprint.baseline),
         "usual_type": footprint.baseline_type, "usual_region": footprint.baseline_region,
-        "saved": _saved(now, footprint.baseline), "reasons": [_reason(item) for item in _choices(model, host)],
+        "saved": _saved(now, footprint.baseline), "reasons": [_reason(item) for item in plan.choices_of(model)],
         "notes": [*model.quotas, *model.notes], "advice": [str(item) for item in advise(chosen, now)],
         "curve": curves.of(chosen), "sources": sources.of(model, host), "usual_sources": sources.of_usual(footprint),
     }  # fmt: skip
-
-
-def _choices(model: ModelPlan, host: ModelPlan | GroupPlan) -> tuple[Choice, ...]:
-    return model.choices if host is model else (*model.choices, *host.choices[1:])
 
 
 def _reason(choice: Choice) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def load_specs(
     no model of that name. Raises SpecError with the problems of all files.
     """
     roots = [Path(item) for item in ([folder] if isinstance(folder, str | Path) else folder)]
-    files = [file for root in roots for file in sorted([*root.glob("*.yaml"), *root.glob("*.yml")])]
+    files = [file for root in roots for file in model_files(root)]
     root = roots[0]
     if not files:
         raise SpecError([Problem(_shown(root), 1, 1, "", "no model file (*.yaml) here", hint="the folder with your model files")])
@@ -66,13 +66,18 @@ def load_specs(
     return specs
 
 
+def model_files(folder: Path) -> list[Path]:
+    """Return the model files of `folder` in the order of their names."""
+    return sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")])
+
+
 def load_neighbours(folder: Path | str, name: str) -> tuple[list[tuple[ModelSpec, Located]], list[Problem]]:
     """Return all readable model files of `folder`, one of which is `name`'s, and the problems of the others.
 
     Models may share an endpoint, so one is planned with its neighbours. Raises SpecError for problems of its own file.
     """
     root = Path(folder)
-    specs, problems = _read_all(sorted([*root.glob("*.yaml"), *root.glob("*.yml")]), assume_artifacts=False)
+    specs, problems = _read_all(model_files(root), assume_artifacts=False)
     problems += _duplicate_names(specs)
     _only(specs, name, problems, root)
     broken = {problem.file for problem in problems}

@@ -37,6 +37,11 @@ class SlaSpec(Part):
         default="standard", description="high keeps two instances in two zones; the others keep one."
     )
 
+    @property
+    def instances_kept(self) -> int:
+        """How many instances the availability keeps, whatever the load."""
+        return 2 if self.availability == "high" else 1
+
 
 class TrafficSpec(Part):
     """How much and when."""
