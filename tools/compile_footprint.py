@@ -34,6 +34,7 @@ SIBLING = {"c6gd": "c6g", "c6gn": "c6g", "m6gd": "m6g", "r6gd": "r6g", "r7gd": "
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--libcloud", type=Path, required=True, help="libcloud/data/pricing.json of apache/libcloud ec6a28bd")
     parser.add_argument("--date", required=True)
     options = parser.parse_args()
     tables = {path.stem: list(csv.DictReader(path.open(encoding="utf-8"))) for path in options.data.glob("*.csv")}
@@ -41,6 +42,7 @@ def main() -> None:
     _write("regions", _regions(tables["regions"], options.date))
     _write("power", _power(tables, hosts, options.date))
     _write("instance_prices", _prices(tables, hosts, options.date))
+    _write("ec2", _ec2(tables, hosts, json.loads(options.libcloud.read_text()), options.date))
 
 
 def _write(name: str, content: dict[str, Any]) -> None:
@@ -203,6 +205,40 @@ def _price(name: str, item: Any, quotes: Any, ec2: Any, cpu: float) -> dict[str,
         other, price = same[0]
         return {"usd_hour": round(price * ratio, 5), "quality": "assumed", "source": f"size ({other})"}
     return None
+
+
+def _ec2(tables: dict[str, list[dict[str, str]]], hosts: dict[str, Any], libcloud: Any, date: str) -> dict[str, Any]:
+    """What the checks meet beside hosting: EC2 types with watts of their own where power.json has no ml. type of that name."""
+    compiled = {row["instance_type"]: row for row in tables["instances"]}
+    teads = {row["Instance type"]: row for row in tables["teads_aws_instance_power"]}
+    embodied = {row["Instance Type"]: row for row in tables["ccf_aws_instances_2026"]}
+    karpenter = {name: row["ec2_price_usd_h_us_east_1"] for name, row in compiled.items() if row["ec2_price_usd_h_us_east_1"]}
+    older = {name: row["us-east-1"] for name, row in libcloud["compute"]["ec2_linux"].items() if row.get("us-east-1")}
+    rows: dict[str, Any] = {}
+    for name in sorted({*compiled, *teads}):
+        if name.count(".") != 1 or name.split(".")[0] in ("dc2", "ds2", "ra3"):
+            continue
+        power = None
+        if f"ml.{name}" not in hosts:
+            power = _from_compiled(compiled, name) or _from_teads(teads, embodied, compiled, name)
+        price = karpenter.get(name) or older.get(name)
+        row = {**(power or {}), **({"usd_hour": float(price), "price_source": "karpenter" if name in karpenter else "libcloud"} if price else {})}
+        if power or price:
+            rows[name] = row
+    return {
+        "source": "watts and embodied emissions as in power.json; EC2 on-demand prices, Linux, us-east-1",
+        "licence": "Apache-2.0",
+        "date": date,
+        "sources": {
+            "teads": "Teads' EC2 dataset (ccf-coefficients b0032d9, Apache-2.0): watts of the whole instance with its share of the platform",
+            "curve": "extended from a curve over TDP; the TDP of Graviton3 and 4 is Boavizta's assumption, not AWS's figure",
+            "host-only": "the host without the accelerator's own watts, which nobody publishes: a lower bound",
+            "ccf": "Cloud Carbon Footprint's embodied method: platform kg CO2e by share of vCPUs (ccf-coefficients b0032d9, Apache-2.0)",
+            "karpenter": "karpenter-provider-aws 1d92708 (Apache-2.0), generated 2026-07-20",
+            "libcloud": "apache/libcloud ec6a28bd (Apache-2.0), libcloud/data/pricing.json of 2022-05-22",
+        },
+        "types": rows,
+    }
 
 
 if __name__ == "__main__":

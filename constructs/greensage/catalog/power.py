@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from ..errors import CatalogError
 from ._data import load
+from .ec2 import bare_type
 from .figures import Figure, figure
 from .instances import instance
 
@@ -24,8 +26,7 @@ class Power:
 @cache
 def power(name: str) -> Power:
     """Return the power figures of an instance type. Raises CatalogError where there are none."""
-    data = load("power")
-    row = data["types"].get(name)
+    data, row = _row(name)
     if row is None:
         raise CatalogError(f"the watts of {name} are not in the catalog, so no footprint can be stated for it")
     source, date = data["sources"][row["source"]], data["date"]
@@ -39,11 +40,23 @@ def power(name: str) -> Power:
     return Power(idle, half, full, embodied)
 
 
+def _row(name: str) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """EC2 types without a hosting type of that name have a table of their own; databases run on EC2 types."""
+    bare = bare_type(name)
+    data = load("power")
+    row = data["types"].get(f"ml.{bare}")
+    if row is not None or name.startswith("ml."):
+        return data, row
+    other = load("ec2")
+    found = other["types"].get(bare, {})
+    return other, found if "w_idle" in found else None
+
+
 @cache
 def speed(name: str) -> Figure:
     """Return the throughput of one vCPU of `name`, or of its accelerator in vCPUs, relative to one vCPU of m5."""
     data = load("speed")
-    row = data["families"].get(instance(name).family) or data["other"]
+    row = data["families"].get(bare_type(name).split(".")[0]) or data["other"]
     return figure(f"{name} speed", row["relative"], "x an m5 vCPU", row["quality"], row["source"], data["date"])
 
 

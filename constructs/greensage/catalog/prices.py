@@ -5,12 +5,15 @@ from __future__ import annotations
 from functools import cache
 
 from ._data import load
+from .ec2 import bare_type, ec2_price
 from .figures import Figure, figure
 
 
 @cache
 def hourly_price(instance_type: str, region: str) -> Figure:
-    """Return the on-demand price of a hosting instance in USD an hour; NaN where no price is known."""
+    """Return the on-demand price of a hosting instance (or an EC2, db. or cache. type) in USD an hour; NaN if unknown."""
+    if not instance_type.startswith("ml."):
+        return _other_price(instance_type, region)
     data = load("instance_prices")
     fresh = data.get("regions", {}).get(region, {})
     exact = fresh.get("usd_hour", {}).get(instance_type)
@@ -24,6 +27,15 @@ def hourly_price(instance_type: str, region: str) -> Figure:
     if region != "us-east-1":
         source = f"{source}; x {level.value:g} for {region} ({level.source})"
     return figure(f"{instance_type} in {region}", row["usd_hour"] * level.value, "USD/hour", quality, source, data["date"])
+
+
+def _other_price(name: str, region: str) -> Figure:
+    price, level = ec2_price(name), price_level(region, _class_of(f"ml.{bare_type(name)}"))
+    if region == "us-east-1" or not price.known:
+        return price
+    source = f"{price.source}; x {level.value:g} for {region} ({level.source})"
+    quality = _worse(price.quality, level.quality)
+    return figure(f"{name} in {region}", price.value * level.value, "USD/hour", quality, source, price.date)
 
 
 @cache
