@@ -4,6 +4,7 @@ GreensageError
 ├── SpecError      a model file says something that cannot be read or deployed
 ├── PlanError      a valid spec asks for what SageMaker would refuse
 ├── CatalogError   a fact that was asked for is not in the catalog
+├── CheckError     a file to check, or the configuration of the checks, cannot be used
 └── LocalError     the local cloud could not do what was asked
 """
 
@@ -65,6 +66,10 @@ class PlanError(ProblemsError):
 
 class CatalogError(GreensageError):
     """A fact that was asked for is not in the catalog."""
+
+
+class CheckError(GreensageError):
+    """A file to check, or the configuration of the checks, cannot be used."""
 
 
 class LocalError(GreensageError):

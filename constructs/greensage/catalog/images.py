@@ -62,6 +62,14 @@ def _numbers(version: str) -> list[int]:
     return [int(part) for part in version.split(".")]
 
 
+@cache
+def repository_runs_on(repository: str) -> frozenset[Architecture]:
+    """Return the architectures that AWS has images of `repository`'s framework for; empty for a repository not its own."""
+    rows = load("images")["images"]
+    frameworks = {row["framework"] for row in rows if row["repository"] == repository}
+    return frozenset(row["architecture"] for row in rows if row["framework"] in frameworks)
+
+
 def account_of(registry: str, region: str) -> str | None:
     """Return the account number behind a registry name of the catalog in `region`."""
     return load("images")["registries"][registry].get(region)

@@ -35,6 +35,8 @@ def _ints(name: str) -> tuple[int, ...]:
 
 _ROWS: dict[str, dict[str, Any]] = load("limits")["limits"]
 
+TEMPLATE_FILE_BYTES = _int("TEMPLATE_FILE_BYTES")
+TEMPLATE_VALUES = _int("TEMPLATE_VALUES")
 SPEC_FILE_BYTES = _int("SPEC_FILE_BYTES")
 SPEC_DEPTH = _int("SPEC_DEPTH")
 SPEC_NAME_MAX = _int("SPEC_NAME_MAX")

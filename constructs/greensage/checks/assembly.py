@@ -1,0 +1,142 @@
+"""A cloud assembly: the stacks, nested stacks and stages that an app synthesized, with construct paths and acknowledgements."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..errors import CheckError
+from .reading import read_text
+
+_ENVIRONMENT = "aws://"
+_STACK, _NESTED = "aws:cloudformation:stack", "cdk:cloud-assembly"
+_LOGICAL_ID, _TEMPLATE, _ACKNOWLEDGED = "aws:cdk:logicalId", "aws:cdk:templateFile", "aws:cdk:acknowledged-rules"
+
+
+@dataclass(frozen=True)
+class Acknowledgement:
+    """What an app acknowledged: the id as it was written down, why, and on which construct."""
+
+    id: str
+    reason: str
+    construct: str
+
+
+@dataclass(frozen=True)
+class StackFile:
+    """A template of an assembly. `paths` are construct paths by logical id."""
+
+    path: Path
+    name: str
+    region: str | None
+    construct: str
+    paths: dict[str, str] = field(default_factory=dict)
+    acknowledgements: tuple[Acknowledgement, ...] = ()
+
+
+def is_assembly(folder: Path) -> bool:
+    """Return whether `folder` is a cloud assembly."""
+    if not (folder / "manifest.json").is_file():
+        return False
+    try:
+        return _artifacts(folder) is not None
+    except CheckError:
+        return (folder / "cdk.out").exists()
+
+
+def stacks_of(folder: Path, shown: str = "") -> Iterator[StackFile]:
+    """Yield the templates of an assembly: a stack, then its nested stacks; stages after. Raises CheckError."""
+    yield from _stacks(folder, shown or str(folder), folder.resolve(), 0)
+
+
+def _stacks(folder: Path, shown: str, root: Path, depth: int) -> Iterator[StackFile]:
+    artifacts = _artifacts(folder, shown)
+    if artifacts is None or depth > 10:
+        raise CheckError(f"{shown}/manifest.json: no manifest of a cloud assembly")
+    for name, artifact in artifacts.items():
+        properties = artifact.get("properties")
+        if not isinstance(properties, dict):
+            continue
+        if artifact.get("type") == _STACK:
+            yield from _stack(folder, shown, root, name, artifact, properties)
+        elif artifact.get("type") == _NESTED:
+            inner = str(properties.get("directoryName", ""))
+            yield from _stacks(_inside(folder / inner, root, f"{shown}/{inner}"), f"{shown}/{inner}", root, depth + 1)
+
+
+def _stack(folder: Path, shown: str, root: Path, name: str, artifact: Any, properties: Any) -> Iterator[StackFile]:
+    metadata = _metadata(folder, shown, artifact)
+    construct = str(artifact.get("displayName", name)).split(" ")[0]
+    region = str(artifact.get("environment", "")).removeprefix(_ENVIRONMENT).partition("/")[2]
+    region_known = region if region and region != "unknown-region" else None
+    stack_name = str(properties.get("stackName", name))
+    templates = {path.lstrip("/"): str(row["data"]) for path, rows in metadata.items() for row in rows if row["type"] == _TEMPLATE}
+    top = next((path for path in templates if templates[path] == properties.get("templateFile")), construct)
+    templates[top] = str(properties.get("templateFile", ""))
+    acknowledged = tuple(_acknowledgements(metadata))
+    owned = _paths(metadata, templates)
+    for path in sorted(templates, key=len):
+        file = _inside(folder / templates[path], root, f"{shown}/{templates[path]}")
+        yield StackFile(file, stack_name if path == top else path.rsplit("/", 1)[-1], region_known, path, owned.get(path, {}),
+                        acknowledged if path == top else ())  # fmt: skip
+
+
+def _paths(metadata: dict[str, list[Any]], templates: dict[str, str]) -> dict[str, dict[str, str]]:
+    """Construct paths by logical id, for each template: a construct is of the deepest stack above it."""
+    owners = sorted(templates, key=len, reverse=True)
+    found: dict[str, dict[str, str]] = {}
+    for raw, rows in metadata.items():
+        path = raw.lstrip("/")
+        for row in rows:
+            if row["type"] == _LOGICAL_ID:
+                owner = next((item for item in owners if path.startswith(f"{item}/")), None)
+                if owner is not None:
+                    found.setdefault(owner, {})[str(row["data"])] = path
+    return found
+
+
+def _acknowledgements(metadata: dict[str, list[Any]]) -> Iterator[Acknowledgement]:
+    for path, rows in metadata.items():
+        for row in rows:
+            if row["type"] == _ACKNOWLEDGED and isinstance(row["data"], dict):
+                for name, reason in row["data"].items():
+                    yield Acknowledgement(str(name), str(reason), path.lstrip("/"))
+
+
+def _metadata(folder: Path, shown: str, artifact: Any) -> dict[str, list[Any]]:
+    """The CDK writes it into the manifest, or into a file beside it."""
+    raw = artifact.get("metadata") or {}
+    file = artifact.get("additionalMetadataFile")
+    if file:
+        raw = {**raw, **(_json(folder / str(file), f"{shown}/{file}") or {})}
+    rows = raw.items() if isinstance(raw, dict) else ()
+    return {
+        str(path): [row for row in entries if isinstance(row, dict) and "type" in row and "data" in row]
+        for path, entries in rows
+        if isinstance(entries, list)
+    }
+
+
+def _artifacts(folder: Path, shown: str = "") -> dict[str, Any] | None:
+    raw = _json(folder / "manifest.json", f"{shown or folder}/manifest.json")
+    artifacts = raw.get("artifacts") if isinstance(raw, dict) else None
+    if not isinstance(artifacts, dict):
+        return None
+    return {name: row for name, row in artifacts.items() if isinstance(row, dict)}
+
+
+def _json(path: Path, shown: str) -> Any:
+    try:
+        return json.loads(read_text(path, shown))
+    except (json.JSONDecodeError, RecursionError):
+        raise CheckError(f"{shown}: broken JSON") from None
+
+
+def _inside(path: Path, root: Path, shown: str) -> Path:
+    """A manifest may not lead out of its assembly."""
+    if not path.resolve().is_relative_to(root):
+        raise CheckError(f"{shown}: leads out of the cloud assembly; not read")
+    return path

@@ -1,0 +1,90 @@
+"""What there is to check under a path: a cloud assembly, a template, a folder with templates and our own model files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ..errors import CheckError
+from .assembly import is_assembly
+
+_SUFFIXES = (".json", ".yaml", ".yml", ".template")
+_SKIPPED = {"node_modules", "__pycache__", "venv", "site-packages"}
+_SNIFFED = 65536
+
+
+@dataclass(frozen=True)
+class Source:
+    """One thing to check: an `assembly` (a folder), a `template` or a `spec` (files). `sure`: the user named it."""
+
+    kind: Literal["assembly", "template", "spec"]
+    path: Path
+    shown: str
+    sure: bool = False
+
+
+def discover(path: Path, problems: list[str]) -> Iterator[Source]:
+    """Yield what is to be checked under `path`; what cannot be read, and links that lead out, go to `problems`."""
+    if path.is_dir():
+        if is_assembly(path):
+            yield Source("assembly", path, _shown(path), True)
+        else:
+            yield from _folder(path, path.resolve(), problems)
+    elif path.is_file():
+        yield Source("spec" if _looks_like(path) == "spec" else "template", path, _shown(path), True)
+    else:
+        raise CheckError(f"{path}: there is no such file or folder")
+
+
+def _folder(folder: Path, root: Path, problems: list[str]) -> Iterator[Source]:
+    for here, folders, files in os.walk(folder):
+        current = Path(here)
+        if current != folder and is_assembly(current):
+            folders.clear()
+            yield Source("assembly", current, _shown(current))
+            continue
+        for name in [*folders, *files]:
+            if (current / name).is_symlink() and _leads_out(current / name, root):
+                problems.append(f"{_shown(current / name)}: a symbolic link that leads out of {_shown(folder)}; not followed")
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _SKIPPED)
+        for name in sorted(files):
+            path = current / name
+            if path.suffix in _SUFFIXES and not (path.is_symlink() and _leads_out(path, root)):
+                kind = _looks_like(path)
+                if kind is not None:
+                    yield Source(kind, path, _shown(path))
+
+
+def _leads_out(path: Path, root: Path) -> bool:
+    try:
+        return not path.resolve().is_relative_to(root)
+    except (OSError, RuntimeError):
+        return True
+
+
+def _looks_like(path: Path) -> Literal["template", "spec"] | None:
+    """Tell by the first bytes, so that a folder's other files are passed by; a broken template is still told as one."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(_SNIFFED)
+    except OSError:
+        return "template"
+    if b"\0" in head:
+        return "template"
+    if b"AWS::" in head and b"Resources" in head or b"AWSTemplateFormatVersion" in head:
+        return "template"
+    lines = head.splitlines()
+    if path.suffix != ".json" and any(line.startswith(b"name:") for line in lines) and any(line.startswith(b"model:") for line in lines):
+        return "spec"
+    return None
+
+
+def _shown(path: Path) -> str:
+    """The path as people write it: relative to where they are, if it is below."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

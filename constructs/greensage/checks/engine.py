@@ -1,0 +1,155 @@
+"""Runs rules over the templates of an app. Templates are dropped one by one; only findings and small facts are kept."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..catalog.checks import severity_grams
+from .finding import Fail, Finding, Place, Severity
+from .rule import Parameters, Rule
+from .template import Resource, Template
+from .values import Scope, Undecided, Unresolved
+
+# Conditions of one resource that are tried out both ways: more than any template we have seen needs.
+_MOST_CONDITIONS = 6
+# What a template may raise whose values are of another shape than CloudFormation documents.
+_SHAPE_ERRORS = (TypeError, AttributeError, KeyError, IndexError, ValueError, RecursionError)
+
+
+@dataclass(frozen=True)
+class _Unknown:
+    reason: str
+
+
+_Verdict = list[Fail] | _Unknown
+
+
+@dataclass
+class Engine:
+    """A selection of rules with their parameters. `strict` lets a rule's own mistakes through, for tests of rules."""
+
+    rules: Sequence[Rule]
+    parameters: Mapping[str, Parameters] = field(default_factory=dict)
+    strict: bool = False
+
+    def __post_init__(self) -> None:
+        self._arguments = {item.id: item.with_parameters(dict(self.parameters.get(item.id, {}))) for item in self.rules}
+        self._by_type: dict[str, list[Rule]] = {}
+        for item in self.rules:
+            for name in item.types:
+                self._by_type.setdefault(name, []).append(item)
+        self._of_apps = [item for item in self.rules if item.collect]
+
+    def run(self, templates: Iterable[Template]) -> Iterator[Finding]:
+        """Yield the findings of one app, template by template, and what concerns the app as a whole last."""
+        facts: dict[str, list[Any]] = {item.id: [] for item in self._of_apps}
+        for template in templates:
+            for resource in template.resources.values():
+                if not _never_made(resource):
+                    for item in self._by_type.get(resource.type, ()):
+                        yield from self._findings(item, resource)
+            for item in self._of_apps:
+                facts[item.id].extend(self._collected(item, template))
+        for item in self._of_apps:
+            for place, fail in item.check(facts[item.id], **self._arguments[item.id]):
+                yield _finding(item, place, fail)
+
+    def _collected(self, item: Rule, template: Template) -> list[Any]:
+        assert item.collect is not None
+        try:
+            return list(item.collect(template))
+        except (Unresolved, Undecided):
+            return []
+        except _SHAPE_ERRORS:
+            if self.strict:
+                raise
+            return []
+
+    def _findings(self, item: Rule, resource: Resource) -> Iterator[Finding]:
+        scope = resource.template.scope
+        scope.defaults_used.clear()
+        verdict = self._verdict(item, resource, scope)
+        if isinstance(verdict, _Unknown):
+            yield Finding(item.id, item.title, resource.place, verdict.reason, resource.path, "unknown", "low")
+            return
+        said = _said(scope.defaults_used) if verdict else ""
+        for fail in verdict:
+            yield _finding(item, resource.place, fail, said)
+
+    def _verdict(self, item: Rule, resource: Resource, scope: Scope) -> _Verdict:
+        try:
+            return _listed(item.check(resource, **self._arguments[item.id]))
+        except Unresolved as unresolved:
+            return _Unknown(str(unresolved))
+        except Undecided as undecided:
+            return self._both_ways(item, resource, scope, undecided.condition)
+        except _SHAPE_ERRORS as error:
+            if self.strict:
+                raise
+            return _Unknown(f"a value has another shape than CloudFormation documents ({error})")
+
+    def _both_ways(self, item: Rule, resource: Resource, scope: Scope, condition: str) -> _Verdict:
+        if len(scope.world) >= _MOST_CONDITIONS:
+            return _Unknown("depends on too many conditions")
+        found: dict[bool, _Verdict] = {}
+        for holds in (True, False):
+            scope.world[condition] = holds
+            try:
+                found[holds] = self._verdict(item, resource, scope)
+            finally:
+                del scope.world[condition]
+        return _combined(condition, found)
+
+
+def _combined(condition: str, found: dict[bool, _Verdict]) -> _Verdict:
+    yes, no = found[True], found[False]
+    if isinstance(yes, _Unknown):
+        return yes
+    if isinstance(no, _Unknown):
+        return no
+    if {fail.message for fail in yes} == {fail.message for fail in no}:
+        return yes
+    case, fails = ("true", yes) if yes and not no else ("false", no) if no and not yes else ("", yes)
+    if not case:
+        return _Unknown(f"fails in different ways, as the condition {condition} decides")
+    return _Unknown(f"fails where the condition {condition} is {case}: {fails[0].message}")
+
+
+def _listed(verdict: Any) -> list[Fail]:
+    if verdict is None:
+        return []
+    return [verdict] if isinstance(verdict, Fail) else list(verdict)
+
+
+def _never_made(resource: Resource) -> bool:
+    name = resource.attributes.get("Condition")
+    if not isinstance(name, str):
+        return False
+    try:
+        return not resource.template.scope.condition(name)
+    except Undecided:
+        return False
+
+
+def _said(parameters: set[str]) -> str:
+    if not parameters:
+        return ""
+    names = ", ".join(sorted(parameters))
+    return f" (with the default of the parameter{'s' if len(parameters) > 1 else ''} {names})"
+
+
+def _finding(item: Rule, place: Place, fail: Fail, said: str = "") -> Finding:
+    severity = item.severity or _severity(fail)
+    return Finding(item.id, item.title, place, fail.message + said, fail.path, "fail", severity, fail.saves, fail.fix)
+
+
+def _severity(fail: Fail) -> Severity:
+    """By the middle of the carbon it costs; what has no figure is low."""
+    grams = fail.saves.carbon_g.mid if fail.saves else math.nan
+    high, medium = severity_grams()
+    return "high" if grams >= high else "medium" if grams >= medium else "low"
+
+

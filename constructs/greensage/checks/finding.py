@@ -1,0 +1,57 @@
+"""What a check finds, and where."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from .impact import Impact
+
+Severity = Literal["high", "medium", "low"]
+SEVERITIES: tuple[Severity, ...] = ("high", "medium", "low")
+Path = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A resource in a template, or (with an empty `resource`) the template itself. `construct` is the CDK's path."""
+
+    file: str
+    stack: str
+    resource: str = ""
+    type: str = ""
+    construct: str | None = None
+
+
+@dataclass(frozen=True)
+class Fail:
+    """What a rule yields: the words, the property they are about, and what mending it would save in a month.
+
+    `fix` is the value to set at `path` where that alone mends it, else None.
+    """
+
+    message: str
+    path: Path = ()
+    saves: Impact | None = None
+    fix: Any = None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A rule that a resource breaks (`fail`), or that only the deployment can decide (`unknown`)."""
+
+    rule: str
+    title: str
+    place: Place
+    message: str
+    path: Path
+    status: Literal["fail", "unknown"]
+    severity: Severity
+    saves: Impact | None = None
+    fix: Any = None
+
+    @property
+    def fingerprint(self) -> str:
+        """What identifies it from run to run: everything but lines and figures."""
+        where = self.place.construct or self.place.resource or self.place.stack
+        return "|".join((self.rule, self.place.file, where, ".".join(map(str, self.path))))

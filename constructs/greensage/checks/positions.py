@@ -1,0 +1,146 @@
+"""Where a value stands in a template's text, JSON or YAML: for annotations, comments and patches."""
+
+from __future__ import annotations
+
+import json
+import re
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from typing import Any
+
+from .reading import is_json
+
+_SPACE = re.compile(r"[\s]*")
+_LITERAL = re.compile(r"[^\s,\]}]+")
+
+
+@dataclass
+class Spot:
+    """A value's span in the text. `keys` are a mapping's members: name to (start of the key, value)."""
+
+    start: int
+    end: int
+    kind: str
+    flow: bool = True
+    keys: dict[str, tuple[int, Spot]] = field(default_factory=dict)
+    items: list[Spot] = field(default_factory=list)
+
+
+class Positions:
+    """The spans of all values of one text. Made once per file that has findings, not for every file."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._lines = [0, *(match.end() for match in re.finditer("\n", text))]
+        self.root = _json_spot(text, 0)[0] if is_json(text) else self._of_yaml()
+
+    def of(self, path: tuple[str | int, ...]) -> tuple[int, int]:
+        """Return line and column, from 1, of the value at `path`, or of its nearest parent that is there."""
+        start, spot = self.root.start, self.root
+        for step in path:
+            found = self._step(spot, step)
+            if found is None:
+                break
+            start, spot = found
+        return self.line_column(start)
+
+    def find(self, path: tuple[str | int, ...]) -> Spot | None:
+        """Return the span of the value at `path`, or None."""
+        spot = self.root
+        for step in path:
+            found = self._step(spot, step)
+            if found is None:
+                return None
+            spot = found[1]
+        return spot
+
+    def line_column(self, offset: int) -> tuple[int, int]:
+        """Return line and column, from 1."""
+        line = bisect_right(self._lines, offset)
+        return line, offset - self._lines[line - 1] + 1
+
+    def line_start(self, offset: int) -> int:
+        """Return where the line of `offset` begins."""
+        return self._lines[bisect_right(self._lines, offset) - 1]
+
+    def resource_at(self, line: int) -> str | None:
+        """Return the resource that covers `line`, or stands right below it."""
+        resources = self.find(("Resources",))
+        for name, (start, spot) in (resources.keys if resources else {}).items():
+            first, last = self.line_column(start)[0], self.line_column(max(spot.start, spot.end - 1))[0]
+            if first - 1 <= line <= last:
+                return name
+        return None
+
+    @staticmethod
+    def _step(spot: Spot, step: str | int) -> tuple[int, Spot] | None:
+        if isinstance(step, int):
+            return (spot.items[step].start, spot.items[step]) if step < len(spot.items) else None
+        return spot.keys.get(step)
+
+    def _of_yaml(self) -> Spot:
+        from ._yaml import compose
+
+        return self._yaml_spot(compose(self.text), set())
+
+    def _yaml_spot(self, node: Any, above: set[int]) -> Spot:
+        start, end = self._offset(node.start_mark), self._offset(node.end_mark)
+        spot = Spot(start, end, str(node.id), bool(getattr(node, "flow_style", True)))
+        if id(node) in above:
+            return spot
+        if node.id == "mapping":
+            spot.keys = {str(key.value): (self._offset(key.start_mark), self._yaml_spot(value, above | {id(node)})) for key, value in node.value}
+        elif node.id == "sequence":
+            spot.items = [self._yaml_spot(item, above | {id(node)}) for item in node.value]
+        return spot
+
+    def _offset(self, mark: Any) -> int:
+        return self._lines[mark.line] + mark.column if mark.line < len(self._lines) else len(self.text)
+
+
+def _json_spot(text: str, at: int) -> tuple[Spot, int]:
+    at = _after_space(text, at)
+    if text[at] == "{":
+        return _json_mapping(text, at)
+    if text[at] == "[":
+        return _json_list(text, at)
+    if text[at] == '"':
+        end = json.decoder.scanstring(text, at + 1)[1]  # pyright: ignore[reportAttributeAccessIssue]
+    else:
+        match = _LITERAL.match(text, at)
+        end = match.end() if match else at + 1
+    return Spot(at, end, "scalar"), end
+
+
+def _json_mapping(text: str, start: int) -> tuple[Spot, int]:
+    spot = Spot(start, start, "mapping")
+    at = _after_space(text, start + 1)
+    while text[at] != "}":
+        name, end = json.decoder.scanstring(text, at + 1)  # pyright: ignore[reportAttributeAccessIssue]
+        value, end = _json_spot(text, _after_space(text, end) + 1)
+        spot.keys[name] = (at, value)
+        at = _next(text, end)
+    spot.end = at + 1
+    return spot, spot.end
+
+
+def _json_list(text: str, start: int) -> tuple[Spot, int]:
+    spot = Spot(start, start, "sequence")
+    at = _after_space(text, start + 1)
+    while text[at] != "]":
+        value, end = _json_spot(text, at)
+        spot.items.append(value)
+        at = _next(text, end)
+    spot.end = at + 1
+    return spot, spot.end
+
+
+def _next(text: str, at: int) -> int:
+    """Where the next member begins, or the bracket that closes."""
+    at = _after_space(text, at)
+    return _after_space(text, at + 1) if text[at] == "," else at
+
+
+def _after_space(text: str, at: int) -> int:
+    match = _SPACE.match(text, at)
+    return match.end() if match else at

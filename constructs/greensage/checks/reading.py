@@ -1,0 +1,155 @@
+"""Reads a template, JSON or YAML with short-form intrinsics, from a file that nobody vouches for."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ..catalog import limits
+from ..errors import CheckError
+from .sam import as_cloudformation
+
+
+def read_template(path: Path, shown: str) -> dict[str, Any]:
+    """Return the template in `path` as plain values, SAM's functions as CloudFormation's.
+
+    Raises CheckError, in one line that names `shown`, for what is too large, binary, broken, nested or expanded without
+    bound, or no template.
+    """
+    raw = parse(read_text(path, shown), shown)
+    if not is_template(raw):
+        raise CheckError(f"{shown}: no CloudFormation template: it has no Resources")
+    return as_cloudformation(raw)
+
+
+def read_text(path: Path, shown: str) -> str:
+    """Return the file's text. Raises CheckError for what is no text, or too large for a template."""
+    try:
+        size = path.stat().st_size
+        if size > limits.TEMPLATE_FILE_BYTES:
+            raise CheckError(f"{shown}: {size / 1e6:,.0f} MB is too large for a template; CloudFormation takes 1 MB")
+        data = path.read_bytes()
+    except OSError as error:
+        raise CheckError(f"{shown}: cannot be read: {error.strerror or error}") from None
+    if b"\0" in data[:65536]:
+        raise CheckError(f"{shown}: a binary file, no template")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise CheckError(f"{shown}: not UTF-8 text (byte {error.start})") from None
+
+
+def parse(text: str, shown: str) -> Any:
+    """Return JSON or YAML as plain values. Raises CheckError with the line."""
+    try:
+        return json.loads(text) if is_json(text) else _parse_yaml(text, shown)
+    except json.JSONDecodeError as error:
+        raise CheckError(f"{shown}:{error.lineno}:{error.colno}: broken JSON: {error.msg}") from None
+    except RecursionError:
+        raise CheckError(f"{shown}: nested too deep for a template") from None
+    except ValueError as error:
+        raise CheckError(f"{shown}: {error}") from None
+
+
+def is_json(text: str) -> bool:
+    """Return whether `text` is meant as JSON."""
+    return text.lstrip()[:1] in ("{", "[")
+
+
+def is_template(raw: Any) -> bool:
+    """Return whether plain values are a template: resources with types."""
+    if not isinstance(raw, dict) or not isinstance(raw.get("Resources"), dict):
+        return False
+    rows = raw["Resources"].values()
+    return any(isinstance(row, dict) and isinstance(row.get("Type"), str) for row in rows) or "AWSTemplateFormatVersion" in raw
+
+
+def _parse_yaml(text: str, shown: str) -> Any:
+    import yaml
+
+    from ._yaml import compose
+
+    try:
+        return Plain(shown).value(compose(text)) if text.strip() else None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
+        raise CheckError(f"{shown}{where}: broken YAML: {error.problem or error.context}") from None
+    except yaml.YAMLError as error:
+        raise CheckError(f"{shown}: broken YAML: {str(error).splitlines()[0]}") from None
+
+
+class Plain:
+    """Turns composed YAML into plain values. Anchors are shared, not copied, and bounded; a cycle is an error."""
+
+    def __init__(self, shown: str) -> None:
+        import yaml
+
+        self._shown = shown
+        self._scalars = yaml.constructor.SafeConstructor()
+        self._done: dict[int, tuple[Any, int]] = {}
+        self._open: set[int] = set()
+
+    def value(self, node: Any) -> Any:
+        """Return the value of `node`."""
+        return self._value(node)[0]
+
+    def _value(self, node: Any) -> tuple[Any, int]:
+        """The value, and how many values it would be if anchors were copied."""
+        if node is None:
+            return None, 1
+        key = id(node)
+        if key in self._done:
+            return self._done[key]
+        if key in self._open:
+            raise CheckError(f"{self._shown}:{node.start_mark.line + 1}: an anchor contains itself")
+        self._open.add(key)
+        value, size = self._made(node)
+        self._open.discard(key)
+        if size > limits.TEMPLATE_VALUES:
+            raise CheckError(f"{self._shown}:{node.start_mark.line + 1}: anchors expand to more than {limits.TEMPLATE_VALUES:,} values")
+        self._done[key] = _short_form(node.tag, value), size
+        return self._done[key]
+
+    def _made(self, node: Any) -> tuple[Any, int]:
+        if node.id == "scalar":
+            return self._scalar(node), 1
+        if node.id == "sequence":
+            pairs = [self._value(item) for item in node.value]
+            return [value for value, _ in pairs], 1 + sum(size for _, size in pairs)
+        found: dict[str, Any] = {}
+        total = 1
+        for key, item in node.value:
+            value, size = self._value(item)
+            total += size
+            if key.tag == "tag:yaml.org,2002:merge":
+                for merged in value if isinstance(value, list) else [value]:
+                    found = {**(merged if isinstance(merged, dict) else {}), **found}
+            else:
+                found[str(key.value)] = value
+        return found, total
+
+    def _scalar(self, node: Any) -> Any:
+        """Dates stay text: CloudFormation knows none."""
+        kind = node.tag.rsplit(":", 1)[-1]
+        if not node.tag.startswith("tag:yaml.org") or kind in ("str", "timestamp", "value"):
+            return node.value
+        make = getattr(self._scalars, f"construct_yaml_{kind}", None)
+        try:
+            return make(node) if make else node.value
+        except (ValueError, KeyError):
+            return node.value
+
+
+def _short_form(tag: str, value: Any) -> Any:
+    if not tag.startswith("!") or tag == "!":
+        return value
+    name = tag[1:]
+    if name in ("Ref", "Condition"):
+        return {name: value}
+    if name == "GetAtt" and isinstance(value, str):
+        return {"Fn::GetAtt": value.split(".", 1)}
+    return {f"Fn::{name}": value}
+
+

@@ -1,0 +1,108 @@
+"""Artifacts: images, objects and model packages end when nobody needs them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from .. import savings
+from ..finding import Fail, Place
+from ..rule import app_rule, rule
+from ..template import Node, Resource, Template
+from ..values import text_of
+
+_BUCKET = "AWS::S3::Bucket"
+_ABORT = {"Id": "incomplete-uploads", "Status": "Enabled", "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7}}
+# Untagged images are those that a newer push replaced: nothing that is named is deleted.
+_EXPIRE_UNTAGGED = {
+    "LifecyclePolicyText": json.dumps({"rules": [{
+        "rulePriority": 1, "action": {"type": "expire"},
+        "selection": {"tagStatus": "untagged", "countType": "sinceImagePushed", "countUnit": "days", "countNumber": 14},
+    }]}),
+}  # fmt: skip
+
+
+@rule("GS-ART01", "Image repositories expire images", "AWS::ECR::Repository")
+def images_expire(repository: Resource) -> Iterator[Fail]:
+    if not repository.has("LifecyclePolicy"):
+        yield repository.fails("keeps every image for ever", "LifecyclePolicy", saves=savings.images(repository.region), fix=_EXPIRE_UNTAGGED)
+
+
+@rule("GS-ART02", "Buckets have a lifecycle", _BUCKET)
+def buckets_have_lifecycles(bucket: Resource) -> Iterator[Fail]:
+    """Buckets of web sites hold what is served; they are left out."""
+    if not bucket.has("LifecycleConfiguration") and not bucket.has("WebsiteConfiguration") and not _tiered(bucket):
+        yield bucket.fails("keeps every object for ever: no lifecycle rule expires or archives anything", "LifecycleConfiguration",
+                           saves=savings.stored(bucket.region))  # fmt: skip
+
+
+@rule("GS-ART03", "Replaced versions of objects expire", _BUCKET)
+def versions_expire(bucket: Resource) -> Iterator[Fail]:
+    if bucket.get("VersioningConfiguration", "Status") != "Enabled":
+        return
+    for row in _rules(bucket):
+        if row.has("NoncurrentVersionExpiration") or row.has("NoncurrentVersionExpirationInDays"):
+            return
+    yield bucket.fails("keeps every replaced and deleted version for ever", "LifecycleConfiguration",
+                       saves=savings.stored(bucket.region))  # fmt: skip
+
+
+@rule("GS-ART04", "Incomplete uploads are removed", _BUCKET)
+def uploads_are_removed(bucket: Resource) -> Iterator[Fail]:
+    """Said of buckets that have lifecycle rules already; GS-ART02 speaks of the others."""
+    rows = _rules(bucket)
+    if rows and not any(row.has("AbortIncompleteMultipartUpload") for row in rows):
+        yield bucket.fails("keeps the parts of interrupted uploads for ever, unseen", "LifecycleConfiguration", "Rules", len(rows),
+                           saves=savings.stored(bucket.region, months=0.02), fix=_ABORT)  # fmt: skip
+
+
+class _Package(NamedTuple):
+    """Either a model package group, or (place None) something that deletes packages."""
+
+    place: Place | None
+    region: str | None
+
+
+def _packages(template: Template) -> Iterator[_Package]:
+    for group in template.of_type("AWS::SageMaker::ModelPackageGroup"):
+        yield _Package(group.place, template.scope.region)
+    policies = template.of_type("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::Role", "AWS::IAM::RolePolicy")
+    if any("sagemaker:DeleteModelPackage" in json.dumps(item.raw, default=str) for item in policies):
+        yield _Package(None, template.scope.region)
+
+
+@app_rule("GS-ART05", "Model packages are cleaned up", collect=_packages, severity="low")
+def packages_are_cleaned(facts: Iterable[_Package]) -> Iterator[tuple[Place, Fail]]:
+    """Something that may delete packages is taken as cleaning up: what it does is not in a template."""
+    rows = list(facts)
+    if all(row.place is not None for row in rows):
+        for row in rows:
+            if row.place is not None:
+                yield row.place, Fail("collects model packages for ever: nothing in this app may delete one", ("Properties",),
+                                      savings.stored(row.region, "image_gb", 12))  # fmt: skip
+
+
+@rule("GS-ART06", "Online features expire", "AWS::SageMaker::FeatureGroup")
+def features_expire(group: Resource) -> Iterator[Fail]:
+    if group.true("OnlineStoreConfig", "EnableOnlineStore") and not group.has("OnlineStoreConfig", "TtlDuration"):
+        yield group.fails("keeps every record in the online store for ever", "OnlineStoreConfig", "TtlDuration")
+
+
+def _rules(bucket: Resource) -> list[Node]:
+    rows = bucket.list("LifecycleConfiguration", "Rules")
+    return [row for row in rows if isinstance(row, Node) and row.get("Status", default="Enabled") == "Enabled"]
+
+
+def _tiered(bucket: Resource) -> bool:
+    return bucket.has("IntelligentTieringConfigurations")
+
+
+def expires(bucket: Resource, prefix: str) -> bool:
+    """Return whether a rule of `bucket` expires what lies under `prefix`."""
+    for row in _rules(bucket):
+        ends = row.has("ExpirationInDays") or row.has("ExpirationDate")
+        under = text_of(row.raw.get("Prefix", ""), bucket.template.scope)
+        if ends and prefix.startswith(under):
+            return True
+    return False

@@ -1,0 +1,235 @@
+"""Elasticity: what runs follows the load, down to nothing where AWS can, and stops when nobody works."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from ...catalog.checks import development_names, line
+from .. import savings
+from ..finding import Fail
+from ..impact import Impact
+from ..rule import rule
+from ..template import Node, Resource
+from ..values import Unresolved
+from .shapes import config_of, endpoints_of, instance_variants
+
+_TARGET = "AWS::ApplicationAutoScaling::ScalableTarget"
+_POLICY = "AWS::ApplicationAutoScaling::ScalingPolicy"
+
+
+@rule("GS-ELA01", "Endpoints on instances scale", "AWS::SageMaker::Endpoint")
+def endpoints_scale(endpoint: Resource) -> Iterator[Fail]:
+    config = _own_config(endpoint)
+    rows = [row for row in instance_variants(config) if not _is_component_host(row)]
+    if not rows or _targets(endpoint):
+        return
+    if any(str(row.get("InstanceType", default="")).startswith("ml.t2.") for row in rows):
+        return  # AWS refuses to scale burstable types: GS-SIL04 speaks of them.
+    if endpoint.id in endpoint.template.exported:
+        raise Unresolved("it is exported: another stack may scale it")
+    yield endpoint.fails("always runs the same number of instances: no scaling policy is registered for it", "EndpointConfigName",
+                         saves=_idle(config))  # fmt: skip
+
+
+@rule("GS-ELA02", "Scaling has room to scale", _TARGET)
+def room_to_scale(target: Resource) -> Iterator[Fail]:
+    least, most = target.number("MinCapacity"), target.number("MaxCapacity")
+    if least is not None and least == most and not target.has("ScheduledActions"):
+        yield target.fails(f"scales from {least:g} to {most:g}, which is not at all", "MinCapacity")
+
+
+@rule("GS-ELA03", "Asynchronous endpoints go to zero", "AWS::SageMaker::Endpoint")
+def asynchronous_to_zero(endpoint: Resource) -> Iterator[Fail]:
+    config = _own_config(endpoint)
+    if not config.has("AsyncInferenceConfig"):
+        return
+    targets = _targets(endpoint)
+    for target in targets:
+        if (target.number("MinCapacity") or 0) > 0:
+            yield endpoint.fails("keeps an instance while nothing is queued; asynchronous endpoints can go to zero",
+                                 "EndpointConfigName", saves=_idle(config))  # fmt: skip
+
+
+@rule("GS-ELA04", "Inference components go to zero", "AWS::SageMaker::EndpointConfig")
+def components_to_zero(config: Resource) -> Iterator[Fail]:
+    for variant in instance_variants(config):
+        least = variant.number("ManagedInstanceScaling", "MinInstanceCount")
+        if _is_component_host(variant) and (least is None or least > 0):
+            yield variant.fails("keeps an instance for inference components that could all go to zero",
+                                "ManagedInstanceScaling", "MinInstanceCount", saves=_idle(config))  # fmt: skip
+
+
+@rule("GS-ELA05", "Development stages stop at night", "AWS::SageMaker::Endpoint")
+def development_stops(endpoint: Resource, *, names: tuple[str, ...] = development_names()) -> Iterator[Fail]:
+    """A stage is one of development if its stack's name, or a tag's value, has such a word in it."""
+    config = _own_config(endpoint)
+    rows = instance_variants(config)
+    word = _development_word(endpoint, names)
+    if not rows or not word or any(_to_zero(target) or target.has("ScheduledActions") for target in _targets(endpoint)):
+        return
+    if any(_is_component_host(row) and row.number("ManagedInstanceScaling", "MinInstanceCount") == 0 for row in rows):
+        return
+    yield endpoint.fails(f"runs day and night in a stage called {word}: scale it to zero, make it serverless, or schedule it",
+                         "EndpointConfigName", saves=_idle(config, "dev_idle_share"))  # fmt: skip
+
+
+@rule("GS-ELA06", "Provisioned concurrency of endpoints scales", "AWS::SageMaker::EndpointConfig")
+def provisioned_concurrency_scales(config: Resource) -> Iterator[Fail]:
+    for variant in config.list("ProductionVariants"):
+        count = variant.number("ServerlessConfig", "ProvisionedConcurrency") if variant.has("ServerlessConfig") else None
+        if not count:
+            continue
+        if any(_targets(endpoint) for endpoint in endpoints_of(config)):
+            continue
+        memory = variant.number("ServerlessConfig", "MemorySizeInMB", default=2048) or 2048
+        yield variant.fails(f"keeps {count:g} environments warm day and night: scale provisioned concurrency, or do without",
+                            "ServerlessConfig", "ProvisionedConcurrency", saves=savings.warm(config.region, memory, count))  # fmt: skip
+
+
+@rule("GS-ELA07", "Scalable targets have a policy", _TARGET)
+def targets_have_policies(target: Resource) -> Iterator[Fail]:
+    if target.has("ScheduledActions"):
+        return
+    dimension, name = target.text("ScalableDimension"), target.text("ResourceId")
+    for policy in target.template.of_type(_POLICY):
+        if target.id in policy.refers_to("ScalingTargetId") or (
+            policy.text("ResourceId") == name and policy.text("ScalableDimension") == dimension
+        ):
+            return
+    if target.id in target.template.exported:
+        raise Unresolved("it is exported: another stack may have its policy")
+    yield target.fails("is registered for scaling, and nothing scales it: no policy, no schedule", "ResourceId")
+
+
+@rule("GS-ELA08", "Auto Scaling groups scale", "AWS::AutoScaling::AutoScalingGroup")
+def groups_scale(group: Resource) -> Iterator[Fail]:
+    least, most = group.number("MinSize"), group.number("MaxSize")
+    if least is None or most is None or (least == most and most <= 1):
+        return  # A group of one is there to be healed, not to scale.
+    if least == most:
+        yield group.fails(f"keeps {least:g} machines, whatever the load", "MinSize")
+    elif not group.template.users_of(group, "AWS::AutoScaling::ScalingPolicy", "AWS::AutoScaling::ScheduledAction",
+                                     "AWS::ECS::CapacityProvider"):  # fmt: skip
+        if group.id in group.template.exported:
+            raise Unresolved("it is exported: another stack may have its policy")
+        yield group.fails("has room to scale, and nothing scales it: no policy, no schedule", "MaxSize")
+
+
+@rule("GS-ELA09", "Services of several tasks scale", "AWS::ECS::Service")
+def services_scale(service: Resource) -> Iterator[Fail]:
+    count = service.number("DesiredCount", default=1) or 1
+    if count < 2 or service.get("SchedulingStrategy") == "DAEMON":
+        return
+    if any(service.id in target.refers_to("ResourceId") for target in service.template.of_type(_TARGET)):
+        return
+    if any("service/" in target.text("ResourceId") and "*" in target.text("ResourceId") and not target.refers_to("ResourceId")
+           for target in service.template.of_type(_TARGET)):  # fmt: skip
+        raise Unresolved("a scaling target in this template may be its own")
+    yield service.fails(f"keeps {count:g} tasks, whatever the load", "DesiredCount")
+
+
+@rule("GS-ELA10", "Tables of fixed capacity scale", "AWS::DynamoDB::Table")
+def tables_scale(table: Resource) -> Iterator[Fail]:
+    if table.get("BillingMode", default="PROVISIONED") != "PROVISIONED" or not table.has("ProvisionedThroughput"):
+        return
+    units = [table.number("ProvisionedThroughput", key) or 0 for key in ("ReadCapacityUnits", "WriteCapacityUnits")]
+    if any(table.id in target.refers_to("ResourceId") for target in table.template.of_type(_TARGET)):
+        return
+    if max(units) > 5:
+        yield table.fails(f"reserves {units[0]:g} read and {units[1]:g} write units, whatever the load: use PAY_PER_REQUEST, or scale",
+                          "ProvisionedThroughput")  # fmt: skip
+
+
+@rule("GS-ELA11", "Notebooks stop when nobody uses them", "AWS::SageMaker::NotebookInstance")
+def notebooks_stop(notebook: Resource) -> Iterator[Fail]:
+    if notebook.has("LifecycleConfigName"):
+        return
+    name = notebook.get("InstanceType", default="")
+    yield notebook.fails("runs until someone stops it: a lifecycle configuration can stop it when idle", "LifecycleConfigName",
+                         saves=savings.idle_hours(name, notebook.region, "dev_idle_share"))  # fmt: skip
+
+
+@rule("GS-ELA12", "Studio shuts idle applications down", "AWS::SageMaker::Domain")
+def studio_shuts_down(domain: Resource, *, max_idle_minutes: int = line("idle_minutes_max")) -> Iterator[Fail]:
+    for app in ("JupyterLabAppSettings", "CodeEditorAppSettings"):
+        settings = ("DefaultUserSettings", app, "AppLifecycleManagement", "IdleSettings")
+        if domain.get(*settings, "LifecycleManagement") != "ENABLED":
+            saves = savings.idle_hours("ml.t3.medium", domain.region, "dev_idle_share")
+            yield domain.fails(f"{app.removesuffix('AppSettings')} spaces run until someone stops them", *settings, saves=saves)
+        elif (domain.number(*settings, "IdleTimeoutInMinutes") or 0) > max_idle_minutes:
+            yield domain.fails(f"{app.removesuffix('AppSettings')} spaces idle for more than {max_idle_minutes} minutes", *settings)
+
+
+@rule("GS-ELA13", "Provisioned concurrency of functions scales", "AWS::Lambda::Alias", "AWS::Lambda::Version")
+def warm_functions_scale(alias: Resource) -> Iterator[Fail]:
+    count = alias.number("ProvisionedConcurrencyConfig", "ProvisionedConcurrentExecutions")
+    if not count or any(alias.id in target.refers_to("ResourceId") for target in alias.template.of_type(_TARGET)):
+        return
+    function = alias.target("FunctionName")
+    memory = (function.number("MemorySize", default=128) if function else None) or 128
+    yield alias.fails(f"keeps {count:g} environments warm day and night", "ProvisionedConcurrencyConfig",
+                      saves=savings.warm(alias.region, memory, count))  # fmt: skip
+
+
+def _own_config(endpoint: Resource) -> Resource:
+    config = config_of(endpoint)
+    if config is None:
+        raise Unresolved("its configuration is not in this template")
+    return config
+
+
+def _targets(endpoint: Resource) -> list[Resource]:
+    """The scalable targets of an endpoint. Raises Unresolved where one may be, and cannot be told."""
+    name = endpoint.text("EndpointName")
+    found, unclear = [], False
+    for target in endpoint.template.of_type(_TARGET):
+        if endpoint.id in target.refers_to("ResourceId"):
+            found.append(target)
+            continue
+        text = target.text("ResourceId")
+        if not text.startswith(("endpoint/", "*")):
+            continue
+        if name and "*" not in name and text.startswith(f"endpoint/{name}/"):
+            found.append(target)
+        elif text.split("/")[1:2] == ["*"] and not _of_another(target, endpoint) or text == "*":
+            unclear = True
+    if not found and unclear:
+        raise Unresolved("a scaling target in this template may be its own")
+    return found
+
+
+def _of_another(target: Resource, endpoint: Resource) -> bool:
+    """Whether a target is of another endpoint of the template, or scales its configuration's namesake."""
+    named = target.refers_to("ResourceId") & endpoint.template.resources.keys()
+    return bool(named) and all(endpoint.template.resources[name].type == "AWS::SageMaker::Endpoint" for name in named)
+
+
+def _to_zero(target: Resource) -> bool:
+    return target.number("MinCapacity") == 0
+
+
+def _is_component_host(variant: Node) -> bool:
+    """A variant without a model hosts inference components."""
+    return not variant.has("ModelName") and not variant.has("ServerlessConfig")
+
+
+def _idle(config: Resource, assumption: str = "idle_share") -> Impact | None:
+    found = None
+    for variant in instance_variants(config):
+        name = variant.get("InstanceType", default="")
+        one = savings.idle_hours(name, config.region, assumption, variant.number("InitialInstanceCount", default=1) or 1)
+        found = one if found is None else found + one if one else found
+    return found
+
+
+def _development_word(resource: Resource, names: tuple[str, ...]) -> str | None:
+    values = [str(tag.get("Value", default="")) for tag in resource.list("Tags") if isinstance(tag, Node) and tag.has("Value")]
+    template = resource.template
+    words = {word for text in (template.name, *values) for word in re.split(r"[^a-z]+", _spaced(text))}
+    return next((name for name in names if name in words), None)
+
+
+def _spaced(text: str) -> str:
+    """MyDevStack becomes my dev stack."""
+    return re.sub(r"([a-z])([A-Z])", r"\1 \2", text).lower()

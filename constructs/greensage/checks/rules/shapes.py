@@ -1,0 +1,125 @@
+"""Shapes that several rules look for: variants of a configuration, the model behind one, functions of the CDK's own."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from ..template import Node, Resource, Template
+from ..values import Unresolved, text_of
+
+# Functions that the CDK adds for custom resources: they run while a stack is deployed, and are not the user's to change.
+_CDK_OWN = re.compile(
+    r"CustomResourceProvider|^LogRetention[0-9a-f]{32}|^AWS[0-9a-f]{32}|^(Custom)?CDKBucketDeployment|^BucketNotificationsHandler"
+    r"|frameworkon(Event|Timeout|isComplete)|^SingletonLambda[0-9a-f]{32}|^CustomCrossRegionExport"
+)
+_CDK_PATH = re.compile(r"/framework-on|/Custom::|CustomResourceProvider|/LogRetention[0-9a-f]{32}|/AWS[0-9a-f]{32}/")
+
+
+def at_deployment_only(function: Resource) -> bool:
+    """Return whether a function is one of the CDK's own, which run during deployments only."""
+    path = str(function.template.paths.get(function.id, ""))
+    return bool(_CDK_OWN.search(function.id) or _CDK_PATH.search(path))
+
+
+def variants(config: Resource) -> list[Node]:
+    """Return the production and shadow variants of an endpoint configuration."""
+    nodes = [*config.list("ProductionVariants"), *config.list("ShadowProductionVariants")]
+    return [node for node in nodes if isinstance(node, Node)]
+
+
+def instance_variants(config: Resource) -> list[Node]:
+    """Return the variants that run on instances, not serverless."""
+    return [variant for variant in variants(config) if not variant.has("ServerlessConfig")]
+
+
+def model_of(variant: Node) -> Resource | None:
+    """Return the model of a variant if it is in this template."""
+    model = variant.target("ModelName")
+    if model is None and variant.has("ModelName"):
+        name = variant.text("ModelName")
+        rows = variant.resource.template.of_type("AWS::SageMaker::Model")
+        model = next((item for item in rows if item.text("ModelName") == name and "*" not in name), None)
+    return model if model is not None and model.type == "AWS::SageMaker::Model" else None
+
+
+def images_of(model: Resource) -> list[str]:
+    """Return the images of a model, with * for what only the deployment knows."""
+    rows = [model.get("PrimaryContainer"), *model.list("Containers")]
+    return [row.text("Image") for row in rows if isinstance(row, Node)]
+
+
+def config_of(endpoint: Resource) -> Resource | None:
+    """Return the configuration of an endpoint if it is in this template."""
+    config = endpoint.target("EndpointConfigName")
+    if config is None:
+        name = endpoint.text("EndpointConfigName")
+        rows = endpoint.template.of_type("AWS::SageMaker::EndpointConfig")
+        config = next((item for item in rows if name and "*" not in name and item.text("EndpointConfigName") == name), None)
+    return config if config is not None and config.type == "AWS::SageMaker::EndpointConfig" else None
+
+
+def endpoints_of(config: Resource) -> list[Resource]:
+    """Return the endpoints of this template that use `config`."""
+    return [item for item in config.template.of_type("AWS::SageMaker::Endpoint") if config_of(item) is config]
+
+
+def definition_of(machine: Resource) -> Any:
+    """Return the definition of a state machine or a SageMaker pipeline as plain values; * stands for unknown parts.
+
+    Raises Unresolved where it lies elsewhere.
+    """
+    for key in ("DefinitionString", "Definition", "PipelineDefinition"):
+        if machine.has(key):
+            return _parsed(machine, key)
+    raise Unresolved("its definition is not in the template")
+
+
+def _parsed(machine: Resource, key: str) -> Any:
+    raw = machine.raw[key]
+    if key == "PipelineDefinition" and isinstance(raw, dict) and "PipelineDefinitionBody" in raw:
+        raw = raw["PipelineDefinitionBody"]
+    elif key == "PipelineDefinition":
+        raise Unresolved("its definition lies in S3")
+    if isinstance(raw, dict) and not any(name.startswith("Fn::") or name == "Ref" for name in raw):
+        return raw
+    try:
+        return json.loads(text_of(raw, machine.template.scope))
+    except ValueError:
+        raise Unresolved("its definition is known at deployment only") from None
+
+
+def jobs_in(definition: Any) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Yield (state, API call, parameters) of each SageMaker call in a state machine, and of each step of a pipeline."""
+    stack = [("", definition)]
+    while stack:
+        name, item = stack.pop()
+        if isinstance(item, list):
+            stack.extend((str(row.get("Name", name)) if isinstance(row, dict) else name, row) for row in item)
+            continue
+        if not isinstance(item, dict):
+            continue
+        call = re.search(r":sagemaker:(\w+)", str(item.get("Resource", "")))
+        parameters = item.get("Parameters") or item.get("Arguments")
+        if call and isinstance(parameters, dict):
+            yield name, call[1].lower(), parameters
+        elif item.get("Type") in _STEPS and isinstance(item.get("Arguments"), dict):
+            yield str(item.get("Name", name)), _STEPS[str(item["Type"])], item["Arguments"]
+        stack.extend((str(key), value) for key, value in item.items())
+
+
+_STEPS = {"Training": "createtrainingjob", "Tuning": "createhyperparametertuningjob", "Processing": "createprocessingjob",
+          "Transform": "createtransformjob"}  # fmt: skip
+
+
+def jobs_of(template: Template) -> Iterator[tuple[Resource, str, str, dict[str, Any]]]:
+    """Yield (resource, state, API call, parameters) for every job that machines and pipelines of `template` start."""
+    for resource in template.of_type("AWS::StepFunctions::StateMachine", "AWS::SageMaker::Pipeline"):
+        try:
+            definition = definition_of(resource)
+        except Unresolved:
+            continue
+        for state, call, parameters in jobs_in(definition):
+            yield resource, state, call, parameters

@@ -1,0 +1,162 @@
+"""Checks what lies under some paths, one app at a time; what cannot be read is a problem, and the rest is still checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from functools import cached_property
+from pathlib import Path
+
+from ..errors import CheckError, ProblemsError
+from .assembly import Acknowledgement, StackFile, stacks_of
+from .config import Config
+from .discover import Source, discover
+from .engine import Engine
+from .finding import SEVERITIES, Finding, Severity
+from .positions import Positions
+from .reading import is_template, parse, read_template, read_text
+from .review import Accepted, Reviewed, of_app, of_comments, of_config, of_metadata, review
+from .rule import Rule
+from .template import Template
+
+
+@dataclass
+class Report(Reviewed):
+    """All there is to say: findings, what was accepted, what is unknown, and the files that could not be checked."""
+
+    rules: tuple[Rule, ...] = ()
+    problems: list[str] = field(default_factory=list)
+    files: dict[str, Path] = field(default_factory=dict)
+    resources: int = 0
+
+    def failing(self, fail_on: Severity | str) -> list[Finding]:
+        """Return the findings of at least that severity; none for `never`."""
+        if fail_on == "never":
+            return []
+        worst = SEVERITIES.index(fail_on)  # pyright: ignore[reportArgumentType]
+        return [item for item in self.findings if SEVERITIES.index(item.severity) <= worst]
+
+    def line_column(self, finding: Finding) -> tuple[int, int] | None:
+        """Return where a finding stands in its file, from 1; None where it is in no file."""
+        positions = self._positions(finding.place.file)
+        if positions is None:
+            return None
+        path = ("Resources", finding.place.resource, *finding.path) if finding.place.resource else finding.path
+        return positions.of(path)
+
+    def _positions(self, file: str) -> Positions | None:
+        if file not in self.files:
+            return None
+        if file not in self._known:
+            self._known[file] = Positions(read_text(self.files[file], file))
+        return self._known[file]
+
+    @cached_property
+    def _known(self) -> dict[str, Positions]:
+        return {}
+
+
+def check(
+    paths: Sequence[Path],
+    rules: Sequence[Rule],
+    config: Config,
+    *,
+    config_file: str = "the configuration",
+    baseline: frozenset[str] = frozenset(),
+    progress: Callable[[str], None] = lambda shown: None,
+) -> Report:
+    """Check everything under `paths`. Raises CheckError for a path that is not there, or a configuration that is wrong."""
+    report = Report(rules=tuple(rules))
+    engine = Engine(rules, config.parameters)
+    sources = [source for path in paths for source in discover(path, report.problems)]
+    found: list[Finding] = []
+    accepted = list(of_config(config.suppress, config_file))
+    for source in sources:
+        progress(source.shown)
+        one = _Checked(report, engine, config)
+        try:
+            one.run(source)
+        except CheckError as error:
+            report.problems.append(str(error))
+        except ProblemsError as error:
+            report.problems.extend(problem.render().splitlines()[0] for problem in error.problems)
+        found += one.findings
+        accepted += one.accepted
+    _fill(report, review(found, accepted, today=today(), baseline=baseline))
+    return report
+
+
+def today() -> date:
+    """Return the day by which suppressions expire."""
+    return datetime.now(UTC).date()
+
+
+def _fill(report: Report, reviewed: Reviewed) -> None:
+    order = {severity: index for index, severity in enumerate(SEVERITIES)}
+    report.findings = sorted(reviewed.findings, key=lambda item: (item.place.file, order[item.severity], item.rule))
+    report.accepted, report.unknown = reviewed.accepted, reviewed.unknown
+
+
+@dataclass
+class _Checked:
+    """One source being checked: what was found before an error stays found."""
+
+    report: Report
+    engine: Engine
+    config: Config
+    findings: list[Finding] = field(default_factory=list)
+    accepted: list[Accepted] = field(default_factory=list)
+
+    def run(self, source: Source) -> None:
+        if source.kind == "spec":
+            from .specs import check_spec
+
+            self.report.files[source.shown] = source.path
+            self.findings += check_spec(source.path, source.shown, self.config.region)
+            self.accepted += of_comments(source.shown, read_text(source.path, source.shown))
+            return
+        for finding in self.engine.run(self._templates(source)):
+            self.findings.append(finding)
+
+    def _templates(self, source: Source) -> Iterator[Template]:
+        if source.kind == "template":
+            raw = parse(read_text(source.path, source.shown), source.shown)
+            # A folder holds other files that speak of resources, for instance events of macros.
+            if source.sure or is_template(raw):
+                yield self._read(source.path, source.shown)
+            return
+        for stack in stacks_of(source.path, source.shown):
+            shown = str(Path(source.shown) / stack.path.relative_to(source.path))
+            try:
+                template = self._read(stack.path, shown, stack)
+            except CheckError as error:
+                self.report.problems.append(str(error))
+                continue
+            self._acknowledged(stack.acknowledgements, shown)
+            yield template
+
+    def _read(self, path: Path, shown: str, stack: StackFile | None = None) -> Template:
+        raw = read_template(path, shown)
+        self.report.files[shown] = path
+        template = as_template(raw, shown, stack, self.config.region)
+        self.report.resources += len(template.resources)
+        self.accepted += of_metadata(shown, raw)
+        if path.suffix != ".json":
+            self.accepted += of_comments(shown, read_text(path, shown))
+        return template
+
+    def _acknowledged(self, rows: Iterable[Acknowledgement], shown: str) -> None:
+        ids = frozenset(rule.id for rule in self.engine.rules)
+        for item in of_app(rows, ids, shown):
+            if isinstance(item, Finding):
+                self.findings.append(item)
+            else:
+                self.accepted.append(item)
+
+
+def as_template(raw: dict[str, object], shown: str, stack: StackFile | None, region: str | None) -> Template:
+    """Return what rules look at: with the names of its stack if there is one, else of its file."""
+    if stack is None:
+        return Template(shown, Path(shown).stem, raw, region)
+    return Template(shown, stack.name, raw, stack.region or region, stack.paths, stack.construct, stack.name)
