@@ -54,8 +54,12 @@ def of_usage(usage: Usage) -> Impact:
 
 
 def between(before: Usage, after: Usage) -> Impact:
-    """Return what going from `before` to `after` saves; ends of the bands are of the same assumptions, so they subtract."""
-    old, new = of_usage(before), of_usage(after)
+    """Return what going from `before` to `after` saves."""
+    return less(of_usage(before), of_usage(after))
+
+
+def less(old: Impact, new: Impact) -> Impact:
+    """Return `old` less `new`; the ends of their bands are of the same assumptions, so they subtract."""
     pairs = (old.energy_kwh, new.energy_kwh), (old.carbon_g, new.carbon_g), (old.cost_usd, new.cost_usd)
     return Impact(*(difference(*pair) for pair in pairs))
 

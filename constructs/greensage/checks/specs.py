@@ -12,7 +12,7 @@ from ..planner import plan
 from ..show import silicon_words
 from ..spec import Located, ModelSpec, load_spec
 from .finding import Fail, Finding, Place, Severity
-from .impact import Impact, difference
+from .impact import Impact, less
 from .savings import log_group
 
 # Below this share a difference is within the planner's own estimates.
@@ -53,9 +53,7 @@ def _better(
     _, now = _month(spec, located, region)
     name, auto = _month(spec.model_copy(update={key: "auto"}), located, region)
     if now.carbon_g.mid - auto.carbon_g.mid > _WORTH * now.carbon_g.mid:
-        saves = Impact(
-            difference(now.energy_kwh, auto.energy_kwh), difference(now.carbon_g, auto.carbon_g), difference(now.cost_usd, auto.cost_usd)
-        )  # fmt: skip
+        saves = less(Impact(now.energy_kwh, now.carbon_g, now.cost_usd), Impact(auto.energy_kwh, auto.carbon_g, auto.cost_usd))
         yield rule, Fail(f"{words}; auto is {name}, which keeps the same SLA", (key,), saves, "auto")
 
 

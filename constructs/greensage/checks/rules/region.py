@@ -11,7 +11,7 @@ from ...catalog.instances import in_region
 from ...catalog.regions import known_regions, region
 from .. import savings
 from ..finding import Fail, Place
-from ..impact import Impact, total
+from ..impact import Impact, less, total
 from ..rule import app_rule
 from ..template import Template
 from ..values import Undecided, Unresolved
@@ -78,5 +78,5 @@ def _cleanest(name: str, allowed: tuple[str, ...], types: list[str]) -> str:
 def _moved(name: str, best: str, machines: list[tuple[str, float]]) -> Impact | None:
     busy = assumed("utilisation").value
     rows = [(savings.running(item, name, 1.0, busy), savings.running(item, best, 1.0, busy), count) for item, count in machines]
-    known = [(old * count) + (new * -count) for old, new, count in rows if old and new]
+    known = [less(old, new) * count for old, new, count in rows if old and new]
     return total(known) if known else None

@@ -102,7 +102,7 @@ def jobs_in(definition: Any) -> Iterator[tuple[str, str, dict[str, Any]]]:
         if not isinstance(item, dict):
             continue
         call = re.search(r":sagemaker:(\w+)", str(item.get("Resource", "")))
-        parameters = item.get("Parameters") or item.get("Arguments")
+        parameters = item.get("Parameters", item.get("Arguments"))
         if call and isinstance(parameters, dict):
             yield name, call[1].lower(), parameters
         elif item.get("Type") in _STEPS and isinstance(item.get("Arguments"), dict):
