@@ -222,7 +222,10 @@ def _ec2(tables: dict[str, list[dict[str, str]]], hosts: dict[str, Any], libclou
         if f"ml.{name}" not in hosts:
             power = _from_compiled(compiled, name) or _from_teads(teads, embodied, compiled, name)
         price = karpenter.get(name) or older.get(name)
-        row = {**(power or {}), **({"usd_hour": float(price), "price_source": "karpenter" if name in karpenter else "libcloud"} if price else {})}
+        row = {
+            **(power or {}),
+            **({"usd_hour": float(price), "price_source": "karpenter" if name in karpenter else "libcloud"} if price else {}),
+        }
         if power or price:
             rows[name] = row
     return {

@@ -6,13 +6,13 @@ import math
 from pathlib import Path
 
 import pytest
-from tests.checks.helpers import RULES, failed, found
 
 from greensage.catalog._data import load
 from greensage.checks import rules as rules_package
 from greensage.checks.engine import Engine
 from greensage.checks.pages import advice, page
 from greensage.checks.rules import FAMILIES
+from tests.checks.helpers import RULES, failed, found
 
 PAGES = Path(rules_package.__file__).with_name("pages")
 

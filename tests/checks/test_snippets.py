@@ -6,14 +6,14 @@ import tarfile
 from pathlib import Path
 
 import aws_cdk
-import constructs
 import pytest
-from tests.checks.helpers import RULES
-from tests.checks.snippets import run_python, run_typescript
 
+import constructs
 from greensage.checks.engine import Engine
 from greensage.checks.pages import page
 from greensage.checks.template import Template
+from tests.checks.helpers import RULES
+from tests.checks.snippets import run_python, run_typescript
 
 
 def verdicts(name: str, templates: list[dict]) -> list[str]:

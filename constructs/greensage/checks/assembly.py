@@ -73,7 +73,9 @@ def _stack(folder: Path, shown: str, root: Path, name: str, artifact: Any, prope
     region = str(artifact.get("environment", "")).removeprefix(_ENVIRONMENT).partition("/")[2]
     region_known = region if region and region != "unknown-region" else None
     stack_name = str(properties.get("stackName", name))
-    templates = {path.lstrip("/"): str(row["data"]) for path, rows in metadata.items() for row in rows if row["type"] == _TEMPLATE}
+    templates = {
+        path.lstrip("/"): str(row["data"]) for path, rows in metadata.items() for row in rows if row["type"] == _TEMPLATE
+    }
     top = next((path for path in templates if templates[path] == properties.get("templateFile")), construct)
     templates[top] = str(properties.get("templateFile", ""))
     acknowledged = tuple(_acknowledgements(metadata))

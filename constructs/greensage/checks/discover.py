@@ -74,10 +74,14 @@ def _looks_like(path: Path) -> Literal["template", "spec"] | None:
         return "template"
     if b"\0" in head:
         return "template"
-    if b"AWS::" in head and b"Resources" in head or b"AWSTemplateFormatVersion" in head:
+    if (b"AWS::" in head and b"Resources" in head) or b"AWSTemplateFormatVersion" in head:
         return "template"
     lines = head.splitlines()
-    if path.suffix != ".json" and any(line.startswith(b"name:") for line in lines) and any(line.startswith(b"model:") for line in lines):
+    if (
+        path.suffix != ".json"
+        and any(line.startswith(b"name:") for line in lines)
+        and any(line.startswith(b"model:") for line in lines)
+    ):
         return "spec"
     return None
 

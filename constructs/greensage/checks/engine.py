@@ -41,6 +41,7 @@ class Engine:
         for item in self.rules:
             for name in item.types:
                 self._by_type.setdefault(name, []).append(item)
+        self.ids = frozenset(item.id for item in self.rules)
         self._of_apps = [item for item in self.rules if item.collect]
 
     def run(self, templates: Iterable[Template]) -> Iterator[Finding]:
@@ -151,5 +152,3 @@ def _severity(fail: Fail) -> Severity:
     grams = fail.saves.carbon_g.mid if fail.saves else math.nan
     high, medium = severity_grams()
     return "high" if grams >= high else "medium" if grams >= medium else "low"
-
-

@@ -24,7 +24,7 @@ def mended(text: str, findings: Iterable[Finding]) -> tuple[str, list[Finding]]:
             continue
         path = ("Resources", finding.place.resource, *finding.path) if finding.place.resource else finding.path
         edit = _edit(positions, path, finding.fix)
-        if edit is not None and not any(edit[0] < end and start < edit[1] or edit[0] == start for start, end, _ in edits):
+        if edit is not None and not any((edit[0] < end and start < edit[1]) or edit[0] == start for start, end, _ in edits):
             edits.append(edit)
             done.append(finding)
     for start, end, replacement in sorted(edits, reverse=True):

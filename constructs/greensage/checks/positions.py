@@ -89,7 +89,10 @@ class Positions:
         if id(node) in above:
             return spot
         if node.id == "mapping":
-            spot.keys = {str(key.value): (self._offset(key.start_mark), self._yaml_spot(value, above | {id(node)})) for key, value in node.value}
+            spot.keys = {
+                str(key.value): (self._offset(key.start_mark), self._yaml_spot(value, above | {id(node)}))
+                for key, value in node.value
+            }
         elif node.id == "sequence":
             spot.items = [self._yaml_spot(item, above | {id(node)}) for item in node.value]
         return spot

@@ -108,7 +108,9 @@ class Plain:
         value, size = self._made(node)
         self._open.discard(key)
         if size > limits.TEMPLATE_VALUES:
-            raise CheckError(f"{self._shown}:{node.start_mark.line + 1}: anchors expand to more than {limits.TEMPLATE_VALUES:,} values")
+            raise CheckError(
+                f"{self._shown}:{node.start_mark.line + 1}: anchors expand to more than {limits.TEMPLATE_VALUES:,} values"
+            )
         self._done[key] = _short_form(node.tag, value), size
         return self._done[key]
 
@@ -151,5 +153,3 @@ def _short_form(tag: str, value: Any) -> Any:
     if name == "GetAtt" and isinstance(value, str):
         return {"Fn::GetAtt": value.split(".", 1)}
     return {f"Fn::{name}": value}
-
-

@@ -55,21 +55,30 @@ class Reviewed:
     unknown: list[Finding] = field(default_factory=list)
 
 
-def review(findings: Iterable[Finding], accepted: Sequence[Accepted], *, today: date, baseline: frozenset[str] = frozenset()) -> Reviewed:
-    """Sort `findings`; an acceptance that has expired, or matches nothing, is a finding itself."""
+def review(
+    findings: Iterable[Finding],
+    accepted: Sequence[Accepted],
+    *,
+    today: date,
+    active: frozenset[str] = frozenset(),
+    baseline: frozenset[str] = frozenset(),
+) -> Reviewed:
+    """Sort `findings`. An acceptance that has expired gives its finding back; one of a rule that ran (`active`) and that
+    matches nothing is a finding itself.
+    """
     found = Reviewed()
-    for finding in findings:
-        if finding.status == "unknown":
-            found.unknown.append(finding)
-            continue
-        reason, finding = _accepted(finding, accepted, today)
+    for original in findings:
+        reason, finding = _accepted(original, accepted, today)
         if reason is None and finding.fingerprint in baseline:
             reason = "in the baseline"
-        if reason is None:
-            found.findings.append(finding)
-        else:
+        if reason is not None:
             found.accepted.append((finding, reason))
-    found.findings += [_unused(item) for item in accepted if not item.used]
+        elif finding.status == "unknown":
+            found.unknown.append(finding)
+        else:
+            found.findings.append(finding)
+    families = {name.rstrip("0123456789") for name in active}
+    found.findings += [_unused(item) for item in accepted if not item.used and item.rule in active | families]
     return found
 
 
@@ -80,35 +89,60 @@ def _accepted(finding: Finding, accepted: Sequence[Accepted], today: date) -> tu
             item.used = True
             if item.until is None or item.until >= today:
                 return item.reason, finding
-            finding = replace(finding, message=f"{finding.message} (accepted until {item.until}, which has passed: {item.reason})")
+            finding = replace(
+                finding, message=f"{finding.message} (accepted until {item.until}, which has passed: {item.reason})"
+            )
     return None, finding
 
 
 def _unused(item: Accepted) -> Finding:
     place = item.place or Place(item.source, "", item.resource if item.resource != "*" else "", "", item.construct)
-    return Finding(UNUSED, UNUSED_TITLE, place, f"{item.source} accepts {item.rule}, and nothing there breaks it: remove it",
-                   (), "fail", "low")  # fmt: skip
+    return Finding(
+        UNUSED,
+        UNUSED_TITLE,
+        place,
+        f"{item.source} accepts {item.rule}, and nothing there breaks it: remove it",
+        (),
+        "fail",
+        "low",
+    )
 
 
 def of_config(rows: Iterable[Suppression], source: str) -> Iterator[Accepted]:
     """Yield the acceptances of a configuration file."""
     for row in rows:
-        yield Accepted(row.rule, row.reason, source, row.file, row.resource, None, row.until,
-                       place=Place(source, "", row.resource if row.resource != "*" else ""))  # fmt: skip
+        yield Accepted(
+            row.rule,
+            row.reason,
+            source,
+            row.file,
+            row.resource,
+            None,
+            row.until,
+            place=Place(source, "", row.resource if row.resource != "*" else ""),
+        )
 
 
 def of_app(rows: Iterable[Acknowledgement], ids: frozenset[str], template: str) -> Iterator[Accepted | Finding]:
-    """Yield what an app acknowledged of our rules; a Finding for an id without the pack's prefix, which matches nothing."""
+    """Yield what an app acknowledged of the rules `ids`; a Finding for an id without the pack's prefix, which matches nothing."""
+    families = {item.rstrip("0123456789") for item in ids}
     for row in rows:
         prefix, _, name = row.id.rpartition("::")
         place = Place(template, "", "", "", row.construct)
-        ours = name in ids or name.rstrip("0123456789") in {item.rstrip("0123456789") for item in ids}
+        ours = name in ids or name in families
         if prefix == PACK and ours:
             yield Accepted(name, row.reason, "an acknowledgement", construct=row.construct, place=place)
         elif prefix == PACK or ours:
             right = f"{PACK}::{name}" if ours else f"{PACK}:: and the id of a rule"
-            yield Finding(UNUSED, UNUSED_TITLE, place, f"acknowledges {row.id.removeprefix('Annotation::')}, which matches nothing: "
-                          f"write {right}", (), "fail", "low")  # fmt: skip
+            yield Finding(
+                UNUSED,
+                UNUSED_TITLE,
+                place,
+                f"acknowledges {row.id.removeprefix('Annotation::')}, which matches nothing: write {right}",
+                (),
+                "fail",
+                "low",
+            )
 
 
 def of_metadata(file: str, raw: object) -> Iterator[Accepted]:
@@ -121,8 +155,12 @@ def of_metadata(file: str, raw: object) -> Iterator[Accepted]:
             try:
                 given = Suppression.model_validate(item)
             except ValueError:
-                raise CheckError(f"{file}: {name}: Metadata.greensage.suppress needs rule and reason, and may have until") from None
-            yield Accepted(given.rule, given.reason, file, _literal(file), _literal(name), None, given.until, place=Place(file, "", name))
+                raise CheckError(
+                    f"{file}: {name}: Metadata.greensage.suppress needs rule and reason, and may have until"
+                ) from None
+            yield Accepted(
+                given.rule, given.reason, file, _literal(file), _literal(name), None, given.until, place=Place(file, "", name)
+            )
 
 
 def of_comments(file: str, text: str) -> Iterator[Accepted]:
@@ -142,8 +180,16 @@ def of_comments(file: str, text: str) -> Iterator[Accepted]:
         resource = positions.resource_at(number)
         until = _date(match["until"], f"{file}:{number}")
         for rule in re.split(r"\s*,\s*", match["rules"]):
-            yield Accepted(rule, match["reason"], f"{file}:{number}", _literal(file), _literal(resource or ""), None, until,
-                           place=Place(file, "", resource or ""))  # fmt: skip
+            yield Accepted(
+                rule,
+                match["reason"],
+                f"{file}:{number}",
+                _literal(file),
+                _literal(resource or ""),
+                None,
+                until,
+                place=Place(file, "", resource or ""),
+            )
 
 
 def _date(text: str | None, where: str) -> date | None:

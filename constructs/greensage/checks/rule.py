@@ -53,9 +53,7 @@ class Rule:
         return found
 
 
-def rule(
-    id: str, title: str, *types: str, severity: Severity | None = None
-) -> Callable[[Callable[..., Verdict]], Rule]:
+def rule(id: str, title: str, *types: str, severity: Severity | None = None) -> Callable[[Callable[..., Verdict]], Rule]:
     """Make a function a rule for resources of `types`: it takes the resource, and yields `resource.fails(…)` or nothing.
 
     Keyword-only arguments are its parameters. What only the deployment knows becomes "unknown" by itself, because

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..errors import CheckError, ProblemsError
 from .assembly import Acknowledgement, StackFile, stacks_of
-from .config import Config
+from .config import Config, Selection, selected
 from .discover import Source, discover
 from .engine import Engine
 from .finding import SEVERITIES, Finding, Severity
@@ -72,9 +72,10 @@ def check(
     sources = [source for path in paths for source in discover(path, report.problems)]
     found: list[Finding] = []
     accepted = list(of_config(config.suppress, config_file))
+    known = frozenset(rule.id for rule in selected(config.model_copy(update={"rules": Selection()})))
     for source in sources:
         progress(source.shown)
-        one = _Checked(report, engine, config)
+        one = _Checked(report, engine, config, known)
         try:
             one.run(source)
         except CheckError as error:
@@ -83,7 +84,7 @@ def check(
             report.problems.extend(problem.render().splitlines()[0] for problem in error.problems)
         found += one.findings
         accepted += one.accepted
-    _fill(report, review(found, accepted, today=today(), baseline=baseline))
+    fill(report, review(found, accepted, today=today(), active=engine.ids, baseline=baseline))
     return report
 
 
@@ -92,7 +93,8 @@ def today() -> date:
     return datetime.now(UTC).date()
 
 
-def _fill(report: Report, reviewed: Reviewed) -> None:
+def fill(report: Report, reviewed: Reviewed) -> None:
+    """Put what was reviewed into `report`, by file and worst first."""
     order = {severity: index for index, severity in enumerate(SEVERITIES)}
     report.findings = sorted(reviewed.findings, key=lambda item: (item.place.file, order[item.severity], item.rule))
     report.accepted, report.unknown = reviewed.accepted, reviewed.unknown
@@ -105,6 +107,7 @@ class _Checked:
     report: Report
     engine: Engine
     config: Config
+    known: frozenset[str]
     findings: list[Finding] = field(default_factory=list)
     accepted: list[Accepted] = field(default_factory=list)
 
@@ -147,8 +150,7 @@ class _Checked:
         return template
 
     def _acknowledged(self, rows: Iterable[Acknowledgement], shown: str) -> None:
-        ids = frozenset(rule.id for rule in self.engine.rules)
-        for item in of_app(rows, ids, shown):
+        for item in of_app(rows, self.known, shown):
             if isinstance(item, Finding):
                 self.findings.append(item)
             else:

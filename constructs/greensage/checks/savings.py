@@ -78,7 +78,9 @@ def volume(gb: float, region: str | None, per_gb: str = "gp2_gb_month") -> Impac
 
 def gp3_instead(gb: float) -> Impact:
     """Return what gp3 saves against gp2: money for certain; energy is not known to differ."""
-    return Impact(ZERO, ZERO, band(gb * (price("gp2_gb_month").value - price("gp3_gb_month").value), price("gp3_gb_month").factor))
+    return Impact(
+        ZERO, ZERO, band(gb * (price("gp2_gb_month").value - price("gp3_gb_month").value), price("gp3_gb_month").factor)
+    )
 
 
 @cache

@@ -31,7 +31,9 @@ def check_spec(path: Path, shown: str, region: str | None) -> Iterator[Finding]:
     where = region or os.environ.get("AWS_REGION") or assumed_name("region")
     for rule, fail in _fails(spec, located, where):
         severity: Severity = "medium" if fail.saves and fail.saves.carbon_g.mid >= severity_grams()[1] else "low"
-        yield Finding(rule, _TITLES[rule], Place(shown, spec.name), fail.message, fail.path, "fail", severity, fail.saves, fail.fix)
+        yield Finding(
+            rule, _TITLES[rule], Place(shown, spec.name), fail.message, fail.path, "fail", severity, fail.saves, fail.fix
+        )
 
 
 def _fails(spec: ModelSpec, located: Located, region: str) -> Iterator[tuple[str, Fail]]:
@@ -46,9 +48,7 @@ def _fails(spec: ModelSpec, located: Located, region: str) -> Iterator[tuple[str
         yield "GS-SPC03", Fail("never shares an endpoint, so it saves nothing with its like", ("sharing",), None, "auto")
 
 
-def _better(
-    rule: str, spec: ModelSpec, located: Located, region: str, key: str, words: str
-) -> Iterator[tuple[str, Fail]]:
+def _better(rule: str, spec: ModelSpec, located: Located, region: str, key: str, words: str) -> Iterator[tuple[str, Fail]]:
     """What the planner would do instead, if that emits clearly less."""
     _, now = _month(spec, located, region)
     name, auto = _month(spec.model_copy(update={key: "auto"}), located, region)

@@ -88,8 +88,8 @@ class Node:
         scope, current = self.resource.template.scope, self.raw
         for step in path:
             current = resolve(current, scope) if type(current) is dict and len(current) == 1 else current
-            if isinstance(current, dict) and step in current:
-                current = current[step]
+            if isinstance(current, dict):
+                current = current.get(step, _MISSING)
             elif isinstance(current, list) and isinstance(step, int) and step < len(current):
                 current = current[step]
             else:

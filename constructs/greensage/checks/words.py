@@ -23,8 +23,7 @@ def place_words(finding: Finding) -> str:
     """Return the resource, with the construct's path where the CDK made it."""
     place = finding.place
     name = place.resource or place.stack or place.construct or "the template"
-    where = f"{name} ({place.construct})" if place.construct and place.construct != name else name
-    return where
+    return f"{name} ({place.construct})" if place.construct and place.construct != name else name
 
 
 def _grams(value: float) -> str:

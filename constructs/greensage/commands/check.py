@@ -162,7 +162,9 @@ def _fix(options: argparse.Namespace, report: Report) -> int:
     words = "mended" if options.apply else "would be mended; --apply writes the patch"
     print(f"{count} of {len(report.findings)} findings {words}", file=sys.stderr)
     if generated:
-        print(f"{generated} more stand in what the CDK made: mend them in the app (greensage check --explain RULE)", file=sys.stderr)
+        print(
+            f"{generated} more stand in what the CDK made: mend them in the app (greensage check --explain RULE)", file=sys.stderr
+        )
     return UNREADABLE if report.problems else 0
 
 

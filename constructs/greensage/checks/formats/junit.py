@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from xml.etree import ElementTree  # noqa: S405  (written here, never read)
+from xml.etree import ElementTree
 
 from ..finding import Finding
 from ..run import Report
@@ -22,7 +22,9 @@ def write(report: Report) -> str:
     for file, findings in suites.items():
         _suite(root, file, findings)
     if report.problems:
-        suite = ElementTree.SubElement(root, "testsuite", name="files", tests=str(len(report.problems)), errors=str(len(report.problems)))
+        suite = ElementTree.SubElement(
+            root, "testsuite", name="files", tests=str(len(report.problems)), errors=str(len(report.problems))
+        )
         for text in report.problems:
             case = ElementTree.SubElement(suite, "testcase", name=text.split(":")[0], classname="greensage.check")
             ElementTree.SubElement(case, "error", message=text)

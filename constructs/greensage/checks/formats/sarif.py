@@ -82,9 +82,9 @@ def _result(report: Report, item: Finding, index: dict[str, int]) -> dict[str, A
         "ruleIndex": index[item.rule],
         "level": _LEVELS[item.severity],
         "message": {"text": f"{place_words(item)}: {item.message}.{saved}"},
-        "locations": [{"physicalLocation": physical, "logicalLocations": [{"fullyQualifiedName": place_words(item), "kind": "resource"}]}],
+        "locations": [
+            {"physicalLocation": physical, "logicalLocations": [{"fullyQualifiedName": place_words(item), "kind": "resource"}]}
+        ],
         "partialFingerprints": {"greensage/v1": item.fingerprint},
         "properties": {"severity": item.severity, "saves": saves_json(item)},
     }
-
-

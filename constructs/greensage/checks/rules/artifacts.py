@@ -26,15 +26,20 @@ _EXPIRE_UNTAGGED = {
 @rule("GS-ART01", "Image repositories expire images", "AWS::ECR::Repository")
 def images_expire(repository: Resource) -> Iterator[Fail]:
     if not repository.has("LifecyclePolicy"):
-        yield repository.fails("keeps every image for ever", "LifecyclePolicy", saves=savings.images(repository.region), fix=_EXPIRE_UNTAGGED)
+        yield repository.fails(
+            "keeps every image for ever", "LifecyclePolicy", saves=savings.images(repository.region), fix=_EXPIRE_UNTAGGED
+        )
 
 
 @rule("GS-ART02", "Buckets have a lifecycle", _BUCKET)
 def buckets_have_lifecycles(bucket: Resource) -> Iterator[Fail]:
     """Buckets of web sites hold what is served; they are left out."""
     if not bucket.has("LifecycleConfiguration") and not bucket.has("WebsiteConfiguration") and not _tiered(bucket):
-        yield bucket.fails("keeps every object for ever: no lifecycle rule expires or archives anything", "LifecycleConfiguration",
-                           saves=savings.stored(bucket.region))  # fmt: skip
+        yield bucket.fails(
+            "keeps every object for ever: no lifecycle rule expires or archives anything",
+            "LifecycleConfiguration",
+            saves=savings.stored(bucket.region),
+        )
 
 
 @rule("GS-ART03", "Replaced versions of objects expire", _BUCKET)
@@ -44,8 +49,9 @@ def versions_expire(bucket: Resource) -> Iterator[Fail]:
     for row in _rules(bucket):
         if row.has("NoncurrentVersionExpiration") or row.has("NoncurrentVersionExpirationInDays"):
             return
-    yield bucket.fails("keeps every replaced and deleted version for ever", "LifecycleConfiguration",
-                       saves=savings.stored(bucket.region))  # fmt: skip
+    yield bucket.fails(
+        "keeps every replaced and deleted version for ever", "LifecycleConfiguration", saves=savings.stored(bucket.region)
+    )
 
 
 @rule("GS-ART04", "Incomplete uploads are removed", _BUCKET)
@@ -53,8 +59,14 @@ def uploads_are_removed(bucket: Resource) -> Iterator[Fail]:
     """Said of buckets that have lifecycle rules already; GS-ART02 speaks of the others."""
     rows = _rules(bucket)
     if rows and not any(row.has("AbortIncompleteMultipartUpload") for row in rows):
-        yield bucket.fails("keeps the parts of interrupted uploads for ever, unseen", "LifecycleConfiguration", "Rules", len(rows),
-                           saves=savings.stored(bucket.region, months=0.02), fix=_ABORT)  # fmt: skip
+        yield bucket.fails(
+            "keeps the parts of interrupted uploads for ever, unseen",
+            "LifecycleConfiguration",
+            "Rules",
+            len(rows),
+            saves=savings.stored(bucket.region, months=0.02),
+            fix=_ABORT,
+        )
 
 
 class _Package(NamedTuple):
@@ -79,8 +91,14 @@ def packages_are_cleaned(facts: Iterable[_Package]) -> Iterator[tuple[Place, Fai
     if all(row.place is not None for row in rows):
         for row in rows:
             if row.place is not None:
-                yield row.place, Fail("collects model packages for ever: nothing in this app may delete one", ("Properties",),
-                                      savings.stored(row.region, "image_gb", 12))  # fmt: skip
+                yield (
+                    row.place,
+                    Fail(
+                        "collects model packages for ever: nothing in this app may delete one",
+                        ("Properties",),
+                        savings.stored(row.region, "image_gb", 12),
+                    ),
+                )
 
 
 @rule("GS-ART06", "Online features expire", "AWS::SageMaker::FeatureGroup")

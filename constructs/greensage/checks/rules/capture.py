@@ -24,8 +24,13 @@ def capture_samples(config: Resource, *, max_percent: int = line("capture_percen
     percent = config.number("DataCaptureConfig", "InitialSamplingPercentage") if _captures(config) else None
     if percent is not None and percent > max_percent:
         share = (percent - max_percent) / 100
-        yield config.fails(f"captures {percent:g} % of the requests; a sample tells drift as well", "DataCaptureConfig",
-                           "InitialSamplingPercentage", saves=savings.stored(config.region, "capture_gb_month") * share, fix=max_percent)  # fmt: skip
+        yield config.fails(
+            f"captures {percent:g} % of the requests; a sample tells drift as well",
+            "DataCaptureConfig",
+            "InitialSamplingPercentage",
+            saves=savings.stored(config.region, "capture_gb_month") * share,
+            fix=max_percent,
+        )
 
 
 @rule("GS-CAP02", "Captured data expire", _CONFIG)
@@ -36,7 +41,10 @@ def capture_expires(config: Resource) -> Iterator[Fail]:
 
 @rule("GS-CAP03", "Results of asynchronous endpoints expire", _CONFIG)
 def results_expire(config: Resource) -> Iterator[Fail]:
-    for path in (("AsyncInferenceConfig", "OutputConfig", "S3OutputPath"), ("AsyncInferenceConfig", "OutputConfig", "S3FailurePath")):
+    for path in (
+        ("AsyncInferenceConfig", "OutputConfig", "S3OutputPath"),
+        ("AsyncInferenceConfig", "OutputConfig", "S3FailurePath"),
+    ):
         if config.has(*path):
             yield from _kept(config, path, "results")
 
@@ -52,8 +60,15 @@ def _readers(template: Template) -> Iterator[_Capture]:
     for config in template.of_type(_CONFIG):
         if _captures(config):
             yield _Capture(config.place, template.scope.region)
-    monitors = ("AWS::SageMaker::MonitoringSchedule", "AWS::SageMaker::DataQualityJobDefinition", "AWS::StepFunctions::StateMachine",
-                "AWS::SageMaker::Pipeline", "AWS::Glue::Job", "AWS::Athena::WorkGroup", "AWS::Lambda::Function")  # fmt: skip
+    monitors = (
+        "AWS::SageMaker::MonitoringSchedule",
+        "AWS::SageMaker::DataQualityJobDefinition",
+        "AWS::StepFunctions::StateMachine",
+        "AWS::SageMaker::Pipeline",
+        "AWS::Glue::Job",
+        "AWS::Athena::WorkGroup",
+        "AWS::Lambda::Function",
+    )
     if next(template.of_type(*monitors), None) is not None:
         yield _Capture(None, template.scope.region)
 
@@ -65,8 +80,14 @@ def capture_is_read(facts: Iterable[_Capture]) -> Iterator[tuple[Place, Fail]]:
     if all(row.place is not None for row in rows):
         for row in rows:
             if row.place is not None:
-                yield row.place, Fail("captures data that nothing in this app reads: no monitor, no job, no function",
-                                      ("Properties", "DataCaptureConfig"), savings.stored(row.region, "capture_gb_month", 12))  # fmt: skip
+                yield (
+                    row.place,
+                    Fail(
+                        "captures data that nothing in this app reads: no monitor, no job, no function",
+                        ("Properties", "DataCaptureConfig"),
+                        savings.stored(row.region, "capture_gb_month", 12),
+                    ),
+                )
 
 
 @rule("GS-CAP05", "Monitors run as often as drift is decided", "AWS::SageMaker::MonitoringSchedule")
@@ -76,8 +97,13 @@ def monitors_run_rarely(schedule: Resource, *, max_per_day: int = line("monitori
     if runs > max_per_day:
         name = _cluster_type(schedule)
         saves = savings.trainings(schedule.region, name, (runs - max_per_day) * DAYS_PER_MONTH)
-        yield schedule.fails(f"starts a machine {runs:g} times a day; drift is decided over days",
-                             "MonitoringScheduleConfig", "ScheduleConfig", "ScheduleExpression", saves=saves)  # fmt: skip
+        yield schedule.fails(
+            f"starts a machine {runs:g} times a day; drift is decided over days",
+            "MonitoringScheduleConfig",
+            "ScheduleConfig",
+            "ScheduleExpression",
+            saves=saves,
+        )
 
 
 def _captures(config: Resource) -> bool:
@@ -87,14 +113,23 @@ def _captures(config: Resource) -> bool:
 
 
 def _kept(config: Resource, path: tuple[str, ...], what: str) -> Iterator[Fail]:
-    bucket = next((item for name in config.refers_to(*path) if (item := config.template.resources.get(name))
-                   and item.type == "AWS::S3::Bucket"), None)  # fmt: skip
+    bucket = next(
+        (
+            item
+            for name in config.refers_to(*path)
+            if (item := config.template.resources.get(name)) and item.type == "AWS::S3::Bucket"
+        ),
+        None,
+    )
     if bucket is None:
         raise Unresolved("its bucket is not in this template")
     prefix = re.sub(r"^s3://[^/]*/?", "", config.text(*path))
     if not expires(bucket, prefix):
-        yield config.fails(f"keeps {what} for ever: no lifecycle rule of {bucket.id} expires them", *path,
-                           saves=savings.stored(config.region, "capture_gb_month", 12))  # fmt: skip
+        yield config.fails(
+            f"keeps {what} for ever: no lifecycle rule of {bucket.id} expires them",
+            *path,
+            saves=savings.stored(config.region, "capture_gb_month", 12),
+        )
 
 
 def _runs(expression: str) -> float:

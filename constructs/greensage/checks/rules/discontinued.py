@@ -14,14 +14,18 @@ from .shapes import variants
 @rule("GS-GON01", "Nothing uses Elastic Inference", "AWS::SageMaker::EndpointConfig", "AWS::SageMaker::NotebookInstance",
       "AWS::EC2::Instance", "AWS::EC2::LaunchTemplate", "AWS::ECS::TaskDefinition", severity="high")  # fmt: skip
 def no_elastic_inference(resource: Resource) -> Iterator[Fail]:
-    words = "asks for Elastic Inference, which AWS no longer has: use inference components with a fraction of an accelerator, or ml.inf2"
+    words = "asks for Elastic Inference, which AWS no longer has: use inference components, or ml.inf2"
     if resource.type == "AWS::SageMaker::EndpointConfig":
         for variant in variants(resource):
             if variant.has("AcceleratorType"):
                 yield variant.fails(words, "AcceleratorType")
         return
-    for path in (("AcceleratorTypes",), ("ElasticInferenceAccelerators",), ("LaunchTemplateData", "ElasticInferenceAccelerators"),
-                 ("InferenceAccelerators",)):  # fmt: skip
+    for path in (
+        ("AcceleratorTypes",),
+        ("ElasticInferenceAccelerators",),
+        ("LaunchTemplateData", "ElasticInferenceAccelerators"),
+        ("InferenceAccelerators",),
+    ):
         if resource.has(*path):
             yield resource.fails(words, *path)
 

@@ -28,8 +28,11 @@ def endpoints_scale(endpoint: Resource) -> Iterator[Fail]:
         return  # AWS refuses to scale burstable types: GS-SIL04 speaks of them.
     if endpoint.id in endpoint.template.exported:
         raise Unresolved("it is exported: another stack may scale it")
-    yield endpoint.fails("always runs the same number of instances: no scaling policy is registered for it", "EndpointConfigName",
-                         saves=_idle(config))  # fmt: skip
+    yield endpoint.fails(
+        "always runs the same number of instances: no scaling policy is registered for it",
+        "EndpointConfigName",
+        saves=_idle(config),
+    )
 
 
 @rule("GS-ELA02", "Scaling has room to scale", _TARGET)
@@ -47,8 +50,11 @@ def asynchronous_to_zero(endpoint: Resource) -> Iterator[Fail]:
     targets = _targets(endpoint)
     for target in targets:
         if (target.number("MinCapacity") or 0) > 0:
-            yield endpoint.fails("keeps an instance while nothing is queued; asynchronous endpoints can go to zero",
-                                 "EndpointConfigName", saves=_idle(config))  # fmt: skip
+            yield endpoint.fails(
+                "keeps an instance while nothing is queued; asynchronous endpoints can go to zero",
+                "EndpointConfigName",
+                saves=_idle(config),
+            )
 
 
 @rule("GS-ELA04", "Inference components go to zero", "AWS::SageMaker::EndpointConfig")
@@ -56,8 +62,12 @@ def components_to_zero(config: Resource) -> Iterator[Fail]:
     for variant in instance_variants(config):
         least = variant.number("ManagedInstanceScaling", "MinInstanceCount")
         if _is_component_host(variant) and (least is None or least > 0):
-            yield variant.fails("keeps an instance for inference components that could all go to zero",
-                                "ManagedInstanceScaling", "MinInstanceCount", saves=_idle(config))  # fmt: skip
+            yield variant.fails(
+                "keeps an instance for inference components that could all go to zero",
+                "ManagedInstanceScaling",
+                "MinInstanceCount",
+                saves=_idle(config),
+            )
 
 
 @rule("GS-ELA05", "Development stages stop at night", "AWS::SageMaker::Endpoint")
@@ -70,8 +80,11 @@ def development_stops(endpoint: Resource, *, names: tuple[str, ...] = developmen
         return
     if any(_is_component_host(row) and row.number("ManagedInstanceScaling", "MinInstanceCount") == 0 for row in rows):
         return
-    yield endpoint.fails(f"runs day and night in a stage called {word}: scale it to zero, make it serverless, or schedule it",
-                         "EndpointConfigName", saves=_idle(config, "dev_idle_share"))  # fmt: skip
+    yield endpoint.fails(
+        f"runs day and night in a stage called {word}: scale it to zero, make it serverless, or schedule it",
+        "EndpointConfigName",
+        saves=_idle(config, "dev_idle_share"),
+    )
 
 
 @rule("GS-ELA06", "Provisioned concurrency of endpoints scales", "AWS::SageMaker::EndpointConfig")
@@ -83,8 +96,12 @@ def provisioned_concurrency_scales(config: Resource) -> Iterator[Fail]:
         if any(_targets(endpoint) for endpoint in endpoints_of(config)):
             continue
         memory = variant.number("ServerlessConfig", "MemorySizeInMB", default=2048) or 2048
-        yield variant.fails(f"keeps {count:g} environments warm day and night: scale provisioned concurrency, or do without",
-                            "ServerlessConfig", "ProvisionedConcurrency", saves=savings.warm(config.region, memory, count))  # fmt: skip
+        yield variant.fails(
+            f"keeps {count:g} environments warm day and night: scale provisioned concurrency, or do without",
+            "ServerlessConfig",
+            "ProvisionedConcurrency",
+            saves=savings.warm(config.region, memory, count),
+        )
 
 
 @rule("GS-ELA07", "Scalable targets have a policy", _TARGET)
@@ -123,8 +140,10 @@ def services_scale(service: Resource) -> Iterator[Fail]:
         return
     if any(service.id in target.refers_to("ResourceId") for target in service.template.of_type(_TARGET)):
         return
-    if any("service/" in target.text("ResourceId") and "*" in target.text("ResourceId") and not target.refers_to("ResourceId")
-           for target in service.template.of_type(_TARGET)):  # fmt: skip
+    if any(
+        "service/" in target.text("ResourceId") and "*" in target.text("ResourceId") and not target.refers_to("ResourceId")
+        for target in service.template.of_type(_TARGET)
+    ):
         raise Unresolved("a scaling target in this template may be its own")
     yield service.fails(f"keeps {count:g} tasks, whatever the load", "DesiredCount")
 
@@ -137,8 +156,10 @@ def tables_scale(table: Resource) -> Iterator[Fail]:
     if any(table.id in target.refers_to("ResourceId") for target in table.template.of_type(_TARGET)):
         return
     if max(units) > 5:
-        yield table.fails(f"reserves {units[0]:g} read and {units[1]:g} write units, whatever the load: use PAY_PER_REQUEST, or scale",
-                          "ProvisionedThroughput")  # fmt: skip
+        yield table.fails(
+            f"reserves {units[0]:g} read and {units[1]:g} write units, whatever the load: use PAY_PER_REQUEST, or scale",
+            "ProvisionedThroughput",
+        )
 
 
 @rule("GS-ELA11", "Notebooks stop when nobody uses them", "AWS::SageMaker::NotebookInstance")
@@ -146,8 +167,11 @@ def notebooks_stop(notebook: Resource) -> Iterator[Fail]:
     if notebook.has("LifecycleConfigName"):
         return
     name = notebook.get("InstanceType", default="")
-    yield notebook.fails("runs until someone stops it: a lifecycle configuration can stop it when idle", "LifecycleConfigName",
-                         saves=savings.idle_hours(name, notebook.region, "dev_idle_share"))  # fmt: skip
+    yield notebook.fails(
+        "runs until someone stops it: a lifecycle configuration can stop it when idle",
+        "LifecycleConfigName",
+        saves=savings.idle_hours(name, notebook.region, "dev_idle_share"),
+    )
 
 
 @rule("GS-ELA12", "Studio shuts idle applications down", "AWS::SageMaker::Domain")
@@ -158,7 +182,9 @@ def studio_shuts_down(domain: Resource, *, max_idle_minutes: int = line("idle_mi
             saves = savings.idle_hours("ml.t3.medium", domain.region, "dev_idle_share")
             yield domain.fails(f"{app.removesuffix('AppSettings')} spaces run until someone stops them", *settings, saves=saves)
         elif (domain.number(*settings, "IdleTimeoutInMinutes") or 0) > max_idle_minutes:
-            yield domain.fails(f"{app.removesuffix('AppSettings')} spaces idle for more than {max_idle_minutes} minutes", *settings)
+            yield domain.fails(
+                f"{app.removesuffix('AppSettings')} spaces idle for more than {max_idle_minutes} minutes", *settings
+            )
 
 
 @rule("GS-ELA13", "Provisioned concurrency of functions scales", "AWS::Lambda::Alias", "AWS::Lambda::Version")
@@ -168,8 +194,11 @@ def warm_functions_scale(alias: Resource) -> Iterator[Fail]:
         return
     function = alias.target("FunctionName")
     memory = (function.number("MemorySize", default=128) if function else None) or 128
-    yield alias.fails(f"keeps {count:g} environments warm day and night", "ProvisionedConcurrencyConfig",
-                      saves=savings.warm(alias.region, memory, count))  # fmt: skip
+    yield alias.fails(
+        f"keeps {count:g} environments warm day and night",
+        "ProvisionedConcurrencyConfig",
+        saves=savings.warm(alias.region, memory, count),
+    )
 
 
 def _own_config(endpoint: Resource) -> Resource:
@@ -192,7 +221,7 @@ def _targets(endpoint: Resource) -> list[Resource]:
             continue
         if name and "*" not in name and text.startswith(f"endpoint/{name}/"):
             found.append(target)
-        elif text.split("/")[1:2] == ["*"] and not _of_another(target, endpoint) or text == "*":
+        elif (text.split("/")[1:2] == ["*"] and not _of_another(target, endpoint)) or text == "*":
             unclear = True
     if not found and unclear:
         raise Unresolved("a scaling target in this template may be its own")

@@ -62,8 +62,10 @@ def cleanest_region(
         here, there = region(name).intensity.value, region(best).intensity.value
         if best == name or there > here * (1 - min_cleaner_share):
             continue
-        words = (f"{name} emits {here:.0f} gCO2e/kWh, {best} {there:.0f}: move what may move, or say which Regions are allowed"
-                 f"{f' ({len(rows)} stacks)' if len(rows) > 1 else ''}")  # fmt: skip
+        words = (
+            f"{name} emits {here:.0f} gCO2e/kWh, {best} {there:.0f}: move what may move, or say which Regions are allowed"
+            f"{f' ({len(rows)} stacks)' if len(rows) > 1 else ''}"
+        )
         yield rows[0].place, Fail(words, (), _moved(name, best, machines))
 
 
@@ -71,7 +73,7 @@ def _cleanest(name: str, allowed: tuple[str, ...], types: list[str]) -> str:
     part = geography(name)
     rows = [item for item in known_regions() if (item in allowed if allowed else geography(item) == part)]
     hosting = {item for item in types if item.startswith("ml.")}
-    able = [item for item in rows if not hosting or (found := in_region(item)) is not None and hosting <= found]
+    able = [item for item in rows if not hosting or ((found := in_region(item)) is not None and hosting <= found)]
     return min([name, *able], key=lambda item: region(item).intensity.value)
 
 

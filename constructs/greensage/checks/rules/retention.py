@@ -20,15 +20,24 @@ _GROUP = "AWS::Logs::LogGroup"
 @rule("GS-RET01", "Log groups have an end", _GROUP)
 def logs_end(group: Resource) -> Iterator[Fail]:
     if not group.has("RetentionInDays"):
-        yield group.fails("keeps its logs for ever", "RetentionInDays", saves=savings.log_group(group.region), fix=int(assumed("kept_days_instead").value))
+        yield group.fails(
+            "keeps its logs for ever",
+            "RetentionInDays",
+            saves=savings.log_group(group.region),
+            fix=int(assumed("kept_days_instead").value),
+        )
 
 
 @rule("GS-RET02", "Logs are not kept for years", _GROUP)
 def logs_end_soon(group: Resource, *, max_days: int = line("log_days_max")) -> Iterator[Fail]:
     days = group.number("RetentionInDays")
     if days is not None and days > max_days:
-        yield group.fails(f"keeps its logs for {days:g} days; for an archive S3 takes a fraction of it", "RetentionInDays",
-                          saves=savings.log_group(group.region, days), fix=max_days if max_days in LOG_RETENTION_DAYS else None)  # fmt: skip
+        yield group.fails(
+            f"keeps its logs for {days:g} days; for an archive S3 takes a fraction of it",
+            "RetentionInDays",
+            saves=savings.log_group(group.region, days),
+            fix=max_days if max_days in LOG_RETENTION_DAYS else None,
+        )
 
 
 @rule("GS-RET03", "Logs of endpoints have an end", "AWS::SageMaker::Endpoint")
@@ -54,8 +63,12 @@ class _Jobs(NamedTuple):
     region: str | None
 
 
-_JOB_GROUPS = {"createtrainingjob": "TrainingJobs", "createprocessingjob": "ProcessingJobs", "createtransformjob": "TransformJobs",
-               "createhyperparametertuningjob": "TrainingJobs"}  # fmt: skip
+_JOB_GROUPS = {
+    "createtrainingjob": "TrainingJobs",
+    "createprocessingjob": "ProcessingJobs",
+    "createtransformjob": "TransformJobs",
+    "createhyperparametertuningjob": "TrainingJobs",
+}
 
 
 def _job_logs(template: Template) -> Iterator[_Jobs]:
@@ -74,8 +87,14 @@ def job_logs(facts: Iterable[_Jobs]) -> Iterator[tuple[Place, Fail]]:
     for group in sorted({row.group for row in rows if row.place is not None} - declared):
         first = next(row for row in rows if row.place is not None and row.group == group)
         assert first.place is not None
-        yield first.place, Fail(f"starts jobs whose log group {group} the service makes, to be kept for ever: declare it",
-                                ("Properties",), savings.log_group(first.region))  # fmt: skip
+        yield (
+            first.place,
+            Fail(
+                f"starts jobs whose log group {group} the service makes, to be kept for ever: declare it",
+                ("Properties",),
+                savings.log_group(first.region),
+            ),
+        )
 
 
 @rule("GS-RET06", "Logs of builds have an end", "AWS::CodeBuild::Project")
@@ -109,5 +128,8 @@ def _service_logs(resource: Resource, prefix: str, name_key: str) -> Iterator[Fa
     if resource.id in resource.template.exported and resource.type == "AWS::SageMaker::Endpoint":
         raise Unresolved("it is exported: another stack may declare its log group")
     group = f"{prefix}{name or '<its name>'}"
-    yield resource.fails(f"logs to {group}, which the service makes, to be kept for ever: declare it with an end", name_key,
-                         saves=savings.log_group(resource.region))  # fmt: skip
+    yield resource.fails(
+        f"logs to {group}, which the service makes, to be kept for ever: declare it with an end",
+        name_key,
+        saves=savings.log_group(resource.region),
+    )

@@ -40,8 +40,11 @@ def drift_decides(schedule: Resource) -> Iterator[Fail]:
             runs = _runs(expression) * DAYS_PER_MONTH
             share = assumed("needless_retraining_share")
             found = _of_trainings(trainings, runs, machine.region)
-            yield schedule.fails(f"trains with {machine.id} {_often(runs)} a month, whether the model got worse or not",
-                                 "ScheduleExpression", saves=(found * share.value).widened(share.factor) if found else None)  # fmt: skip
+            yield schedule.fails(
+                f"trains with {machine.id} {_often(runs)} a month, whether the model got worse or not",
+                "ScheduleExpression",
+                saves=(found * share.value).widened(share.factor) if found else None,
+            )
 
 
 @rule("GS-TRN02", "Training runs on Spot", *_MACHINES)
@@ -52,7 +55,9 @@ def training_on_spot(machine: Resource) -> Iterator[Fail]:
             found = _of_trainings([(state, call, parameters)], 1, machine.region)
             saving = assumed("spot_saving")
             cost = band(found.cost_usd.mid * saving.value, assumed("training_hours").factor) if found else None
-            yield machine.fails(f"{state or 'a training'} runs on demand, not on Spot", saves=NOTHING.priced(cost) if cost else None)
+            yield machine.fails(
+                f"{state or 'a training'} runs on demand, not on Spot", saves=NOTHING.priced(cost) if cost else None
+            )
 
 
 @rule("GS-TRN03", "Training has an end", *_MACHINES)
@@ -73,9 +78,15 @@ def training_ends(machine: Resource) -> Iterator[Fail]:
 @rule("GS-TRN04", "Spot training keeps checkpoints", *_MACHINES)
 def spot_keeps_checkpoints(machine: Resource) -> Iterator[Fail]:
     for state, call, parameters in _training_jobs(machine):
-        if call.startswith("createtraining") and parameters.get("EnableManagedSpotTraining") and not _has(parameters, "CheckpointConfig"):
-            yield machine.fails(f"{state or 'a training'} starts from nothing after each interruption: it has no CheckpointConfig",
-                                saves=_of_trainings([(state, call, parameters)], 1, machine.region))  # fmt: skip
+        if (
+            call.startswith("createtraining")
+            and parameters.get("EnableManagedSpotTraining")
+            and not _has(parameters, "CheckpointConfig")
+        ):
+            yield machine.fails(
+                f"{state or 'a training'} starts from nothing after each interruption: it has no CheckpointConfig",
+                saves=_of_trainings([(state, call, parameters)], 1, machine.region),
+            )
 
 
 @rule("GS-TRN05", "Tuning stops early", *_MACHINES)
@@ -85,8 +96,10 @@ def tuning_stops_early(machine: Resource) -> Iterator[Fail]:
             continue
         config = parameters.get("HyperParameterTuningJobConfig", parameters)
         if isinstance(config, dict) and config.get("TrainingJobEarlyStoppingType", "Off") != "Auto":
-            yield machine.fails(f"{state or 'a tuning'} trains hopeless candidates to their end: set early stopping to Auto",
-                                saves=_of_trainings([(state, call, parameters)], 2, machine.region))  # fmt: skip
+            yield machine.fails(
+                f"{state or 'a tuning'} trains hopeless candidates to their end: set early stopping to Auto",
+                saves=_of_trainings([(state, call, parameters)], 2, machine.region),
+            )
         if isinstance(config, dict) and config.get("Strategy") == "Grid":
             yield machine.fails(f"{state or 'a tuning'} tries every combination: Bayesian or Hyperband finds as good ones sooner")
 
@@ -95,11 +108,15 @@ def tuning_stops_early(machine: Resource) -> Iterator[Fail]:
 def steps_are_cached(pipeline: Resource) -> Iterator[Fail]:
     definition = definition_of(pipeline)
     steps = definition.get("Steps", []) if isinstance(definition, dict) else []
-    cacheable = [step for step in steps if isinstance(step, dict) and step.get("Type") in ("Processing", "Training", "Tuning", "Transform")]
+    cacheable = [
+        step for step in steps if isinstance(step, dict) and step.get("Type") in ("Processing", "Training", "Tuning", "Transform")
+    ]
     bare = [str(step.get("Name")) for step in cacheable if not step.get("CacheConfig", {}).get("Enabled")]
     if bare and len(bare) == len(cacheable):
         found = savings.trainings(pipeline.region, None, len(bare) * assumed("needless_retraining_share").value)
-        yield pipeline.fails(f"runs {', '.join(bare)} anew each time, although nothing has changed: no step has a cache", saves=found)
+        yield pipeline.fails(
+            f"runs {', '.join(bare)} anew each time, although nothing has changed: no step has a cache", saves=found
+        )
 
 
 @rule("GS-TRN07", "Warm pools end soon", *_MACHINES)
@@ -134,9 +151,11 @@ def _of_trainings(rows: list[tuple[str, str, dict[str, Any]]], runs: float, regi
         config = config if isinstance(config, dict) else {}
         name, count = config.get("InstanceType"), config.get("InstanceCount")
         one = savings.trainings(
-            region, name if isinstance(name, str) and savings.known_type(name) else None, runs,
+            region,
+            name if isinstance(name, str) and savings.known_type(name) else None,
+            runs,
             count if isinstance(count, int) else 1,
-        )  # fmt: skip
+        )
         found = one if found is None else found + one if one else found
     return found
 

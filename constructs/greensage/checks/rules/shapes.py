@@ -110,8 +110,12 @@ def jobs_in(definition: Any) -> Iterator[tuple[str, str, dict[str, Any]]]:
         stack.extend((str(key), value) for key, value in item.items())
 
 
-_STEPS = {"Training": "createtrainingjob", "Tuning": "createhyperparametertuningjob", "Processing": "createprocessingjob",
-          "Transform": "createtransformjob"}  # fmt: skip
+_STEPS = {
+    "Training": "createtrainingjob",
+    "Tuning": "createhyperparametertuningjob",
+    "Processing": "createprocessingjob",
+    "Transform": "createtransformjob",
+}
 
 
 def jobs_of(template: Template) -> Iterator[tuple[Resource, str, str, dict[str, Any]]]:

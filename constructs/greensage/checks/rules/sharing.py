@@ -40,11 +40,15 @@ def _alone(template: Template) -> Iterator[_Alone]:
         # Models on one framework's image, or on the very same image, can share a multi-model endpoint.
         like = cpu_framework(image) or image
         if like and like != "*":
-            yield _Alone(endpoint.place, template.scope.region, like, savings.running(name, template.scope.region) if name else None)
+            yield _Alone(
+                endpoint.place, template.scope.region, like, savings.running(name, template.scope.region) if name else None
+            )
 
 
 @app_rule("GS-SHR01", "Models of one framework share an endpoint", collect=_alone)
-def one_endpoint_for_many(facts: Iterable[_Alone], *, max_endpoints: int = line("separate_endpoints_max")) -> Iterator[tuple[Place, Fail]]:
+def one_endpoint_for_many(
+    facts: Iterable[_Alone], *, max_endpoints: int = line("separate_endpoints_max")
+) -> Iterator[tuple[Place, Fail]]:
     """Said once per app and framework, at the first endpoint, because it concerns all of them."""
     groups: dict[tuple[str | None, str], list[_Alone]] = defaultdict(list)
     for fact in facts:
@@ -55,8 +59,15 @@ def one_endpoint_for_many(facts: Iterable[_Alone], *, max_endpoints: int = line(
             known = [fact.saves for fact in alike if fact.saves]
             share = assumed("share_of_endpoint")
             saves = (total(known) * share.value).widened(share.factor) if known else None
-            yield alike[0].place, Fail(f"{len(alike)} endpoints serve one model each on {like}: one multi-model endpoint, or "
-                                       f"inference components, would hold them ({names})", ("Properties",), saves)  # fmt: skip
+            yield (
+                alike[0].place,
+                Fail(
+                    f"{len(alike)} endpoints serve one model each on {like}: one multi-model endpoint, or "
+                    f"inference components, would hold them ({names})",
+                    ("Properties",),
+                    saves,
+                ),
+            )
 
 
 @rule("GS-SHR02", "Every variant gets traffic", "AWS::SageMaker::EndpointConfig")
@@ -66,8 +77,11 @@ def variants_with_traffic(config: Resource) -> Iterator[Fail]:
             name = variant.get("InstanceType", default="its instances")
             count = variant.number("InitialInstanceCount", default=1) or 1
             found = savings.running(name, config.region)
-            yield variant.fails(f"gets no traffic (weight 0) and keeps {name} running", "InitialVariantWeight",
-                                saves=found * count if found else None)  # fmt: skip
+            yield variant.fails(
+                f"gets no traffic (weight 0) and keeps {name} running",
+                "InitialVariantWeight",
+                saves=found * count if found else None,
+            )
 
 
 @rule("GS-SHR03", "Multi-model endpoints cache their models", "AWS::SageMaker::Model")
@@ -75,5 +89,9 @@ def multi_model_cache(model: Resource) -> Iterator[Fail]:
     rows = [model.get("PrimaryContainer"), *model.list("Containers")]
     for row in rows:
         if row is not None and row.get("MultiModelConfig", "ModelCacheSetting") == "Disabled":
-            yield row.fails("loads the model anew for each request, because its cache is off", "MultiModelConfig",
-                            "ModelCacheSetting", fix="Enabled")  # fmt: skip
+            yield row.fails(
+                "loads the model anew for each request, because its cache is off",
+                "MultiModelConfig",
+                "ModelCacheSetting",
+                fix="Enabled",
+            )

@@ -51,8 +51,11 @@ def endpoints_on_graviton(config: Resource) -> Iterator[Fail]:
         architectures = _architectures(variant)
         if "arm64" in architectures:
             new = f"ml.{family}.{name.rsplit('.', 1)[-1]}"
-            yield variant.fails(f"{name} is x86_64; AWS has this framework's image for Graviton, so {new} would do",
-                                "InstanceType", saves=savings.instead(name, new, config.region))  # fmt: skip
+            yield variant.fails(
+                f"{name} is x86_64; AWS has this framework's image for Graviton, so {new} would do",
+                "InstanceType",
+                saves=savings.instead(name, new, config.region),
+            )
 
 
 @rule("GS-SIL03", "Models that need no GPU have none", "AWS::SageMaker::EndpointConfig")
@@ -65,9 +68,10 @@ def no_gpu_for_cpu_models(config: Resource) -> Iterator[Fail]:
         frameworks = [cpu_framework(image) for image in images_of(model)]
         if frameworks and all(frameworks):
             yield variant.fails(
-                f"{name} has a GPU that {frameworks[0]} does not use; ml.c7g.large is a size to start with", "InstanceType",
+                f"{name} has a GPU that {frameworks[0]} does not use; ml.c7g.large is a size to start with",
+                "InstanceType",
                 saves=savings.instead(name, "ml.c7g.large", config.region),
-            )  # fmt: skip
+            )
 
 
 @rule("GS-SIL04", "Endpoints and notebooks are not of a previous generation", "AWS::SageMaker::EndpointConfig",
@@ -95,8 +99,11 @@ def instances_on_graviton(resource: Resource) -> Iterator[Fail]:
     if not _PORTABLE_AMI.search(image):
         raise Unresolved("whether its machine image has an arm64 sibling is not in the template")
     new = f"{family}.{name.rsplit('.', 1)[-1]}"
-    yield node.fails(f"{name} is x86_64; this system exists for Graviton: {new} with the arm64 image", "InstanceType",
-                     saves=savings.instead(name, new, resource.region))  # fmt: skip
+    yield node.fails(
+        f"{name} is x86_64; this system exists for Graviton: {new} with the arm64 image",
+        "InstanceType",
+        saves=savings.instead(name, new, resource.region),
+    )
 
 
 @rule("GS-SIL06", "Machines are not of a previous generation", "AWS::EC2::Instance", "AWS::EC2::LaunchTemplate",
@@ -123,8 +130,11 @@ def databases_on_graviton(database: Resource) -> Iterator[Fail]:
         return
     new = f"db.{family}.{name.rsplit('.', 1)[-1]}"
     copies = 2 if database.true("MultiAZ") else 1
-    yield database.fails(f"{name} is x86_64; the service runs the same engine on {new}", "DBInstanceClass",
-                         saves=savings.instead(name, new, database.region, copies))  # fmt: skip
+    yield database.fails(
+        f"{name} is x86_64; the service runs the same engine on {new}",
+        "DBInstanceClass",
+        saves=savings.instead(name, new, database.region, copies),
+    )
 
 
 @rule("GS-SIL08", "Caches run on Graviton", "AWS::ElastiCache::CacheCluster", "AWS::ElastiCache::ReplicationGroup")
@@ -134,8 +144,11 @@ def caches_on_graviton(cache: Resource) -> Iterator[Fail]:
     if family:
         new = f"cache.{family}.{name.rsplit('.', 1)[-1]}"
         nodes = cache.number("NumCacheNodes") or cache.number("NumCacheClusters") or 1
-        yield cache.fails(f"{name} is x86_64; the service runs the same on {new}", "CacheNodeType",
-                          saves=savings.instead(name, new, cache.region, nodes))  # fmt: skip
+        yield cache.fails(
+            f"{name} is x86_64; the service runs the same on {new}",
+            "CacheNodeType",
+            saves=savings.instead(name, new, cache.region, nodes),
+        )
 
 
 @rule("GS-SIL09", "Search domains run on Graviton", "AWS::OpenSearchService::Domain", "AWS::Elasticsearch::Domain")
@@ -146,8 +159,12 @@ def search_on_graviton(domain: Resource) -> Iterator[Fail]:
     if family:
         size, suffix = name.split(".")[1:3]
         nodes = domain.number(section, "InstanceCount", default=1) or 1
-        yield domain.fails(f"{name} is x86_64; the service runs the same on {family}.{size}.{suffix}", section, "InstanceType",
-                           saves=savings.instead(bare_type(name), f"{family}.{size}", domain.region, nodes))  # fmt: skip
+        yield domain.fails(
+            f"{name} is x86_64; the service runs the same on {family}.{size}.{suffix}",
+            section,
+            "InstanceType",
+            saves=savings.instead(bare_type(name), f"{family}.{size}", domain.region, nodes),
+        )
 
 
 @rule("GS-SIL10", "Fargate tasks run on Graviton where their images do", "AWS::ECS::TaskDefinition")
@@ -161,16 +178,21 @@ def tasks_on_graviton(task: Resource) -> Iterator[Fail]:
     if not images or not all(map(_multi_architecture, images)):
         raise Unresolved("whether its images are built for arm64 is not in the template")
     vcpu, gb = (task.number("Cpu", default=256) or 256) / 1024, (task.number("Memory", default=512) or 512) / 1024
-    yield task.fails("its tasks run on x86_64; the images exist for arm64 too", "RuntimePlatform", "CpuArchitecture",
-                     saves=savings.arm_tasks(task.region, vcpu, gb))  # fmt: skip
+    yield task.fails(
+        "its tasks run on x86_64; the images exist for arm64 too",
+        "RuntimePlatform",
+        "CpuArchitecture",
+        saves=savings.arm_tasks(task.region, vcpu, gb),
+    )
 
 
 @rule("GS-SIL11", "EMR runs on Graviton", "AWS::EMR::Cluster", "AWS::EMRServerless::Application")
 def emr_on_graviton(resource: Resource) -> Iterator[Fail]:
     if resource.type == "AWS::EMRServerless::Application":
         if resource.get("Architecture", default="X86_64") == "X86_64":
-            yield resource.fails("runs on x86_64; EMR Serverless runs the same applications on ARM64", "Architecture",
-                                 fix="ARM64")  # fmt: skip
+            yield resource.fails(
+                "runs on x86_64; EMR Serverless runs the same applications on ARM64", "Architecture", fix="ARM64"
+            )
         return
     for group in ("MasterInstanceGroup", "CoreInstanceGroup"):
         name = resource.get("Instances", group, "InstanceType")
@@ -178,8 +200,13 @@ def emr_on_graviton(resource: Resource) -> Iterator[Fail]:
         if family:
             new = f"{family}.{name.rsplit('.', 1)[-1]}"
             count = resource.number("Instances", group, "InstanceCount", default=1) or 1
-            yield resource.fails(f"{name} is x86_64; EMR runs the same on {new}", "Instances", group, "InstanceType",
-                                 saves=savings.instead(name, new, resource.region, count))  # fmt: skip
+            yield resource.fails(
+                f"{name} is x86_64; EMR runs the same on {new}",
+                "Instances",
+                group,
+                "InstanceType",
+                saves=savings.instead(name, new, resource.region, count),
+            )
 
 
 @rule("GS-SIL12", "Builds run on Graviton", "AWS::CodeBuild::Project")
@@ -192,8 +219,12 @@ def builds_on_graviton(project: Resource) -> Iterator[Fail]:
     if project.true("Environment", "PrivilegedMode"):
         raise Unresolved("it builds container images; which architecture they need is not in the template")
     vcpu = build_vcpu(str(project.get("Environment", "ComputeType"))) or 2
-    yield project.fails("builds on x86_64; ARM_CONTAINER takes less energy and money", "Environment", "Type",
-                        saves=savings.arm_builds(project.region, vcpu))  # fmt: skip
+    yield project.fails(
+        "builds on x86_64; ARM_CONTAINER takes less energy and money",
+        "Environment",
+        "Type",
+        saves=savings.arm_builds(project.region, vcpu),
+    )
 
 
 def _architectures(variant: Node) -> frozenset[str]:
@@ -227,8 +258,9 @@ def _image_name(node: Node) -> str:
     """The image's name as far as the template tells: the path of an SSM parameter says which system it is."""
     raw = node.raw.get("ImageId")
     parameters = node.resource.template.scope.parameters
-    if isinstance(raw, dict) and isinstance(parameters.get(raw.get("Ref")), dict):
-        return str(parameters[raw["Ref"]].get("Default", ""))
+    row = parameters.get(str(raw.get("Ref"))) if isinstance(raw, dict) else None
+    if isinstance(row, dict):
+        return str(row.get("Default", ""))
     return node.text("ImageId")
 
 

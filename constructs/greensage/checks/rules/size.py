@@ -38,15 +38,24 @@ def current_volumes(resource: Resource) -> Iterator[Fail]:
     if resource.type == "AWS::EC2::Volume":
         if resource.get("VolumeType", default="gp2") == "gp2":
             gb = resource.number("Size", default=0) or 0
-            yield resource.fails("is gp2: larger than needed wherever it was sized for speed", "VolumeType",
-                                 saves=savings.gp3_instead(gb), fix="gp3")  # fmt: skip
+            yield resource.fails(
+                "is gp2: larger than needed wherever it was sized for speed",
+                "VolumeType",
+                saves=savings.gp3_instead(gb),
+                fix="gp3",
+            )
         return
     start = ("LaunchTemplateData", "BlockDeviceMappings") if "LaunchTemplate" in resource.type else ("BlockDeviceMappings",)
     for mapping in resource.list(*start):
         if mapping.get("Ebs", "VolumeType") == "gp2":
             gb = mapping.number("Ebs", "VolumeSize", default=0) or 0
-            yield mapping.fails("is gp2: larger than needed wherever it was sized for speed", "Ebs", "VolumeType",
-                                saves=savings.gp3_instead(gb), fix="gp3")  # fmt: skip
+            yield mapping.fails(
+                "is gp2: larger than needed wherever it was sized for speed",
+                "Ebs",
+                "VolumeType",
+                saves=savings.gp3_instead(gb),
+                fix="gp3",
+            )
 
 
 @rule("GS-SIZ04", "Serverless endpoints have the memory they need", "AWS::SageMaker::EndpointConfig")
@@ -56,8 +65,12 @@ def serverless_memory(config: Resource, *, max_mb: int = line("serverless_memory
         if not memory or memory <= max_mb:
             continue
         saves = savings.memory(config.region, (memory - max_mb) * assumed("oversize_share").value)
-        yield variant.fails(f"reserves {memory:g} MB; measure whether it needs more than {max_mb}", "ServerlessConfig",
-                            "MemorySizeInMB", saves=saves)  # fmt: skip
+        yield variant.fails(
+            f"reserves {memory:g} MB; measure whether it needs more than {max_mb}",
+            "ServerlessConfig",
+            "MemorySizeInMB",
+            saves=saves,
+        )
 
 
 @rule("GS-SIZ05", "Small models are on small instances", "AWS::SageMaker::EndpointConfig")
@@ -69,8 +82,11 @@ def small_instances(config: Resource, *, max_vcpu: int = line("tree_vcpu_max")) 
         frameworks = [cpu_framework(image) for image in images_of(model)]
         vcpu = _vcpu(name)
         if frameworks and all(frameworks) and vcpu > max_vcpu and _mode(model) != "MultiModel":
-            yield variant.fails(f"{name} has {vcpu:g} vCPUs for one {frameworks[0]} model: scale out small ones instead",
-                                "InstanceType", saves=savings.idle_hours(name, config.region, "oversize_share"))  # fmt: skip
+            yield variant.fails(
+                f"{name} has {vcpu:g} vCPUs for one {frameworks[0]} model: scale out small ones instead",
+                "InstanceType",
+                saves=savings.idle_hours(name, config.region, "oversize_share"),
+            )
 
 
 @rule("GS-SIZ06", "Volumes of jobs fit their data", "AWS::StepFunctions::StateMachine", "AWS::SageMaker::Pipeline")
@@ -86,8 +102,11 @@ def job_volumes(machine: Resource, *, max_gb: int = line("job_volume_gb_max")) -
 def notebook_volumes(notebook: Resource, *, max_gb: int = line("notebook_volume_gb_max")) -> Iterator[Fail]:
     gb = notebook.number("VolumeSizeInGB", default=5) or 5
     if gb > max_gb:
-        yield notebook.fails(f"attaches {gb:g} GB, kept while it is stopped too", "VolumeSizeInGB",
-                             saves=savings.volume(gb - max_gb, notebook.region, "ml_storage_gb_month"))  # fmt: skip
+        yield notebook.fails(
+            f"attaches {gb:g} GB, kept while it is stopped too",
+            "VolumeSizeInGB",
+            saves=savings.volume(gb - max_gb, notebook.region, "ml_storage_gb_month"),
+        )
 
 
 def _vcpu(name: str) -> int:

@@ -1,0 +1,210 @@
+"""The checks as a plugin of the CDK's validation, beside cdk-nag's packs: `Validations.of(app).add_plugins(…)`."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import jsii
+from aws_cdk import (
+    Acknowledgment,
+    IPolicyValidationContext,
+    IPolicyValidationPlugin,
+    PolicyValidationPluginReport,
+    PolicyViolatingResource,
+    PolicyViolation,
+    Validations,
+)
+
+from constructs import IConstruct
+
+from .assembly import Acknowledgement, StackFile, stacks_of
+from .config import Config, Selection, read_config, selected
+from .engine import Engine
+from .finding import SEVERITIES, Finding, Severity
+from .pages import advice, page
+from .reading import read_template
+from .review import PACK, UNUSED, Accepted, of_app, of_config, of_metadata, review
+from .rule import Parameters, Rule
+from .run import as_template, today
+from .template import Template
+from .words import saving_words
+
+
+@jsii.implements(IPolicyValidationPlugin)
+class SustainabilityChecks:
+    """Checks every stack, nested stack and stage of an app when it is synthesized; one call from the CDK for all of them.
+
+    Parameters
+    ----------
+    only, skip
+        Ids of rules (`GS-RET01`) or of families (`GS-RET`).
+    parameters
+        Per rule: `{"GS-RET02": {"max_days": 90}}`; `greensage check --explain RULE` names them.
+    errors_from
+        Findings of this severity or worse fail the synthesis, the others are warnings: high (the default), medium, low
+        or never.
+    rules
+        Rules of your own, made with `@rule`.
+    region
+        The Region of stacks that name none, for figures.
+    config
+        A greensage-checks.yaml, shared with the command line; what is given here is added to it.
+
+    Raises CheckError for a rule or a parameter that does not exist.
+
+    Example::
+
+        Validations.of(app).add_plugins(AwsSolutionsChecks(app), SustainabilityChecks(skip=["GS-MON"]))
+        SustainabilityChecks.acknowledge(bucket, "GS-ART02", reason="the law wants these kept")
+    """
+
+    def __init__(
+        self,
+        *,
+        only: Sequence[str] = (),
+        skip: Sequence[str] = (),
+        parameters: Mapping[str, Parameters] | None = None,
+        errors_from: Severity | Literal["never"] = "high",
+        rules: Sequence[Rule] = (),
+        region: str | None = None,
+        config: str | os.PathLike[str] | None = None,
+    ) -> None:
+        base = read_config(Path(config)) if config is not None else Config()
+        self._config = base.model_copy(
+            update={
+                "rules": Selection(only=(*base.rules.only, *only), skip=(*base.rules.skip, *skip)),
+                "parameters": {**base.parameters, **(parameters or {})},
+                "region": region or base.region,
+            }
+        )
+        self._source = str(config or "")
+        self._errors = frozenset() if errors_from == "never" else frozenset(SEVERITIES[: SEVERITIES.index(errors_from) + 1])
+        everything = selected(self._config.model_copy(update={"rules": Selection()}), rules)
+        self._known = frozenset(rule.id for rule in everything)
+        self._engine = Engine(selected(self._config, rules), self._config.parameters)
+
+    @property
+    def name(self) -> str:
+        """The pack's name, which prefixes the ids of acknowledgements: Greensage::GS-RET01."""
+        return PACK
+
+    @property
+    def version(self) -> str:
+        """greensage's version."""
+        from .. import __version__
+
+        return __version__
+
+    @property
+    def rule_ids(self) -> list[str]:
+        """The rules that run."""
+        return [rule.id for rule in self._engine.rules]
+
+    @staticmethod
+    def acknowledge(construct: IConstruct, rule: str, *, reason: str) -> None:
+        """Accept what `rule` finds on `construct` and below, and say why; the id gets the prefix that the CDK matches by."""
+        Validations.of(construct).acknowledge(Acknowledgment(id=f"{PACK}::{rule.removeprefix(f'{PACK}::')}", reason=reason))
+
+    def validate(self, context: IPolicyValidationContext) -> PolicyValidationPluginReport:
+        """Check the templates of `context`; the CDK calls it, and sets aside what was acknowledged."""
+        stacks = {os.path.realpath(item.template_path): item.region for item in context.stack_templates}
+        run = _Run(self._engine, self._known, self._config)
+        found = list(self._engine.run(run.templates(stacks)))
+        run.acknowledged(_of_app(context.app_construct))
+        accepted = [*of_config(self._config.suppress, self._source), *run.accepted]
+        # The CDK suppresses what the app acknowledged: here those only tell which of them match nothing.
+        for item in run.acknowledgements:
+            item.used = any(item.matches(finding) for finding in found)
+        reviewed = review(found, accepted, today=today(), active=frozenset(self.rule_ids))
+        unused = review([], run.acknowledgements, today=today(), active=frozenset(self.rule_ids)).findings
+        violations = list(self._violations([*reviewed.findings, *run.wrong, *unused], run.files))
+        return PolicyValidationPluginReport(
+            success=all(item.severity != "error" for item in violations),
+            violations=violations,
+            plugin_version=self.version,
+            metadata={"unknown": str(len(reviewed.unknown)), "accepted": str(len(reviewed.accepted))},
+        )
+
+    def _violations(self, findings: Iterable[Finding], files: Mapping[str, Path]) -> Iterator[PolicyViolation]:
+        """One per rule and words, with all the resources that they are about."""
+        groups: dict[tuple[str, str, str], list[Finding]] = defaultdict(list)
+        for item in findings:
+            saved = f"; mending it saves {saving_words(item.saves)}" if item.saves else ""
+            level = "error" if item.severity in self._errors else "warning"
+            groups[item.rule, f"{item.title}: {item.message}{saved}", level].append(item)
+        rules = {rule.id: rule for rule in self._engine.rules}
+        for (name, words, level), rows in groups.items():
+            yield PolicyViolation(
+                rule_name=name, description=words, severity=level, fix=_fix(name, rules),
+                violating_resources=[_resource(item, files) for item in rows],
+            )  # fmt: skip
+
+
+class _Run:
+    """One validation: which templates there are, and what they acknowledge."""
+
+    def __init__(self, engine: Engine, known: frozenset[str], config: Config) -> None:
+        self._active = frozenset(rule.id for rule in engine.rules)
+        self._known = known
+        self._config = config
+        self.files: dict[str, Path] = {}
+        self.accepted: list[Accepted] = []
+        self.acknowledgements: list[Accepted] = []
+        self.wrong: list[Finding] = []
+
+    def templates(self, stacks: Mapping[str, str | None]) -> Iterator[Template]:
+        """Yield the templates of `stacks` (path to Region) and their nested stacks, one at a time."""
+        folders = {os.path.dirname(path) for path in stacks}
+        tops = [path for path in folders if not any(path != other and path.startswith(f"{other}{os.sep}") for other in folders)]
+        for folder in sorted(tops):
+            wanted = ""
+            for stack in stacks_of(Path(folder)):
+                if str(stack.path.resolve()) in stacks:
+                    wanted = stack.construct
+                if wanted and f"{stack.construct}/".startswith(f"{wanted}/"):
+                    yield self._template(stack, Path(folder))
+
+    def _template(self, stack: StackFile, folder: Path) -> Template:
+        shown = str(stack.path.relative_to(folder))
+        raw = read_template(stack.path, shown)
+        self.files[shown] = stack.path.resolve()
+        self.accepted += of_metadata(shown, raw)
+        self.acknowledged(stack.acknowledgements, shown)
+        return as_template(raw, shown, stack, self._config.region)
+
+    def acknowledged(self, rows: Iterable[Acknowledgement], shown: str = "") -> None:
+        """Sort what the app acknowledged into what is of ours, and what can match nothing."""
+        for item in of_app(rows, self._known, shown):
+            if isinstance(item, Finding):
+                self.wrong.append(item)
+            elif item.rule in self._active or item.rule in {name.rstrip("0123456789") for name in self._active}:
+                self.acknowledgements.append(item)
+
+
+def _of_app(app: Any) -> Iterator[Acknowledgement]:
+    """What the app itself acknowledges stands in no stack's metadata."""
+    for entry in app.node.metadata:
+        if entry.type == Validations.ACKNOWLEDGED_RULES_METADATA_KEY and isinstance(entry.data, dict):
+            for name, reason in entry.data.items():
+                yield Acknowledgement(str(name), str(reason), "")
+
+
+def _resource(item: Finding, files: Mapping[str, Path]) -> PolicyViolatingResource:
+    at = [".".join(map(str, item.path))] if item.path else []
+    if item.place.construct is not None:
+        return PolicyViolatingResource(locations=at, construct_path=item.place.construct)
+    file = str(files[item.place.file]) if item.place.file in files else None
+    return PolicyViolatingResource(locations=at, resource_logical_id=item.place.resource or None, template_path=file)
+
+
+def _fix(name: str, rules: Mapping[str, Rule]) -> str:
+    found = page(rules[name]) if name in rules else None
+    if name == UNUSED:
+        return "remove it, or write the id with its prefix: SustainabilityChecks.acknowledge does"
+    if found is None:
+        return "see where the rule comes from"
+    return f"greensage check --explain {name} shows how, with the CDK; {advice(found.sources[0])[1]}"
