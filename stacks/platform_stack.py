@@ -1,4 +1,4 @@
-"""What the models of one Region share: the artifact bucket, the serving image and its repository."""
+"""What the models of one Region share: the artifact bucket, the serving image and its repository, and a dashboard of use."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from aws_cdk import aws_ssm as ssm
 
 from constructs import Construct
 from greensage.catalog.instances import Architecture
+from greensage.dashboard import UseDashboard
 from greensage.names import Parameters
 from greensage.retention import ArtifactBucket, ServingRepository
 from greensage.serving_image import ServingImage
@@ -37,6 +38,7 @@ class PlatformStack(Stack):
             suffix = architecture.replace("_", "")
             base = serving_base(self)
             ServingImage(self, f"Image-{suffix}", repository=self.repository, architecture=architecture, base_image=base)
+        UseDashboard(self, "Use")
         _publish(self, "BucketName", parameters.artifact_bucket, self.bucket.bucket_name)
         _publish(self, "RepositoryName", parameters.serving_repository, self.repository.repository_name)
 

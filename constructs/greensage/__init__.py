@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from .artifacts import ArtifactLocation as ArtifactLocation
     from .artifacts import ModelArtifact as ModelArtifact
     from .batch import BatchTransform as BatchTransform
+    from .checks import SustainabilityChecks as SustainabilityChecks
     from .client import EndpointClient as EndpointClient
+    from .dashboard import UseDashboard as UseDashboard
     from .edge import EdgeComponent as EdgeComponent
     from .endpoints import AsynchronousEndpoint as AsynchronousEndpoint
     from .endpoints import Container as Container
@@ -83,7 +85,9 @@ _HOME = {
     "ServerlessEndpoint": "endpoints",
     "ServingRepository": "retention",
     "SpecError": "errors",
+    "SustainabilityChecks": "checks",
     "TargetTracking": "scaling",
+    "UseDashboard": "dashboard",
     "Variant": "endpoints",
     "fleet_footprint": "footprint",
     "load_specs": "spec",
@@ -123,7 +127,9 @@ __all__ = [
     "ServerlessEndpoint",
     "ServingRepository",
     "SpecError",
+    "SustainabilityChecks",
     "TargetTracking",
+    "UseDashboard",
     "Variant",
     "fleet_footprint",
     "load_specs",

@@ -89,6 +89,6 @@ def _looks_like(path: Path) -> Literal["template", "spec"] | None:
 def _shown(path: Path) -> str:
     """The path as people write it: relative to where they are, if it is below."""
     try:
-        return str(path.resolve().relative_to(Path.cwd()))
+        return str(Path(os.path.abspath(path)).relative_to(Path.cwd()))
     except ValueError:
         return str(path)

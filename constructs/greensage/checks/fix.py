@@ -77,7 +77,7 @@ def _appended(positions: Positions, parent: Spot, value: Any) -> Edit:
     # In a block sequence an item's column is that of its first key; the dash stands two before.
     end = _end(positions, last)
     dash = " " * (column - 2)
-    return end, end, f"\n{dash}- {_yaml_text(value, ' ' * column).lstrip()}"
+    return end, end, f"\n{dash}- {_yaml_text(value, dash).lstrip()}"
 
 
 def _end(positions: Positions, spot: Spot) -> int:

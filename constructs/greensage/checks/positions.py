@@ -64,13 +64,17 @@ class Positions:
         return self._lines[bisect_right(self._lines, offset) - 1]
 
     def resource_at(self, line: int) -> str | None:
-        """Return the resource that covers `line`, or stands right below it."""
+        """Return the resource that stands right below a line of comment, or covers `line`."""
         resources = self.find(("Resources",))
+        comment = self.text[self._lines[line - 1] :].lstrip(" \t").startswith("#")
+        covering = None
         for name, (start, spot) in (resources.keys if resources else {}).items():
             first, last = self.line_column(start)[0], self.line_column(max(spot.start, spot.end - 1))[0]
-            if first - 1 <= line <= last:
+            if comment and first - 1 == line:
                 return name
-        return None
+            if first <= line <= last and covering is None:
+                covering = name
+        return covering
 
     @staticmethod
     def _step(spot: Spot, step: str | int) -> tuple[int, Spot] | None:

@@ -49,11 +49,14 @@ class Report(Reviewed):
         if file not in self.files:
             return None
         if file not in self._known:
-            self._known[file] = Positions(read_text(self.files[file], file))
+            try:
+                self._known[file] = Positions(read_text(self.files[file], file))
+            except RecursionError:
+                self._known[file] = None
         return self._known[file]
 
     @cached_property
-    def _known(self) -> dict[str, Positions]:
+    def _known(self) -> dict[str, Positions | None]:
         return {}
 
 

@@ -31,11 +31,16 @@ def _alarms(template: Template) -> Iterator[_Alarm]:
     for alarm in template.of_type("AWS::CloudWatch::Alarm"):
         metrics = [alarm.text("MetricName"), *(row.text("MetricStat", "Metric", "MetricName") for row in alarm.list("Metrics"))]
         yield _Alarm(None, alarm.text("Dimensions") or "", alarm.refers_to(), " ".join(metrics))
+    # Application Auto Scaling makes alarms on use for each target-tracking policy.
+    for target in template.of_type("AWS::ApplicationAutoScaling::ScalableTarget"):
+        policies = template.users_of(target, "AWS::ApplicationAutoScaling::ScalingPolicy")
+        if any(policy.text("PolicyType") == "TargetTrackingScaling" for policy in policies):
+            yield _Alarm(None, "", target.refers_to("ResourceId"), "Invocations")
 
 
 @app_rule("GS-MON01", "Endpoints have an alarm on their use", collect=_alarms, severity="low")
 def use_is_watched(facts: Iterable[_Alarm]) -> Iterator[tuple[Place, Fail]]:
-    """An alarm of a stack counts for the endpoints it refers to; one that refers to none counts for all."""
+    """An alarm, or a target-tracking policy, counts for the endpoints it refers to; one that refers to none counts for all."""
     rows = list(facts)
     alarms = [row for row in rows if row.place is None and any(word in row.metrics for word in _UTILISATION)]
     for row in rows:

@@ -74,6 +74,10 @@ _JOB_GROUPS = {
 def _job_logs(template: Template) -> Iterator[_Jobs]:
     for group in template.of_type(_GROUP):
         yield _Jobs(None, group.text("LogGroupName"), template.scope.region)
+    # Custom resources that set a retention: the CDK's own, and greensage's.
+    for custom in template.resources.values():
+        if custom.type.startswith("Custom::") and "LogRetention" in custom.type:
+            yield _Jobs(None, custom.text("LogGroup") or custom.text("LogGroupName"), template.scope.region)
     for resource, _, call, _ in jobs_of(template):
         if call in _JOB_GROUPS:
             yield _Jobs(resource.place, f"/aws/sagemaker/{_JOB_GROUPS[call]}", template.scope.region)
