@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 from datetime import date
+from typing import ClassVar
 from xml.etree import ElementTree
 
 import pytest
@@ -55,7 +56,7 @@ class TestText:
 
     def test_nothing_found_is_said(self, here, capsys):
         (here / "app.yaml").write_text("Resources: {L: {Type: 'AWS::Logs::LogGroup', Properties: {RetentionInDays: 14}}}")
-        assert output(capsys, ".")[:2] == (0, "No findings in 1 file with 1 resources.\n")
+        assert output(capsys, ".")[:2] == (0, "No findings in 1 file with 1 resource.\n")
 
     def test_unknown_is_counted_and_shown_on_request(self, here, capsys):
         (here / "app.yaml").write_text(
@@ -257,7 +258,7 @@ class TestFix:
         assert "# made by hand" in mended and "Size: 100   # GB" in mended
         assert output(capsys, "app.yaml")[0] == 0
 
-    FIXABLE = {
+    FIXABLE: ClassVar = {
         "logs.json": '{\n  "Resources": {\n    "L": {\n      "Type": "AWS::Logs::LogGroup",\n      "Properties": {\n        "LogGroupName": "x"\n      }\n    }\n  }\n}\n',
         "bare.json": '{"Resources": {"L": {"Type": "AWS::Logs::LogGroup"}, "R": {"Type": "AWS::ECR::Repository"}}}',
         "bucket.yaml": "Resources:\n  B:\n    Type: AWS::S3::Bucket\n    Properties:\n      LifecycleConfiguration:\n        Rules:\n          - Status: Enabled\n            ExpirationInDays: 3\n\n# the end\n",

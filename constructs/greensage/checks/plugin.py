@@ -170,7 +170,7 @@ class _Run:
 
     def _template(self, stack: StackFile, folder: Path) -> Template:
         shown = str(stack.path.relative_to(folder))
-        raw = read_template(stack.path, shown)
+        raw = read_template(stack.path, shown, may_be_empty=True)
         self.files[shown] = stack.path.resolve()
         self.accepted += of_metadata(shown, raw)
         self.acknowledged(stack.acknowledgements, shown)

@@ -143,7 +143,7 @@ class _Checked:
             yield template
 
     def _read(self, path: Path, shown: str, stack: StackFile | None = None) -> Template:
-        raw = read_template(path, shown)
+        raw = read_template(path, shown, may_be_empty=stack is not None)
         self.report.files[shown] = path
         template = as_template(raw, shown, stack, self.config.region)
         self.report.resources += len(template.resources)

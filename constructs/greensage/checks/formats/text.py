@@ -39,7 +39,8 @@ def _summary(report: Report, unknown: bool) -> list[str]:
     counts = ", ".join(
         f"{count} {name}" for name in SEVERITIES if (count := sum(item.severity == name for item in report.findings))
     )
-    files = f"{len(report.files)} file{'s' if len(report.files) != 1 else ''} with {report.resources} resources"
+    resources = f"{report.resources} resource{'s' if report.resources != 1 else ''}"
+    files = f"{len(report.files)} file{'s' if len(report.files) != 1 else ''} with {resources}" if report.files else resources
     if not report.findings:
         lines = [f"No findings in {files}."]
     else:
