@@ -26,15 +26,20 @@ class Source:
     sure: bool = False
 
 
-def discover(path: Path, problems: list[str]) -> Iterator[Source]:
-    """Yield what is to be checked under `path`; what cannot be read, and links that lead out, go to `problems`."""
+def discover(path: Path, problems: list[str], *, others: bool = True) -> Iterator[Source]:
+    """Yield what is to be checked under `path`; links that lead out go to `problems`.
+
+    Without `others` a file that does not look like a template or a model file is passed by, though it was named.
+    """
     if path.is_dir():
         if is_assembly(path):
             yield Source("assembly", path, _shown(path), True)
         else:
             yield from _folder(path, path.resolve(), problems)
     elif path.is_file():
-        yield Source("spec" if _looks_like(path) == "spec" else "template", path, _shown(path), True)
+        kind = _looks_like(path)
+        if kind is not None or others:
+            yield Source(kind or "template", path, _shown(path), others)
     else:
         raise CheckError(f"{path}: there is no such file or folder")
 

@@ -68,11 +68,15 @@ def check(
     config_file: str = "the configuration",
     baseline: frozenset[str] = frozenset(),
     progress: Callable[[str], None] = lambda shown: None,
+    others: bool = True,
 ) -> Report:
-    """Check everything under `paths`. Raises CheckError for a path that is not there, or a configuration that is wrong."""
+    """Check everything under `paths`. Without `others`, files that were named and are no templates are passed by.
+
+    Raises CheckError for a path that is not there, or a configuration that is wrong.
+    """
     report = Report(rules=tuple(rules))
     engine = Engine(rules, config.parameters)
-    sources = [source for path in paths for source in discover(path, report.problems)]
+    sources = [source for path in paths for source in discover(path, report.problems, others=others)]
     found: list[Finding] = []
     accepted = list(of_config(config.suppress, config_file))
     known = frozenset(rule.id for rule in selected(config.model_copy(update={"rules": Selection()})))

@@ -51,6 +51,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument("--rules", action="append", default=[], metavar="FILE", help="a Python file with rules of your own")
     parser.add_argument("--baseline", type=Path, metavar="FILE", help="findings that are known")
     parser.add_argument("--write-baseline", type=Path, metavar="FILE", help="note all of today's findings there")
+    parser.add_argument("--pass-by-others", action="store_true", help="pass by files that are no templates (for pre-commit)")
     parser.add_argument("--unknown", action="store_true", help="show what only the deployment can tell")
     parser.add_argument("--fix", action="store_true", help="print a patch of what one value mends")
     parser.add_argument("--apply", action="store_true", help="with --fix: write it")
@@ -105,7 +106,9 @@ def _report(options: argparse.Namespace, rules: tuple[Rule, ...], config: Config
 
         return check_account(rules, config, options.region, baseline=known, progress=_Progress())
     file = str(options.config or "greensage-checks.yaml")
-    return check(options.paths, rules, config, config_file=file, baseline=known, progress=_Progress())
+    return check(
+        options.paths, rules, config, config_file=file, baseline=known, progress=_Progress(), others=not options.pass_by_others
+    )
 
 
 class _Progress:
@@ -127,6 +130,7 @@ def _print(options: argparse.Namespace, report: Report) -> None:
 
     text = write(report, unknown=options.unknown) if options.format == "text" else FORMATS[options.format](report)
     if options.output:
+        options.output.parent.mkdir(parents=True, exist_ok=True)
         options.output.write_text(f"{text}\n", encoding="utf-8")
     elif text:
         print(text)
