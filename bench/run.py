@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import checks
 import sharing
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -48,6 +49,7 @@ def main() -> int:
                 planning(),
                 footprints(),
                 sharing.row(),
+                *checks.rows(),
                 interactive(),
                 importing(),
                 installing(),

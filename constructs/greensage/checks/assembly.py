@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,7 +50,7 @@ def is_assembly(folder: Path) -> bool:
 
 def stacks_of(folder: Path, shown: str = "") -> Iterator[StackFile]:
     """Yield the templates of an assembly: a stack, then its nested stacks; stages after. Raises CheckError."""
-    yield from _stacks(folder, shown or str(folder), folder.resolve(), 0)
+    yield from _stacks(folder, shown or str(folder), Path(os.path.abspath(folder)), 0)
 
 
 def _stacks(folder: Path, shown: str, root: Path, depth: int) -> Iterator[StackFile]:
@@ -73,53 +74,58 @@ def _stack(folder: Path, shown: str, root: Path, name: str, artifact: Any, prope
     region = str(artifact.get("environment", "")).removeprefix(_ENVIRONMENT).partition("/")[2]
     region_known = region if region and region != "unknown-region" else None
     stack_name = str(properties.get("stackName", name))
-    templates = {
-        path.lstrip("/"): str(row["data"]) for path, rows in metadata.items() for row in rows if row["type"] == _TEMPLATE
-    }
-    top = next((path for path in templates if templates[path] == properties.get("templateFile")), construct)
-    templates[top] = str(properties.get("templateFile", ""))
-    acknowledged = tuple(_acknowledgements(metadata))
-    owned = _paths(metadata, templates)
+    templates, file = metadata.templates, str(properties.get("templateFile", ""))
+    top = next((path for path in templates if templates[path] == file), construct)
+    templates[top] = file
+    owned = _by_template(metadata.ids, templates)
     for path in sorted(templates, key=len):
-        file = _inside(folder / templates[path], root, f"{shown}/{templates[path]}")
-        yield StackFile(file, stack_name if path == top else path.rsplit("/", 1)[-1], region_known, path, owned.get(path, {}),
-                        acknowledged if path == top else ())  # fmt: skip
+        place = _inside(folder / templates[path], root, f"{shown}/{templates[path]}")
+        yield StackFile(place, stack_name if path == top else path.rsplit("/", 1)[-1], region_known, path, owned.get(path, {}),
+                        tuple(metadata.acknowledged) if path == top else ())  # fmt: skip
 
 
-def _paths(metadata: dict[str, list[Any]], templates: dict[str, str]) -> dict[str, dict[str, str]]:
-    """Construct paths by logical id, for each template: a construct is of the deepest stack above it."""
-    owners = sorted(templates, key=len, reverse=True)
-    found: dict[str, dict[str, str]] = {}
-    for raw, rows in metadata.items():
-        path = raw.lstrip("/")
-        for row in rows:
-            if row["type"] == _LOGICAL_ID:
-                owner = next((item for item in owners if path.startswith(f"{item}/")), None)
-                if owner is not None:
-                    found.setdefault(owner, {})[str(row["data"])] = path
-    return found
+@dataclass
+class _Metadata:
+    """What a stack's metadata say: template files by construct path, logical ids with their paths, acknowledgements."""
+
+    templates: dict[str, str] = field(default_factory=dict)
+    ids: list[tuple[str, str]] = field(default_factory=list)
+    acknowledged: list[Acknowledgement] = field(default_factory=list)
+
+    def add(self, path: str, row: Any) -> None:
+        kind, data = (row.get("type"), row.get("data")) if isinstance(row, dict) else (None, None)
+        if kind == _LOGICAL_ID:
+            self.ids.append((str(data), path))
+        elif kind == _TEMPLATE:
+            self.templates[path] = str(data)
+        elif kind == _ACKNOWLEDGED and isinstance(data, dict):
+            self.acknowledged += [Acknowledgement(str(name), str(reason), path) for name, reason in data.items()]
 
 
-def _acknowledgements(metadata: dict[str, list[Any]]) -> Iterator[Acknowledgement]:
-    for path, rows in metadata.items():
-        for row in rows:
-            if row["type"] == _ACKNOWLEDGED and isinstance(row["data"], dict):
-                for name, reason in row["data"].items():
-                    yield Acknowledgement(str(name), str(reason), path.lstrip("/"))
-
-
-def _metadata(folder: Path, shown: str, artifact: Any) -> dict[str, list[Any]]:
+def _metadata(folder: Path, shown: str, artifact: Any) -> _Metadata:
     """The CDK writes it into the manifest, or into a file beside it."""
+    found = _Metadata()
     raw = artifact.get("metadata") or {}
     file = artifact.get("additionalMetadataFile")
     if file:
         raw = {**raw, **(_json(folder / str(file), f"{shown}/{file}") or {})}
-    rows = raw.items() if isinstance(raw, dict) else ()
-    return {
-        str(path): [row for row in entries if isinstance(row, dict) and "type" in row and "data" in row]
-        for path, entries in rows
-        if isinstance(entries, list)
-    }
+    for path, rows in raw.items() if isinstance(raw, dict) else ():
+        for row in rows if isinstance(rows, list) else ():
+            found.add(path.lstrip("/"), row)
+    return found
+
+
+def _by_template(ids: list[tuple[str, str]], templates: dict[str, str]) -> dict[str, dict[str, str]]:
+    """Construct paths by logical id, for each template: a construct is of the deepest stack above it."""
+    if len(templates) == 1:
+        return {next(iter(templates)): dict(ids)}
+    owners = sorted(templates, key=len, reverse=True)
+    found: dict[str, dict[str, str]] = {}
+    for name, path in ids:
+        owner = next((item for item in owners if path.startswith(f"{item}/")), None)
+        if owner is not None:
+            found.setdefault(owner, {})[name] = path
+    return found
 
 
 def _artifacts(folder: Path, shown: str = "") -> dict[str, Any] | None:
@@ -139,6 +145,7 @@ def _json(path: Path, shown: str) -> Any:
 
 def _inside(path: Path, root: Path, shown: str) -> Path:
     """A manifest may not lead out of its assembly."""
-    if not path.resolve().is_relative_to(root):
+    plain = os.path.abspath(path) if not path.is_symlink() else os.path.realpath(path)
+    if not plain.startswith(f"{root}{os.sep}") and plain != str(root):
         raise CheckError(f"{shown}: leads out of the cloud assembly; not read")
     return path

@@ -54,6 +54,7 @@ class Engine:
                         yield from self._findings(item, resource)
             for item in self._of_apps:
                 facts[item.id].extend(self._collected(item, template))
+            template.let_go()
         for item in self._of_apps:
             for place, fail in item.check(facts[item.id], **self._arguments[item.id]):
                 yield _finding(item, place, fail)
@@ -69,20 +70,22 @@ class Engine:
                 raise
             return []
 
-    def _findings(self, item: Rule, resource: Resource) -> Iterator[Finding]:
+    def _findings(self, item: Rule, resource: Resource) -> list[Finding]:
         scope = resource.template.scope
         scope.defaults_used.clear()
         verdict = self._verdict(item, resource, scope)
         if isinstance(verdict, _Unknown):
-            yield Finding(item.id, item.title, resource.place, verdict.reason, resource.path, "unknown", "low")
-            return
-        said = _said(scope.defaults_used) if verdict else ""
-        for fail in verdict:
-            yield _finding(item, resource.place, fail, said)
+            return [Finding(item.id, item.title, resource.place, verdict.reason, resource.path, "unknown", "low")]
+        if not verdict:
+            return []
+        said = _said(scope.defaults_used)
+        return [_finding(item, resource.place, fail, said) for fail in verdict]
 
     def _verdict(self, item: Rule, resource: Resource, scope: Scope) -> _Verdict:
+        arguments = self._arguments[item.id]
         try:
-            return _listed(item.check(resource, **self._arguments[item.id]))
+            found = item.check(resource, **arguments) if arguments else item.check(resource)
+            return [] if found is None else [found] if isinstance(found, Fail) else list(found)
         except Unresolved as unresolved:
             return _Unknown(str(unresolved))
         except Undecided as undecided:
@@ -117,12 +120,6 @@ def _combined(condition: str, found: dict[bool, _Verdict]) -> _Verdict:
     if not case:
         return _Unknown(f"fails in different ways, as the condition {condition} decides")
     return _Unknown(f"fails where the condition {condition} is {case}: {fails[0].message}")
-
-
-def _listed(verdict: Any) -> list[Fail]:
-    if verdict is None:
-        return []
-    return [verdict] if isinstance(verdict, Fail) else list(verdict)
 
 
 def _never_made(resource: Resource) -> bool:

@@ -1,9 +1,8 @@
-"""What a check finds, and where."""
+"""What a check finds, and where. Named tuples: a large app has thousands of them, and they are cheap to make."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from .impact import Impact
 
@@ -12,8 +11,7 @@ SEVERITIES: tuple[Severity, ...] = ("high", "medium", "low")
 Path = tuple[str | int, ...]
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """A resource in a template, or (with an empty `resource`) the template itself. `construct` is the CDK's path."""
 
     file: str
@@ -23,8 +21,7 @@ class Place:
     construct: str | None = None
 
 
-@dataclass(frozen=True)
-class Fail:
+class Fail(NamedTuple):
     """What a rule yields: the words, the property they are about, and what mending it would save in a month.
 
     `fix` is the value to set at `path` where that alone mends it, else None.
@@ -36,8 +33,7 @@ class Fail:
     fix: Any = None
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(NamedTuple):
     """A rule that a resource breaks (`fail`), or that only the deployment can decide (`unknown`)."""
 
     rule: str

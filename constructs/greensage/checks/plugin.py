@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,8 +15,6 @@ from aws_cdk import (
     IPolicyValidationContext,
     IPolicyValidationPlugin,
     PolicyValidationPluginReport,
-    PolicyViolatingResource,
-    PolicyViolation,
     Validations,
 )
 
@@ -111,9 +110,11 @@ class SustainabilityChecks:
 
     def validate(self, context: IPolicyValidationContext) -> PolicyValidationPluginReport:
         """Check the templates of `context`; the CDK calls it, and sets aside what was acknowledged."""
-        stacks = {os.path.realpath(item.template_path): item.region for item in context.stack_templates}
+        # Paths alone come across in one message; Regions and construct paths stand in the assembly.
+        stacks = frozenset(map(os.path.abspath, context.template_paths))
         run = _Run(self._engine, self._known, self._config)
-        found = list(self._engine.run(run.templates(stacks)))
+        with _collector_paused():
+            found = list(self._engine.run(run.templates(stacks)))
         run.acknowledged(_of_app(context.app_construct))
         accepted = [*of_config(self._config.suppress, self._source), *run.accepted]
         # The CDK suppresses what the app acknowledged: here those only tell which of them match nothing.
@@ -123,25 +124,46 @@ class SustainabilityChecks:
         unused = review([], run.acknowledgements, today=today(), active=frozenset(self.rule_ids)).findings
         violations = list(self._violations([*reviewed.findings, *run.wrong, *unused], run.files))
         return PolicyValidationPluginReport(
-            success=all(item.severity != "error" for item in violations),
+            success=all(item["severity"] != "error" for item in violations),
             violations=violations,
             plugin_version=self.version,
             metadata={"unknown": str(len(reviewed.unknown)), "accepted": str(len(reviewed.accepted))},
         )
 
-    def _violations(self, findings: Iterable[Finding], files: Mapping[str, Path]) -> Iterator[PolicyViolation]:
-        """One per rule and words, with all the resources that they are about."""
-        groups: dict[tuple[str, str, str], list[Finding]] = defaultdict(list)
+    def _violations(self, findings: Iterable[Finding], files: Mapping[str, Path]) -> Iterator[dict[str, Any]]:
+        """One PolicyViolation per rule and words, with all the resources that they are about.
+
+        They are made as they go over to Node: the CDK's classes would check the type of each value, a third of the run.
+        """
+        groups: dict[tuple[str, str, Any], list[Finding]] = {}
         for item in findings:
-            saved = f"; mending it saves {saving_words(item.saves)}" if item.saves else ""
-            level = "error" if item.severity in self._errors else "warning"
-            groups[item.rule, f"{item.title}: {item.message}{saved}", level].append(item)
+            # Equal savings are one object, so their identity is as good, and cheaper.
+            groups.setdefault((item.rule, item.message, id(item.saves)), []).append(item)
         rules = {rule.id: rule for rule in self._engine.rules}
-        for (name, words, level), rows in groups.items():
-            yield PolicyViolation(
-                rule_name=name, description=words, severity=level, fix=_fix(name, rules),
-                violating_resources=[_resource(item, files) for item in rows],
-            )  # fmt: skip
+        for (name, message, _), rows in groups.items():
+            first = rows[0]
+            saved = f"; mending it saves {saving_words(first.saves)}" if first.saves else ""
+            level = "error" if first.severity in self._errors else "warning"
+            words = f"{first.title}: {message}{saved}"
+            yield {
+                "ruleName": name,
+                "description": words,
+                "severity": level,
+                "fix": _fix(name, rules),
+                "violatingResources": [_resource(item, files) for item in rows],
+            }
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """The cyclic collector would walk the whole app of the CDK's again and again; templates let go of themselves."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 class _Run:
@@ -156,14 +178,14 @@ class _Run:
         self.acknowledgements: list[Accepted] = []
         self.wrong: list[Finding] = []
 
-    def templates(self, stacks: Mapping[str, str | None]) -> Iterator[Template]:
-        """Yield the templates of `stacks` (path to Region) and their nested stacks, one at a time."""
+    def templates(self, stacks: frozenset[str]) -> Iterator[Template]:
+        """Yield the templates in the files `stacks`, and their nested stacks', one at a time."""
         folders = {os.path.dirname(path) for path in stacks}
         tops = [path for path in folders if not any(path != other and path.startswith(f"{other}{os.sep}") for other in folders)]
         for folder in sorted(tops):
             wanted = ""
             for stack in stacks_of(Path(folder)):
-                if str(stack.path.resolve()) in stacks:
+                if os.path.abspath(stack.path) in stacks:
                     wanted = stack.construct
                 if wanted and f"{stack.construct}/".startswith(f"{wanted}/"):
                     yield self._template(stack, Path(folder))
@@ -171,7 +193,7 @@ class _Run:
     def _template(self, stack: StackFile, folder: Path) -> Template:
         shown = str(stack.path.relative_to(folder))
         raw = read_template(stack.path, shown, may_be_empty=True)
-        self.files[shown] = stack.path.resolve()
+        self.files[shown] = Path(os.path.abspath(stack.path))
         self.accepted += of_metadata(shown, raw)
         self.acknowledged(stack.acknowledgements, shown)
         return as_template(raw, shown, stack, self._config.region)
@@ -193,12 +215,13 @@ def _of_app(app: Any) -> Iterator[Acknowledgement]:
                 yield Acknowledgement(str(name), str(reason), "")
 
 
-def _resource(item: Finding, files: Mapping[str, Path]) -> PolicyViolatingResource:
+def _resource(item: Finding, files: Mapping[str, Path]) -> dict[str, Any]:
+    """A PolicyViolatingResource."""
     at = [".".join(map(str, item.path))] if item.path else []
     if item.place.construct is not None:
-        return PolicyViolatingResource(locations=at, construct_path=item.place.construct)
-    file = str(files[item.place.file]) if item.place.file in files else None
-    return PolicyViolatingResource(locations=at, resource_logical_id=item.place.resource or None, template_path=file)
+        return {"locations": at, "constructPath": item.place.construct}
+    file = {"templatePath": str(files[item.place.file])} if item.place.file in files else {}
+    return {"locations": at, **({"resourceLogicalId": item.place.resource} if item.place.resource else {}), **file}
 
 
 def _fix(name: str, rules: Mapping[str, Rule]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from fnmatch import fnmatchcase
 
@@ -89,8 +89,8 @@ def _accepted(finding: Finding, accepted: Sequence[Accepted], today: date) -> tu
             item.used = True
             if item.until is None or item.until >= today:
                 return item.reason, finding
-            finding = replace(
-                finding, message=f"{finding.message} (accepted until {item.until}, which has passed: {item.reason})"
+            finding = finding._replace(
+                message=f"{finding.message} (accepted until {item.until}, which has passed: {item.reason})"
             )
     return None, finding
 
@@ -125,8 +125,9 @@ def of_config(rows: Iterable[Suppression], source: str) -> Iterator[Accepted]:
 
 def of_app(rows: Iterable[Acknowledgement], ids: frozenset[str], template: str) -> Iterator[Accepted | Finding]:
     """Yield what an app acknowledged of the rules `ids`; a Finding for an id without the pack's prefix, which matches nothing."""
-    families = {item.rstrip("0123456789") for item in ids}
+    families: set[str] = set()
     for row in rows:
+        families = families or {item.rstrip("0123456789") for item in ids}
         prefix, _, name = row.id.rpartition("::")
         place = Place(template, "", "", "", row.construct)
         ours = name in ids or name in families

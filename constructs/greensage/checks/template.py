@@ -12,6 +12,8 @@ from .impact import Impact
 from .values import NO_VALUE, Scope, Unresolved, mentions, resolve, text_of
 
 _MISSING = object()
+# What is a value already; most properties are.
+_PLAIN = frozenset((str, int, bool, float))
 
 
 class Node:
@@ -32,6 +34,8 @@ class Node:
         found = self._find(path)
         if found is _MISSING:
             return default
+        if type(found) in _PLAIN:
+            return found
         value = resolve(found, self.resource.template.scope)
         return default if value is NO_VALUE else self._wrapped(value, (*self.path, *path))
 
@@ -59,6 +63,8 @@ class Node:
         found = self._find(path)
         if found is _MISSING:
             return False
+        if type(found) in _PLAIN:
+            return True
         try:
             return resolve(found, self.resource.template.scope) is not NO_VALUE
         except Unresolved:
@@ -67,6 +73,8 @@ class Node:
     def text(self, *path: str | int) -> str:
         """Return the value at `path` as text, with a * for each part that only the deployment knows; empty if absent."""
         found = self._find(path)
+        if type(found) is str:
+            return found
         return "" if found is _MISSING else text_of(found, self.resource.template.scope)
 
     def refers_to(self, *path: str | int) -> frozenset[str]:
@@ -85,9 +93,13 @@ class Node:
         return Fail(message, (*self.path, *at), saves, fix)
 
     def _find(self, path: Iterable[str | int]) -> Any:
-        scope, current = self.resource.template.scope, self.raw
+        current = self.raw
         for step in path:
-            current = resolve(current, scope) if type(current) is dict and len(current) == 1 else current
+            if type(current) is dict and step in current:
+                current = current[step]
+                continue
+            if type(current) is dict and len(current) == 1:
+                current = resolve(current, self.resource.template.scope)
             if isinstance(current, dict):
                 current = current.get(step, _MISSING)
             elif isinstance(current, list) and isinstance(step, int) and step < len(current):
@@ -150,8 +162,15 @@ class Template:
             sections.get("Parameters", {}), sections.get("Mappings", {}), sections.get("Conditions", {}), rows, self.region,
             self.deployed_as,
         )  # fmt: skip
+        self.kept: dict[str, list[Node]] = {}
         self.outputs: dict[str, Any] = sections.get("Outputs", {})
         self.resources = {name: Resource(self, name, row) for name, row in rows.items() if isinstance(row, dict)}
+
+    def let_go(self) -> None:
+        """Drop the resources, which refer back to this: memory is free at once, not when the collector comes by."""
+        self.resources.clear()
+        self.kept.clear()
+        self.__dict__.pop("by_type", None)
 
     @cached_property
     def by_type(self) -> dict[str, list[Resource]]:

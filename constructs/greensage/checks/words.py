@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 
 from ..footprint.band import Band
 from ..text import money, number
@@ -10,6 +11,7 @@ from .finding import Finding
 from .impact import Impact
 
 
+@cache
 def saving_words(saves: Impact | None) -> str:
     """Return kWh, gCO2e and USD a month, with the band of the carbon."""
     if saves is None:

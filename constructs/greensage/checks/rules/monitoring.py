@@ -15,34 +15,33 @@ _UTILISATION = ("Utilization", "Invocations", "ConcurrentRequests", "Approximate
 
 
 class _Alarm(NamedTuple):
-    """Either an endpoint on instances, or (place None) the text of an alarm's metrics and dimensions."""
+    """Either an endpoint on instances, or (place None) an alarm on use, with the logical ids that it refers to."""
 
     place: Place | None
-    name: str
     refers: frozenset[str]
-    metrics: str
 
 
 def _alarms(template: Template) -> Iterator[_Alarm]:
     for endpoint in template.of_type(_ENDPOINT):
         config = config_of(endpoint)
         if config is not None and instance_variants(config):
-            yield _Alarm(endpoint.place, endpoint.text("EndpointName"), frozenset(), "")
+            yield _Alarm(endpoint.place, frozenset())
     for alarm in template.of_type("AWS::CloudWatch::Alarm"):
         metrics = [alarm.text("MetricName"), *(row.text("MetricStat", "Metric", "MetricName") for row in alarm.list("Metrics"))]
-        yield _Alarm(None, alarm.text("Dimensions") or "", alarm.refers_to(), " ".join(metrics))
+        if any(word in metric for metric in metrics for word in _UTILISATION):
+            yield _Alarm(None, alarm.refers_to())
     # Application Auto Scaling makes alarms on use for each target-tracking policy.
     for target in template.of_type("AWS::ApplicationAutoScaling::ScalableTarget"):
         policies = template.users_of(target, "AWS::ApplicationAutoScaling::ScalingPolicy")
         if any(policy.text("PolicyType") == "TargetTrackingScaling" for policy in policies):
-            yield _Alarm(None, "", target.refers_to("ResourceId"), "Invocations")
+            yield _Alarm(None, target.refers_to("ResourceId"))
 
 
 @app_rule("GS-MON01", "Endpoints have an alarm on their use", collect=_alarms, severity="low")
 def use_is_watched(facts: Iterable[_Alarm]) -> Iterator[tuple[Place, Fail]]:
     """An alarm, or a target-tracking policy, counts for the endpoints it refers to; one that refers to none counts for all."""
     rows = list(facts)
-    alarms = [row for row in rows if row.place is None and any(word in row.metrics for word in _UTILISATION)]
+    alarms = [row for row in rows if row.place is None]
     for row in rows:
         if row.place is None:
             continue

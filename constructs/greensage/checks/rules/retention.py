@@ -63,6 +63,7 @@ class _Jobs(NamedTuple):
     region: str | None
 
 
+_JOB_PREFIX = "/aws/sagemaker/"
 _JOB_GROUPS = {
     "createtrainingjob": "TrainingJobs",
     "createprocessingjob": "ProcessingJobs",
@@ -73,14 +74,16 @@ _JOB_GROUPS = {
 
 def _job_logs(template: Template) -> Iterator[_Jobs]:
     for group in template.of_type(_GROUP):
-        yield _Jobs(None, group.text("LogGroupName"), template.scope.region)
+        name = group.text("LogGroupName")
+        if name.startswith(_JOB_PREFIX):
+            yield _Jobs(None, name, template.scope.region)
     # Custom resources that set a retention: the CDK's own, and greensage's.
     for custom in template.resources.values():
         if custom.type.startswith("Custom::") and "LogRetention" in custom.type:
             yield _Jobs(None, custom.text("LogGroup") or custom.text("LogGroupName"), template.scope.region)
     for resource, _, call, _ in jobs_of(template):
         if call in _JOB_GROUPS:
-            yield _Jobs(resource.place, f"/aws/sagemaker/{_JOB_GROUPS[call]}", template.scope.region)
+            yield _Jobs(resource.place, f"{_JOB_PREFIX}{_JOB_GROUPS[call]}", template.scope.region)
 
 
 @app_rule("GS-RET05", "Logs of training, processing and transform jobs have an end", collect=_job_logs)

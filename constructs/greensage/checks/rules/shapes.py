@@ -26,8 +26,14 @@ def at_deployment_only(function: Resource) -> bool:
 
 def variants(config: Resource) -> list[Node]:
     """Return the production and shadow variants of an endpoint configuration."""
-    nodes = [*config.list("ProductionVariants"), *config.list("ShadowProductionVariants")]
-    return [node for node in nodes if isinstance(node, Node)]
+    found = config.template.kept.get(config.id)
+    if found is None:
+        nodes = [*config.list("ProductionVariants"), *config.list("ShadowProductionVariants")]
+        found = [node for node in nodes if isinstance(node, Node)]
+        # A dozen rules ask for them. What depends on a condition is another list in the other case.
+        if not config.template.scope.world:
+            config.template.kept[config.id] = found
+    return found
 
 
 def instance_variants(config: Resource) -> list[Node]:

@@ -244,6 +244,8 @@ def _repository(image: str) -> str:
 
 def _at_the_edge(function: Resource) -> bool:
     template = function.template
+    if "AWS::CloudFront::Distribution" not in template.by_type:
+        return False
     versions = template.users_of(function, "AWS::Lambda::Version")
     return any(template.users_of(item, "AWS::CloudFront::Distribution") for item in (function, *versions))
 
