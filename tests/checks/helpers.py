@@ -20,7 +20,7 @@ def template(text: str, name: str = "app", **changes: Any) -> Template:
     """Return a template; a comment `# deployed to REGION` says its Region."""
     region = re.search(r"^# deployed to (\S+)", text, re.MULTILINE)
     raw = as_cloudformation(parse(text, "t.yaml"))
-    return Template("t.yaml", name, raw, region[1] if region else None, **changes)
+    return Template("t.yaml", name, raw, region[1] if region else None, **{"deployed_as": name, **changes})
 
 
 def found(rule: Rule | str, *texts: str, **parameters: Any) -> list[Finding]:

@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 from ._data import load
+from .ec2 import bare_type, family_of
 from .figures import Figure, figure
 
 
@@ -56,9 +57,43 @@ def graviton_engines() -> tuple[str, ...]:
     return tuple(load("checks")["graviton_engines"]["engines"])
 
 
-def successor(family: str, *, hosting: bool = False) -> str | None:
-    """Return what replaces a previous generation, or None for a current family."""
-    return load("checks")["previous_generations"]["hosting" if hosting else "families"].get(family)
+def graviton_type(service: str, name: str) -> str | None:
+    """Return the Graviton type for `name` (m5.large, ml.m5.large, db.m5.large, m5.large.search), or None.
+
+    The same size where the family has it, else the next larger one, else the largest.
+    """
+    family = graviton_family(service, family_of(name))
+    if family is None:
+        return None
+    size = _size_in(family, bare_type(name).split(".")[1], hosting=service == "hosting")
+    parts = name.split(".")
+    if len(parts) < 3:
+        return f"{family}.{size}"
+    return f"{parts[0]}.{family}.{size}" if bare_type(name) == ".".join(parts[1:3]) else f"{family}.{size}.{parts[2]}"
+
+
+def _size_in(family: str, size: str, *, hosting: bool) -> str:
+    rows = load("instances")["types"] if hosting else load("ec2")["types"]
+    names = [name.removeprefix("ml.") for name in rows]
+    sizes = [name.split(".")[1] for name in names if name.split(".")[0] == family and "metal" not in name]
+    if size in sizes or not sizes:
+        return size
+    larger = [item for item in sizes if _rank(item) >= _rank(size)]
+    return min(larger, key=_rank) if larger else max(sizes, key=_rank)
+
+
+def _rank(size: str) -> float:
+    """Sizes in the order of their vCPUs: an xlarge is 1, and metal is above all."""
+    small = {"nano": 0.03, "micro": 0.06, "small": 0.12, "medium": 0.25, "large": 0.5}
+    if size in small:
+        return small[size]
+    number = size.removesuffix("xlarge")
+    return float(number) if number.isdigit() else 1.0 if not number else 1000.0
+
+
+def successor(family: str, kind: str = "families") -> str | None:
+    """Return what replaces a previous generation, or None for a current family; `kind` may be hosting or notebooks."""
+    return load("checks")["previous_generations"][kind].get(family)
 
 
 def is_gpu(family: str) -> bool:

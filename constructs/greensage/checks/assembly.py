@@ -36,6 +36,7 @@ class StackFile:
     construct: str
     paths: dict[str, str] = field(default_factory=dict)
     acknowledgements: tuple[Acknowledgement, ...] = ()
+    tagged: bool = False
 
 
 def is_assembly(folder: Path) -> bool:
@@ -81,7 +82,7 @@ def _stack(folder: Path, shown: str, root: Path, name: str, artifact: Any, prope
     for path in sorted(templates, key=len):
         place = _inside(folder / templates[path], root, f"{shown}/{templates[path]}")
         yield StackFile(place, stack_name if path == top else path.rsplit("/", 1)[-1], region_known, path, owned.get(path, {}),
-                        tuple(metadata.acknowledged) if path == top else ())  # fmt: skip
+                        tuple(metadata.acknowledged) if path == top else (), bool(properties.get("tags")))  # fmt: skip
 
 
 @dataclass

@@ -53,22 +53,25 @@ class Engine:
                     for item in self._by_type.get(resource.type, ()):
                         yield from self._findings(item, resource)
             for item in self._of_apps:
-                facts[item.id].extend(self._collected(item, template))
+                yield from self._collected(item, template, facts[item.id])
             template.let_go()
         for item in self._of_apps:
             for place, fail in item.check(facts[item.id], **self._arguments[item.id]):
                 yield _finding(item, place, fail)
 
-    def _collected(self, item: Rule, template: Template) -> list[Any]:
+    def _collected(self, item: Rule, template: Template, facts: list[Any]) -> Iterator[Finding]:
+        """Add what a rule of apps wants to know of a template to `facts`; yield a finding where only the deployment knows."""
         assert item.collect is not None
         try:
-            return list(item.collect(template))
-        except (Unresolved, Undecided):
-            return []
-        except _SHAPE_ERRORS:
+            facts.extend(item.collect(template))
+        except Unresolved as unresolved:
+            yield _unknown(item, template, str(unresolved))
+        except Undecided as undecided:
+            yield _unknown(item, template, f"depends on the condition {undecided.condition}")
+        except _SHAPE_ERRORS as error:
             if self.strict:
                 raise
-            return []
+            yield _unknown(item, template, f"a value has another shape than CloudFormation documents ({error})")
 
     def _findings(self, item: Rule, resource: Resource) -> list[Finding]:
         scope = resource.template.scope
@@ -120,6 +123,11 @@ def _combined(condition: str, found: dict[bool, _Verdict]) -> _Verdict:
     if not case:
         return _Unknown(f"fails in different ways, as the condition {condition} decides")
     return _Unknown(f"fails where the condition {condition} is {case}: {fails[0].message}")
+
+
+def _unknown(item: Rule, template: Template, reason: str) -> Finding:
+    place = Place(template.file, template.name, construct=template.stack_path)
+    return Finding(item.id, item.title, place, reason, (), "unknown", "low")
 
 
 def _never_made(resource: Resource) -> bool:

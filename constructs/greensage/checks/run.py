@@ -168,4 +168,4 @@ def as_template(raw: dict[str, object], shown: str, stack: StackFile | None, reg
     """Return what rules look at: with the names of its stack if there is one, else of its file."""
     if stack is None:
         return Template(shown, Path(shown).stem, raw, region)
-    return Template(shown, stack.name, raw, stack.region or region, stack.paths, stack.construct, stack.name)
+    return Template(shown, stack.name, raw, stack.region or region, stack.paths, stack.construct, stack.name, stack.tagged)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -9,7 +10,7 @@ from typing import Any
 
 from .finding import Fail, Place
 from .impact import Impact
-from .values import NO_VALUE, Scope, Unresolved, mentions, resolve, text_of
+from .values import NO_VALUE, Scope, Unresolved, expression_of, mentions, resolve, text_of
 
 _MISSING = object()
 # What is a value already; most properties are.
@@ -44,6 +45,11 @@ class Node:
         value = self.get(*path, default=[])
         return value if isinstance(value, list) else [value]
 
+    def raw_list(self, *path: str | int) -> list[Any]:
+        """Return the items of the list at `path` as they are written, functions and all; empty if there is none."""
+        found = self._find(path)
+        return found if isinstance(found, list) else []
+
     def number(self, *path: str | int, default: float | None = None) -> float | None:
         """Return the number at `path`. Raises Unresolved for what is none."""
         value = self.get(*path, default=default)
@@ -76,6 +82,11 @@ class Node:
         if type(found) is str:
             return found
         return "" if found is _MISSING else text_of(found, self.resource.template.scope)
+
+    def expression(self, *path: str | int) -> str:
+        """Return the value at `path` as text with ${…} for references: equal ones are the same; empty if absent."""
+        found = self._find(path)
+        return "" if found is _MISSING else expression_of(found)
 
     def refers_to(self, *path: str | int) -> frozenset[str]:
         """Return the logical ids that the value at `path` mentions, however deep."""
@@ -144,7 +155,7 @@ class Resource(Node):
 class Template:
     """One template. `name` is the stack's, or the file's where no stack is known yet (`deployed_as` is None then).
 
-    `paths` are construct paths by logical id, where the CDK made it.
+    `paths` are construct paths by logical id, where the CDK made it; `tagged` tells that the stack itself carries tags.
     """
 
     file: str
@@ -154,6 +165,7 @@ class Template:
     paths: dict[str, str] = field(default_factory=dict)
     stack_path: str | None = None
     deployed_as: str | None = None
+    tagged: bool = False
 
     def __post_init__(self) -> None:
         sections = {key: value for key, value in self.raw.items() if isinstance(value, dict)}
@@ -171,6 +183,7 @@ class Template:
         self.resources.clear()
         self.kept.clear()
         self.__dict__.pop("by_type", None)
+        self.__dict__.pop("_users", None)
 
     @cached_property
     def by_type(self) -> dict[str, list[Resource]]:
@@ -187,8 +200,16 @@ class Template:
 
     def users_of(self, resource: Resource, *types: str) -> list[Resource]:
         """Return the resources of `types` that refer to `resource`."""
-        users = self._users.get(resource.id, ())
-        return [self.resources[name] for name in users if self.resources[name].type in types]
+        return [user for user in self.all_users_of(resource) if user.type in types]
+
+    def all_users_of(self, resource: Resource) -> list[Resource]:
+        """Return the resources that refer to `resource`."""
+        return [self.resources[name] for name in self._users.get(resource.id, ()) if name != resource.id]
+
+    @cached_property
+    def speaks_of_sagemaker(self) -> bool:
+        """Whether anything in it names SageMaker: a type, a permission, a call."""
+        return "sagemaker" in json.dumps(self.raw, default=str).lower()
 
     @cached_property
     def _users(self) -> dict[str, list[str]]:

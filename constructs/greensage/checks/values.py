@@ -97,6 +97,25 @@ def text_of(raw: Any, scope: Scope) -> str:
     return _UNKNOWN_PART
 
 
+def expression_of(raw: Any) -> str:
+    """Return `raw` as text with ${…} for every reference, so that equal expressions are equal texts; * for other functions."""
+    if isinstance(raw, str | int | float):
+        return str(raw)
+    if not isinstance(raw, dict) or len(raw) != 1:
+        return _UNKNOWN_PART
+    ((name, argument),) = raw.items()
+    if name == "Ref":
+        return f"${{{argument}}}"
+    if name == "Fn::GetAtt":
+        return f"${{{argument if isinstance(argument, str) else '.'.join(map(str, argument))}}}"
+    if name == "Fn::Join" and isinstance(argument, list) and len(argument) == 2 and isinstance(argument[1], list):
+        return str(argument[0]).join(map(expression_of, argument[1]))
+    if name == "Fn::Sub":
+        template, own = _sub_parts(argument)
+        return _PSEUDO.sub(lambda match: expression_of(own[match[1]]) if match[1] in own else match[0], template)
+    return _UNKNOWN_PART
+
+
 def mentions(raw: Any) -> Iterator[str]:
     """Yield every logical id and parameter that `raw` refers to, however deep."""
     stack = [raw]

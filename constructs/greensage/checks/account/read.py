@@ -35,7 +35,9 @@ def check_account(
     if made.get_credentials() is None:
         raise CheckError("no AWS credentials: set AWS_PROFILE, or run aws configure")
     report = Report(rules=tuple(rules))
-    template = Template(f"account in {where}", where, {"Resources": _resources(made, where, report, progress)}, where)
+    template = Template(
+        f"account in {where}", where, {"Resources": _resources(made, where, report, progress)}, where, deployed_as=where
+    )
     report.resources = len(template.resources)
     engine = Engine(rules, config.parameters)
     found = list(engine.run([template]))

@@ -12,19 +12,17 @@ from ..impact import Impact
 from ..rule import rule
 from ..template import Node, Resource
 from ..values import Unresolved
+from .scaling import TARGET, policies_of, targets_of
 from .shapes import config_of, endpoints_of, instance_variants
-
-_TARGET = "AWS::ApplicationAutoScaling::ScalableTarget"
-_POLICY = "AWS::ApplicationAutoScaling::ScalingPolicy"
 
 
 @rule("GS-ELA01", "Endpoints on instances scale", "AWS::SageMaker::Endpoint")
 def endpoints_scale(endpoint: Resource) -> Iterator[Fail]:
     config = _own_config(endpoint)
     rows = [row for row in instance_variants(config) if not _is_component_host(row)]
-    if not rows or _targets(endpoint):
+    if not rows or targets_of(endpoint):
         return
-    if any(str(row.get("InstanceType", default="")).startswith("ml.t2.") for row in rows):
+    if any(row.text("InstanceType").startswith("ml.t2.") for row in rows):
         return  # AWS refuses to scale burstable types: GS-SIL04 speaks of them.
     if endpoint.id in endpoint.template.exported:
         raise Unresolved("it is exported: another stack may scale it")
@@ -35,10 +33,10 @@ def endpoints_scale(endpoint: Resource) -> Iterator[Fail]:
     )
 
 
-@rule("GS-ELA02", "Scaling has room to scale", _TARGET)
+@rule("GS-ELA02", "Scaling has room to scale", TARGET)
 def room_to_scale(target: Resource) -> Iterator[Fail]:
     least, most = target.number("MinCapacity"), target.number("MaxCapacity")
-    if least is not None and least == most and not target.has("ScheduledActions"):
+    if least is not None and most is not None and least == most > 1 and not target.has("ScheduledActions"):
         yield target.fails(f"scales from {least:g} to {most:g}, which is not at all", "MinCapacity")
 
 
@@ -47,7 +45,7 @@ def asynchronous_to_zero(endpoint: Resource) -> Iterator[Fail]:
     config = _own_config(endpoint)
     if not config.has("AsyncInferenceConfig"):
         return
-    targets = _targets(endpoint)
+    targets = targets_of(endpoint)
     for target in targets:
         if (target.number("MinCapacity") or 0) > 0:
             yield endpoint.fails(
@@ -76,7 +74,7 @@ def development_stops(endpoint: Resource, *, names: tuple[str, ...] = developmen
     config = _own_config(endpoint)
     rows = instance_variants(config)
     word = _development_word(endpoint, names)
-    if not rows or not word or any(_to_zero(target) or target.has("ScheduledActions") for target in _targets(endpoint)):
+    if not rows or not word or any(_to_zero(target) or target.has("ScheduledActions") for target in targets_of(endpoint)):
         return
     if any(_is_component_host(row) and row.number("ManagedInstanceScaling", "MinInstanceCount") == 0 for row in rows):
         return
@@ -93,7 +91,7 @@ def provisioned_concurrency_scales(config: Resource) -> Iterator[Fail]:
         count = variant.number("ServerlessConfig", "ProvisionedConcurrency") if variant.has("ServerlessConfig") else None
         if not count:
             continue
-        if any(_targets(endpoint) for endpoint in endpoints_of(config)):
+        if any(targets_of(endpoint) for endpoint in endpoints_of(config)):
             continue
         memory = variant.number("ServerlessConfig", "MemorySizeInMB", default=2048) or 2048
         yield variant.fails(
@@ -104,16 +102,12 @@ def provisioned_concurrency_scales(config: Resource) -> Iterator[Fail]:
         )
 
 
-@rule("GS-ELA07", "Scalable targets have a policy", _TARGET)
+@rule("GS-ELA07", "Scalable targets have a policy", TARGET)
 def targets_have_policies(target: Resource) -> Iterator[Fail]:
     if target.has("ScheduledActions"):
         return
-    dimension, name = target.text("ScalableDimension"), target.text("ResourceId")
-    for policy in target.template.of_type(_POLICY):
-        if target.id in policy.refers_to("ScalingTargetId") or (
-            policy.text("ResourceId") == name and policy.text("ScalableDimension") == dimension
-        ):
-            return
+    if policies_of(target):
+        return
     if target.id in target.template.exported:
         raise Unresolved("it is exported: another stack may have its policy")
     yield target.fails("is registered for scaling, and nothing scales it: no policy, no schedule", "ResourceId")
@@ -133,16 +127,16 @@ def groups_scale(group: Resource) -> Iterator[Fail]:
         yield group.fails("has room to scale, and nothing scales it: no policy, no schedule", "MaxSize")
 
 
-@rule("GS-ELA09", "Services of several tasks scale", "AWS::ECS::Service")
-def services_scale(service: Resource) -> Iterator[Fail]:
+@rule("GS-ELA09", "Services of many tasks scale", "AWS::ECS::Service")
+def services_scale(service: Resource, *, max_tasks: int = line("fixed_tasks_max")) -> Iterator[Fail]:
     count = service.number("DesiredCount", default=1) or 1
-    if count < 2 or service.get("SchedulingStrategy") == "DAEMON":
+    if count <= max_tasks or service.get("SchedulingStrategy") == "DAEMON":
         return
-    if any(service.id in target.refers_to("ResourceId") for target in service.template.of_type(_TARGET)):
+    if any(service.id in target.refers_to("ResourceId") for target in service.template.of_type(TARGET)):
         return
     if any(
         "service/" in target.text("ResourceId") and "*" in target.text("ResourceId") and not target.refers_to("ResourceId")
-        for target in service.template.of_type(_TARGET)
+        for target in service.template.of_type(TARGET)
     ):
         raise Unresolved("a scaling target in this template may be its own")
     yield service.fails(f"keeps {count:g} tasks, whatever the load", "DesiredCount")
@@ -153,7 +147,7 @@ def tables_scale(table: Resource) -> Iterator[Fail]:
     if table.get("BillingMode", default="PROVISIONED") != "PROVISIONED" or not table.has("ProvisionedThroughput"):
         return
     units = [table.number("ProvisionedThroughput", key) or 0 for key in ("ReadCapacityUnits", "WriteCapacityUnits")]
-    if any(table.id in target.refers_to("ResourceId") for target in table.template.of_type(_TARGET)):
+    if any(table.id in target.refers_to("ResourceId") for target in table.template.of_type(TARGET)):
         return
     if max(units) > 5:
         yield table.fails(
@@ -190,7 +184,7 @@ def studio_shuts_down(domain: Resource, *, max_idle_minutes: int = line("idle_mi
 @rule("GS-ELA13", "Provisioned concurrency of functions scales", "AWS::Lambda::Alias", "AWS::Lambda::Version")
 def warm_functions_scale(alias: Resource) -> Iterator[Fail]:
     count = alias.number("ProvisionedConcurrencyConfig", "ProvisionedConcurrentExecutions")
-    if not count or any(alias.id in target.refers_to("ResourceId") for target in alias.template.of_type(_TARGET)):
+    if not count or any(alias.id in target.refers_to("ResourceId") for target in alias.template.of_type(TARGET)):
         return
     function = alias.target("FunctionName")
     memory = (function.number("MemorySize", default=128) if function else None) or 128
@@ -208,32 +202,6 @@ def _own_config(endpoint: Resource) -> Resource:
     return config
 
 
-def _targets(endpoint: Resource) -> list[Resource]:
-    """The scalable targets of an endpoint. Raises Unresolved where one may be, and cannot be told."""
-    name = endpoint.text("EndpointName")
-    found, unclear = [], False
-    for target in endpoint.template.of_type(_TARGET):
-        if endpoint.id in target.refers_to("ResourceId"):
-            found.append(target)
-            continue
-        text = target.text("ResourceId")
-        if not text.startswith(("endpoint/", "*")):
-            continue
-        if name and "*" not in name and text.startswith(f"endpoint/{name}/"):
-            found.append(target)
-        elif (text.split("/")[1:2] == ["*"] and not _of_another(target, endpoint)) or text == "*":
-            unclear = True
-    if not found and unclear:
-        raise Unresolved("a scaling target in this template may be its own")
-    return found
-
-
-def _of_another(target: Resource, endpoint: Resource) -> bool:
-    """Whether a target is of another endpoint of the template, or scales its configuration's namesake."""
-    named = target.refers_to("ResourceId") & endpoint.template.resources.keys()
-    return bool(named) and all(endpoint.template.resources[name].type == "AWS::SageMaker::Endpoint" for name in named)
-
-
 def _to_zero(target: Resource) -> bool:
     return target.number("MinCapacity") == 0
 
@@ -246,8 +214,11 @@ def _is_component_host(variant: Node) -> bool:
 def _idle(config: Resource, assumption: str = "idle_share") -> Impact | None:
     found = None
     for variant in instance_variants(config):
-        name = variant.get("InstanceType", default="")
-        one = savings.idle_hours(name, config.region, assumption, variant.number("InitialInstanceCount", default=1) or 1)
+        try:
+            name, count = variant.get("InstanceType", default=""), variant.number("InitialInstanceCount", default=1) or 1
+        except Unresolved:
+            continue
+        one = savings.idle_hours(name, config.region, assumption, count)
         found = one if found is None else found + one if one else found
     return found
 

@@ -8,6 +8,8 @@ from typing import NamedTuple
 from ..finding import Fail, Place
 from ..rule import app_rule, rule
 from ..template import Resource, Template
+from ..values import Unresolved
+from .scaling import tracked
 from .shapes import config_of, instance_variants
 
 _ENDPOINT = "AWS::SageMaker::Endpoint"
@@ -24,22 +26,23 @@ class _Alarm(NamedTuple):
 def _alarms(template: Template) -> Iterator[_Alarm]:
     for endpoint in template.of_type(_ENDPOINT):
         config = config_of(endpoint)
-        if config is not None and instance_variants(config):
+        # Application Auto Scaling makes alarms on use for each target-tracking policy.
+        if config is not None and _hosts_models(config) and not tracked(endpoint):
             yield _Alarm(endpoint.place, frozenset())
     for alarm in template.of_type("AWS::CloudWatch::Alarm"):
         metrics = [alarm.text("MetricName"), *(row.text("MetricStat", "Metric", "MetricName") for row in alarm.list("Metrics"))]
         if any(word in metric for metric in metrics for word in _UTILISATION):
             yield _Alarm(None, alarm.refers_to())
-    # Application Auto Scaling makes alarms on use for each target-tracking policy.
-    for target in template.of_type("AWS::ApplicationAutoScaling::ScalableTarget"):
-        policies = template.users_of(target, "AWS::ApplicationAutoScaling::ScalingPolicy")
-        if any(policy.text("PolicyType") == "TargetTrackingScaling" for policy in policies):
-            yield _Alarm(None, target.refers_to("ResourceId"))
+
+
+def _hosts_models(config: Resource) -> bool:
+    """On instances, and not for inference components, whose use each component's scaling follows in a stack of its own."""
+    return any(variant.has("ModelName") for variant in instance_variants(config))
 
 
 @app_rule("GS-MON01", "Endpoints have an alarm on their use", collect=_alarms, severity="low")
 def use_is_watched(facts: Iterable[_Alarm]) -> Iterator[tuple[Place, Fail]]:
-    """An alarm, or a target-tracking policy, counts for the endpoints it refers to; one that refers to none counts for all."""
+    """An alarm counts for the endpoints it refers to; one that refers to none counts for all."""
     rows = list(facts)
     alarms = [row for row in rows if row.place is None]
     for row in rows:
@@ -80,5 +83,8 @@ def app_has_dashboard(facts: Iterable[_Board]) -> Iterator[tuple[Place, Fail]]:
 
 @rule("GS-MON03", "Endpoints carry tags, so that what they take has an owner", _ENDPOINT, severity="low")
 def endpoints_are_tagged(endpoint: Resource) -> Iterator[Fail]:
-    if not endpoint.list("Tags"):
-        yield endpoint.fails("has no tags: its energy and cost cannot be attributed", "Tags")
+    if endpoint.list("Tags") or endpoint.template.tagged:
+        return
+    if endpoint.template.deployed_as is None:
+        raise Unresolved("its stack may be deployed with tags, which are then its own")
+    yield endpoint.fails("has no tags: its energy and cost cannot be attributed", "Tags")

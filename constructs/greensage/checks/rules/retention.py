@@ -12,7 +12,7 @@ from ..finding import Fail, Place
 from ..rule import app_rule, rule
 from ..template import Resource, Template
 from ..values import Unresolved
-from .shapes import at_deployment_only, jobs_of
+from .shapes import at_deployment_only, jobs_of, runs_elsewhere
 
 _GROUP = "AWS::Logs::LogGroup"
 
@@ -48,7 +48,7 @@ def endpoint_logs(endpoint: Resource) -> Iterator[Fail]:
 @rule("GS-RET04", "Logs of functions have an end", "AWS::Lambda::Function")
 def function_logs(function: Resource) -> Iterator[Fail]:
     """The CDK's own functions write a few lines per deployment."""
-    if function.has("LoggingConfig", "LogGroup") or at_deployment_only(function):
+    if function.has("LoggingConfig", "LogGroup") or at_deployment_only(function) or runs_elsewhere(function):
         return
     if any(function.id in row.refers_to("LogGroupName") for row in function.template.of_type("Custom::LogRetention")):
         return
@@ -81,6 +81,8 @@ def _job_logs(template: Template) -> Iterator[_Jobs]:
     for custom in template.resources.values():
         if custom.type.startswith("Custom::") and "LogRetention" in custom.type:
             yield _Jobs(None, custom.text("LogGroup") or custom.text("LogGroupName"), template.scope.region)
+    for schedule in template.of_type("AWS::SageMaker::MonitoringSchedule"):
+        yield _Jobs(schedule.place, f"{_JOB_PREFIX}ProcessingJobs", template.scope.region)
     for resource, _, call, _ in jobs_of(template):
         if call in _JOB_GROUPS:
             yield _Jobs(resource.place, f"{_JOB_PREFIX}{_JOB_GROUPS[call]}", template.scope.region)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,6 +20,8 @@ from .shapes import definition_of, jobs_in
 
 _MACHINES = ("AWS::StepFunctions::StateMachine", "AWS::SageMaker::Pipeline")
 _TRAININGS = ("createtrainingjob", "createhyperparametertuningjob", "createautomljob", "createautomljobv2")
+# The ARN of a pipeline, or of a machine whose name speaks of training.
+_ELSEWHERE = re.compile(r":pipeline/|stateMachine:[^\"]*train|StartPipelineExecution", re.IGNORECASE)
 # What a machine does that looks before it trains.
 _LOOKS = ("drift", "kpi", "psi", "monitor", "quality", "baseline", "violation", "metric", "accuracy", "threshold")
 
@@ -32,6 +35,8 @@ def drift_decides(schedule: Resource) -> Iterator[Fail]:
     targets = schedule.list("Targets") if schedule.type == "AWS::Events::Rule" else [schedule.get("Target")]
     for target in targets:
         machine = target.target("Arn") or target.target("Input") if target is not None else None
+        if machine is None and target is not None and _ELSEWHERE.search(target.text("Arn") + target.text("Input")):
+            raise Unresolved("what it starts is not in this template")
         if machine is None or machine.type not in _MACHINES:
             continue
         definition = definition_of(machine)
@@ -106,11 +111,7 @@ def tuning_stops_early(machine: Resource) -> Iterator[Fail]:
 
 @rule("GS-TRN06", "Pipelines do not repeat what has not changed", "AWS::SageMaker::Pipeline")
 def steps_are_cached(pipeline: Resource) -> Iterator[Fail]:
-    definition = definition_of(pipeline)
-    steps = definition.get("Steps", []) if isinstance(definition, dict) else []
-    cacheable = [
-        step for step in steps if isinstance(step, dict) and step.get("Type") in ("Processing", "Training", "Tuning", "Transform")
-    ]
+    cacheable = list(_cacheable(definition_of(pipeline)))
     bare = [str(step.get("Name")) for step in cacheable if not step.get("CacheConfig", {}).get("Enabled")]
     if bare and len(bare) == len(cacheable):
         found = savings.trainings(pipeline.region, None, len(bare) * assumed("needless_retraining_share").value)
@@ -127,6 +128,18 @@ def warm_pools_end(machine: Resource, *, max_seconds: int = line("keep_alive_sec
         if isinstance(seconds, int | float) and seconds > max_seconds:
             found = _of_trainings([(state, "", parameters)], seconds / 3600, machine.region)
             yield machine.fails(f"{state or 'a training'} keeps its machines for {seconds:g} s after it is done", saves=found)
+
+
+def _cacheable(item: Any) -> Iterator[dict[str, Any]]:
+    """The steps that can have a cache, those inside conditions too."""
+    if isinstance(item, list):
+        for row in item:
+            yield from _cacheable(row)
+    elif isinstance(item, dict):
+        if item.get("Type") in ("Processing", "Training", "Tuning", "Transform") and "Arguments" in item:
+            yield item
+        for key in ("Steps", "IfSteps", "ElseSteps", "Arguments"):
+            yield from _cacheable(item.get(key))
 
 
 def _training_jobs(machine: Resource) -> list[tuple[str, str, dict[str, Any]]]:

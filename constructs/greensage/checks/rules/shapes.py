@@ -19,9 +19,38 @@ _CDK_PATH = re.compile(r"/framework-on|/Custom::|CustomResourceProvider|/LogRete
 
 
 def at_deployment_only(function: Resource) -> bool:
-    """Return whether a function is one of the CDK's own, which run during deployments only."""
+    """Return whether a function runs during deployments only: the CDK's own, and those that answer custom resources alone."""
     path = str(function.template.paths.get(function.id, ""))
-    return bool(_CDK_OWN.search(function.id) or _CDK_PATH.search(path))
+    if _CDK_OWN.search(function.id) or _CDK_PATH.search(path):
+        return True
+    users = [user for user in function.template.all_users_of(function) if not user.type.startswith(_ASIDE)]
+    return bool(users) and all(_asks_for_custom(user, function) for user in users)
+
+
+# What belongs to a function, and tells nothing of who calls it.
+_ASIDE = ("AWS::IAM::", "AWS::Lambda::Permission", "AWS::Lambda::Version", "AWS::Lambda::EventInvokeConfig", "AWS::Logs::")
+
+
+def _asks_for_custom(user: Resource, function: Resource) -> bool:
+    if user.type.startswith("Custom::") or user.type == "AWS::CloudFormation::CustomResource":
+        return function.id in user.refers_to("ServiceToken")
+    path = str(user.template.paths.get(user.id, ""))
+    return user.type == "AWS::Lambda::Function" and bool(_CDK_OWN.search(user.id) or _CDK_PATH.search(path))
+
+
+def runs_elsewhere(function: Resource) -> bool:
+    """Return whether a function runs at the edge of CloudFront (x86 alone, logging in every Region), or on Greengrass."""
+    role = function.target("Role")
+    if role is not None and "edgelambda.amazonaws.com" in json.dumps(role.raw, default=str):
+        return True
+    template = function.template
+    for item in (function, *template.users_of(function, "AWS::Lambda::Version")):
+        if any(
+            user.type == "AWS::CloudFront::Distribution" or user.type.startswith("AWS::Greengrass")
+            for user in template.all_users_of(item)
+        ):
+            return True
+    return False
 
 
 def variants(config: Resource) -> list[Node]:
@@ -75,8 +104,17 @@ def endpoints_of(config: Resource) -> list[Resource]:
 def definition_of(machine: Resource) -> Any:
     """Return the definition of a state machine or a SageMaker pipeline as plain values; * stands for unknown parts.
 
-    Raises Unresolved where it lies elsewhere.
+    Raises Unresolved where it lies elsewhere, unless nothing in the template speaks of SageMaker: then it is empty.
     """
+    try:
+        return _definition(machine)
+    except Unresolved:
+        if machine.template.speaks_of_sagemaker or machine.type == "AWS::SageMaker::Pipeline":
+            raise
+        return {}
+
+
+def _definition(machine: Resource) -> Any:
     for key in ("DefinitionString", "Definition", "PipelineDefinition"):
         if machine.has(key):
             return _parsed(machine, key)
@@ -89,6 +127,8 @@ def _parsed(machine: Resource, key: str) -> Any:
         raw = raw["PipelineDefinitionBody"]
     elif key == "PipelineDefinition":
         raise Unresolved("its definition lies in S3")
+    if isinstance(raw, dict) and list(raw) == ["Fn::ToJsonString"]:
+        raw = raw["Fn::ToJsonString"]
     if isinstance(raw, dict) and not any(name.startswith("Fn::") or name == "Ref" for name in raw):
         return raw
     try:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from ...catalog.checks import (
     build_vcpu,
     cpu_framework,
     graviton_engines,
     graviton_family,
+    graviton_type,
     is_gpu,
     successor,
     x86_only_runtimes,
@@ -21,19 +23,21 @@ from ..finding import Fail
 from ..rule import rule
 from ..template import Node, Resource
 from ..values import Unresolved
-from .shapes import at_deployment_only, images_of, model_of, variants
+from .shapes import at_deployment_only, images_of, model_of, runs_elsewhere, variants
 
 # What the SSM parameters of Amazon Linux, ECS and Bottlerocket hold exists for arm64 too; Windows does not.
-_PORTABLE_AMI = re.compile(r"al20\d\d-ami|amzn2?-ami|amazon-linux|amazon_linux|bottlerocket|ubuntu", re.IGNORECASE)
+_PORTABLE_AMI = re.compile(r"al20\d\d-ami|amzn2-ami|optimized-ami/amazon-linux-2|bottlerocket|ubuntu|debian", re.IGNORECASE)
 
 
 @rule("GS-SIL01", "Lambda functions run on Graviton", "AWS::Lambda::Function")
 def functions_on_graviton(function: Resource) -> Iterator[Fail]:
     """Functions at the edge of CloudFront must be x86, and what the CDK runs during a deployment only is not worth it."""
-    if "arm64" in function.list("Architectures") or at_deployment_only(function) or _at_the_edge(function):
+    if "arm64" in function.list("Architectures") or at_deployment_only(function) or runs_elsewhere(function):
         return
     if function.get("Runtime") in x86_only_runtimes():
         return
+    if any(_foreign_layer(layer) for layer in function.raw_list("Layers")):
+        raise Unresolved("whether its layers are built for arm64 too is not in the template")
     words = "runs on x86_64; on arm64 it takes less energy and money"
     if function.get("PackageType") == "Image":
         words += ", once its image is built for arm64"
@@ -45,12 +49,8 @@ def functions_on_graviton(function: Resource) -> Iterator[Fail]:
 def endpoints_on_graviton(config: Resource) -> Iterator[Fail]:
     for variant in variants(config):
         name = variant.get("InstanceType")
-        family = name and graviton_family("hosting", family_of(name))
-        if not family:
-            continue
-        architectures = _architectures(variant)
-        if "arm64" in architectures:
-            new = f"ml.{family}.{name.rsplit('.', 1)[-1]}"
+        new = name and graviton_type("hosting", name)
+        if new and "arm64" in _architectures(variant):
             yield variant.fails(
                 f"{name} is x86_64; AWS has this framework's image for Graviton, so {new} would do",
                 "InstanceType",
@@ -77,9 +77,10 @@ def no_gpu_for_cpu_models(config: Resource) -> Iterator[Fail]:
 @rule("GS-SIL04", "Endpoints and notebooks are not of a previous generation", "AWS::SageMaker::EndpointConfig",
       "AWS::SageMaker::NotebookInstance")  # fmt: skip
 def current_hosting(resource: Resource) -> Iterator[Fail]:
-    for node in variants(resource) if resource.type.endswith("EndpointConfig") else [resource]:
+    of_endpoints = resource.type.endswith("EndpointConfig")
+    for node in variants(resource) if of_endpoints else [resource]:
         name = node.get("InstanceType")
-        new = name and successor(family_of(name), hosting=True)
+        new = name and successor(family_of(name), "hosting" if of_endpoints else "notebooks")
         if new:
             saves = savings.instead(name, f"ml.{new}.{name.rsplit('.', 1)[-1]}", resource.region)
             yield node.fails(f"{name} is of a previous generation; its successor is {new}", "InstanceType", saves=saves)
@@ -90,15 +91,15 @@ def current_hosting(resource: Resource) -> Iterator[Fail]:
 def instances_on_graviton(resource: Resource) -> Iterator[Fail]:
     node = _launched(resource)
     name = node.get("InstanceType")
-    family = name and graviton_family("ec2", family_of(name))
-    if not family or not node.has("ImageId"):
+    new = name and graviton_type("ec2", name)
+    # Of previous generations GS-SIL06 speaks.
+    if not new or successor(family_of(name)) or not node.has("ImageId"):
         return
     image = _image_name(node)
     if "windows" in image.lower():
         return
     if not _PORTABLE_AMI.search(image):
         raise Unresolved("whether its machine image has an arm64 sibling is not in the template")
-    new = f"{family}.{name.rsplit('.', 1)[-1]}"
     yield node.fails(
         f"{name} is x86_64; this system exists for Graviton: {new} with the arm64 image",
         "InstanceType",
@@ -110,14 +111,18 @@ def instances_on_graviton(resource: Resource) -> Iterator[Fail]:
       "AWS::AutoScaling::LaunchConfiguration", "AWS::RDS::DBInstance", "AWS::ElastiCache::CacheCluster",
       "AWS::ElastiCache::ReplicationGroup")  # fmt: skip
 def current_machines(resource: Resource) -> Iterator[Fail]:
+    """Of databases and caches with a Graviton sibling GS-SIL07 and GS-SIL08 speak."""
     node = _launched(resource)
-    for key in ("InstanceType", "DBInstanceClass", "CacheNodeType"):
+    for key, service in (("InstanceType", "ec2"), ("DBInstanceClass", "db"), ("CacheNodeType", "cache")):
         name = node.get(key)
         new = name and successor(family_of(name))
-        if new:
-            prefix = f"{name.split('.')[0]}." if name.count(".") == 2 else ""
-            saves = savings.instead(name, f"{prefix}{new}.{name.rsplit('.', 1)[-1]}", resource.region)
-            yield node.fails(f"{name} is of a previous generation; its successor is {new}", key, saves=saves)
+        if not new or (service != "ec2" and graviton_family(service, family_of(name))):
+            continue
+        words = f"{name} is of a previous generation"
+        if service == "ec2":
+            words += f"; its successor is {new}, or its sibling on Graviton where the system runs there"
+        saves = savings.instead(name, f"{new}.{name.rsplit('.', 1)[-1]}", resource.region) if service == "ec2" else None
+        yield node.fails(words, key, saves=saves)
 
 
 @rule("GS-SIL07", "Databases run on Graviton where their engine does", "AWS::RDS::DBInstance", "AWS::DocDB::DBInstance",
@@ -125,10 +130,9 @@ def current_machines(resource: Resource) -> Iterator[Fail]:
 def databases_on_graviton(database: Resource) -> Iterator[Fail]:
     service = {"AWS::DocDB::DBInstance": "docdb", "AWS::Neptune::DBInstance": "neptune"}.get(database.type, "db")
     name = database.get("DBInstanceClass")
-    family = name and graviton_family(service, family_of(name))
-    if not family or (service == "db" and _engine(database) not in graviton_engines()):
+    new = name and graviton_type(service, name)
+    if not new or (service == "db" and _engine(database).lower() not in graviton_engines()):
         return
-    new = f"db.{family}.{name.rsplit('.', 1)[-1]}"
     copies = 2 if database.true("MultiAZ") else 1
     yield database.fails(
         f"{name} is x86_64; the service runs the same engine on {new}",
@@ -140,9 +144,8 @@ def databases_on_graviton(database: Resource) -> Iterator[Fail]:
 @rule("GS-SIL08", "Caches run on Graviton", "AWS::ElastiCache::CacheCluster", "AWS::ElastiCache::ReplicationGroup")
 def caches_on_graviton(cache: Resource) -> Iterator[Fail]:
     name = cache.get("CacheNodeType")
-    family = name and graviton_family("cache", family_of(name))
-    if family:
-        new = f"cache.{family}.{name.rsplit('.', 1)[-1]}"
+    new = name and graviton_type("cache", name)
+    if new:
         nodes = cache.number("NumCacheNodes") or cache.number("NumCacheClusters") or 1
         yield cache.fails(
             f"{name} is x86_64; the service runs the same on {new}",
@@ -154,17 +157,15 @@ def caches_on_graviton(cache: Resource) -> Iterator[Fail]:
 @rule("GS-SIL09", "Search domains run on Graviton", "AWS::OpenSearchService::Domain", "AWS::Elasticsearch::Domain")
 def search_on_graviton(domain: Resource) -> Iterator[Fail]:
     section = "ClusterConfig" if domain.type == "AWS::OpenSearchService::Domain" else "ElasticsearchClusterConfig"
-    name = domain.get(section, "InstanceType")
-    family = name and graviton_family("search", family_of(name))
-    if family:
-        size, suffix = name.split(".")[1:3]
-        nodes = domain.number(section, "InstanceCount", default=1) or 1
-        yield domain.fails(
-            f"{name} is x86_64; the service runs the same on {family}.{size}.{suffix}",
-            section,
-            "InstanceType",
-            saves=savings.instead(bare_type(name), f"{family}.{size}", domain.region, nodes),
-        )
+    if _older_elasticsearch(domain):
+        return
+    for key, count in (("InstanceType", "InstanceCount"), ("DedicatedMasterType", "DedicatedMasterCount")):
+        name = domain.get(section, key)
+        new = name and graviton_type("search", name)
+        if new:
+            nodes = domain.number(section, count, default=1) or 1
+            saves = savings.instead(bare_type(name), bare_type(new), domain.region, nodes)
+            yield domain.fails(f"{name} is x86_64; the service runs the same on {new}", section, key, saves=saves)
 
 
 @rule("GS-SIL10", "Fargate tasks run on Graviton where their images do", "AWS::ECS::TaskDefinition")
@@ -194,18 +195,16 @@ def emr_on_graviton(resource: Resource) -> Iterator[Fail]:
                 "runs on x86_64; EMR Serverless runs the same applications on ARM64", "Architecture", fix="ARM64"
             )
         return
-    for group in ("MasterInstanceGroup", "CoreInstanceGroup"):
-        name = resource.get("Instances", group, "InstanceType")
-        family = name and graviton_family("emr", family_of(name))
-        if family:
-            new = f"{family}.{name.rsplit('.', 1)[-1]}"
-            count = resource.number("Instances", group, "InstanceCount", default=1) or 1
+    groups = [("MasterInstanceGroup",), ("CoreInstanceGroup",)]
+    groups += [("TaskInstanceGroups", index) for index in range(len(resource.list("Instances", "TaskInstanceGroups")))]
+    for group in groups:
+        name = resource.get("Instances", *group, "InstanceType")
+        new = name and graviton_type("emr", name)
+        if new:
+            count = resource.number("Instances", *group, "InstanceCount", default=1) or 1
+            saves = savings.instead(name, new, resource.region, count)
             yield resource.fails(
-                f"{name} is x86_64; EMR runs the same on {new}",
-                "Instances",
-                group,
-                "InstanceType",
-                saves=savings.instead(name, new, resource.region, count),
+                f"{name} is x86_64; EMR runs the same on {new}", "Instances", *group, "InstanceType", saves=saves
             )
 
 
@@ -214,13 +213,13 @@ def builds_on_graviton(project: Resource) -> Iterator[Fail]:
     """A privileged build makes container images, whose architecture it decides: then nobody can tell."""
     if project.get("Environment", "Type") != "LINUX_CONTAINER":
         return
-    if not project.text("Environment", "Image").startswith(("aws/codebuild/standard", "aws/codebuild/amazonlinux2-x86")):
+    if not project.text("Environment", "Image").startswith(("aws/codebuild/standard", "aws/codebuild/amazonlinux")):
         return
     if project.true("Environment", "PrivilegedMode"):
         raise Unresolved("it builds container images; which architecture they need is not in the template")
     vcpu = build_vcpu(str(project.get("Environment", "ComputeType"))) or 2
     yield project.fails(
-        "builds on x86_64; ARM_CONTAINER takes less energy and money",
+        "builds on x86_64; ARM_CONTAINER, with its aarch64 image, takes less energy and money",
         "Environment",
         "Type",
         saves=savings.arm_builds(project.region, vcpu),
@@ -242,14 +241,6 @@ def _repository(image: str) -> str:
     return image.rsplit("/", 1)[-1].split(":")[0].split("@")[0]
 
 
-def _at_the_edge(function: Resource) -> bool:
-    template = function.template
-    if "AWS::CloudFront::Distribution" not in template.by_type:
-        return False
-    versions = template.users_of(function, "AWS::Lambda::Version")
-    return any(template.users_of(item, "AWS::CloudFront::Distribution") for item in (function, *versions))
-
-
 def _launched(resource: Resource) -> Node:
     """What launches a machine: a launch template keeps it one level down."""
     node = resource.get("LaunchTemplateData") if resource.type == "AWS::EC2::LaunchTemplate" else resource
@@ -266,8 +257,11 @@ def _image_name(node: Node) -> str:
     return node.text("ImageId")
 
 
-def _engine(database: Resource) -> str | None:
+def _engine(database: Resource) -> str:
     engine = database.get("Engine")
+    if engine is None and database.has("SourceDBInstanceIdentifier"):
+        source = database.target("SourceDBInstanceIdentifier")
+        engine = source.get("Engine") if source else None
     if engine is None and database.has("DBClusterIdentifier"):
         cluster = database.target("DBClusterIdentifier")
         engine = cluster.get("Engine") if cluster else None
@@ -278,6 +272,20 @@ def _engine(database: Resource) -> str | None:
 
 def _multi_architecture(image: str) -> bool:
     """AWS's public images and Docker's official ones are published for both."""
-    return image.startswith(("public.ecr.aws/aws-", "public.ecr.aws/docker/library/", "public.ecr.aws/nginx/", "amazon/")) or (
-        "/" not in image and "*" not in image and bool(image)
-    )
+    return image.startswith(
+        ("public.ecr.aws/aws-", "public.ecr.aws/docker/library/", "public.ecr.aws/nginx/", "amazon/")
+    ) or bool(re.fullmatch(r"[a-z0-9][a-z0-9._-]*(:[\w.-]+)?", image))
+
+
+def _foreign_layer(layer: Any) -> bool:
+    """A layer by its ARN, which nobody here built, and whose name does not tell that it is for arm64."""
+    return isinstance(layer, str) and ":layer:" in layer and "arm64" not in layer.lower()
+
+
+def _older_elasticsearch(domain: Resource) -> bool:
+    """Graviton takes OpenSearch, and Elasticsearch from 7.9 on."""
+    version = str(domain.get("EngineVersion", default="") or domain.get("ElasticsearchVersion", default=""))
+    if domain.type != "AWS::Elasticsearch::Domain" and not version.startswith("Elasticsearch_"):
+        return False
+    numbers = [int(part) for part in version.removeprefix("Elasticsearch_").split(".") if part.isdigit()]
+    return numbers[:2] < [7, 9]

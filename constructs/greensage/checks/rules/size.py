@@ -11,7 +11,7 @@ from ..finding import Fail
 from ..rule import rule
 from ..template import Resource
 from ..values import Unresolved
-from .shapes import at_deployment_only, definition_of, images_of, instance_variants, jobs_in, model_of
+from .shapes import at_deployment_only, definition_of, images_of, instance_variants, jobs_in, model_of, runs_elsewhere
 
 
 @rule("GS-SIZ01", "Endpoint volumes fit their models", "AWS::SageMaker::EndpointConfig")
@@ -26,7 +26,7 @@ def endpoint_volumes(config: Resource, *, max_gb: int = line("endpoint_volume_gb
 @rule("GS-SIZ02", "Functions have the memory they need", "AWS::Lambda::Function")
 def function_memory(function: Resource, *, max_mb: int = line("lambda_memory_mb_max")) -> Iterator[Fail]:
     memory = function.number("MemorySize", default=128) or 128
-    if memory > max_mb and not at_deployment_only(function):
+    if memory > max_mb and not at_deployment_only(function) and not runs_elsewhere(function):
         saves = savings.memory(function.region, (memory - max_mb) * assumed("oversize_share").value)
         yield function.fails(f"reserves {memory:g} MB; measure whether it needs more than {max_mb}", "MemorySize", saves=saves)
 
@@ -76,12 +76,15 @@ def serverless_memory(config: Resource, *, max_mb: int = line("serverless_memory
 @rule("GS-SIZ05", "Small models are on small instances", "AWS::SageMaker::EndpointConfig")
 def small_instances(config: Resource, *, max_vcpu: int = line("tree_vcpu_max")) -> Iterator[Fail]:
     for variant in instance_variants(config):
-        name, model = variant.get("InstanceType", default=""), model_of(variant)
-        if model is None or not is_hosting_type(name):
+        model = model_of(variant)
+        if model is None or _mode(model) == "MultiModel":
+            continue
+        name = variant.get("InstanceType", default="")
+        if not is_hosting_type(name):
             continue
         frameworks = [cpu_framework(image) for image in images_of(model)]
         vcpu = _vcpu(name)
-        if frameworks and all(frameworks) and vcpu > max_vcpu and _mode(model) != "MultiModel":
+        if frameworks and all(frameworks) and vcpu > max_vcpu:
             yield variant.fails(
                 f"{name} has {vcpu:g} vCPUs for one {frameworks[0]} model: scale out small ones instead",
                 "InstanceType",
