@@ -100,8 +100,21 @@ class TestTypes:
             assert new is None or is_hosting_type(new), (name, new)
 
     def test_a_notebook_goes_to_what_notebooks_have(self):
-        text = "Resources: {N: {Type: AWS::SageMaker::NotebookInstance, Properties: {InstanceType: ml.t2.medium}}}"
-        assert "t3" in failed("GS-SIL04", text)[0]
+        text = "Resources: {N: {Type: AWS::SageMaker::NotebookInstance, Properties: {InstanceType: ml.m4.xlarge}}}"
+        assert "its successor is m5" in failed("GS-SIL04", text)[0]
+
+    def test_what_our_own_figures_say_would_emit_more_is_no_finding(self):
+        from greensage.checks import rule
+        from greensage.checks.savings import instead
+
+        worse = instead("m7g.large", "m5.large", "us-east-1")
+        assert worse is not None and worse.carbon_g.mid < 0
+
+        @rule("ACME-1", "x", "AWS::Logs::LogGroup")
+        def wrong(group):
+            yield group.fails("would be worse", saves=worse)
+
+        assert found(wrong, "Resources: {L: {Type: AWS::Logs::LogGroup}}") == []
 
     def test_one_machine_is_told_once(self):
         text = "Resources: {D: {Type: AWS::RDS::DBInstance, Properties: {DBInstanceClass: db.t2.micro, Engine: MySQL}}}"

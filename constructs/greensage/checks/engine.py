@@ -88,7 +88,7 @@ class Engine:
         arguments = self._arguments[item.id]
         try:
             found = item.check(resource, **arguments) if arguments else item.check(resource)
-            return [] if found is None else [found] if isinstance(found, Fail) else list(found)
+            return [] if found is None else [fail for fail in ([found] if isinstance(found, Fail) else found) if _saves(fail)]
         except Unresolved as unresolved:
             return _Unknown(str(unresolved))
         except Undecided as undecided:
@@ -138,6 +138,11 @@ def _never_made(resource: Resource) -> bool:
         return not resource.template.scope.condition(name)
     except Undecided:
         return False
+
+
+def _saves(fail: Fail) -> bool:
+    """What our own figures say would emit more is no finding."""
+    return fail.saves is None or not fail.saves.carbon_g.mid < 0
 
 
 def _said(parameters: set[str]) -> str:

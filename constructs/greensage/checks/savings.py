@@ -8,7 +8,7 @@ from functools import cache
 from ..catalog.checks import assumed, assumed_name, price
 from ..catalog.figures import DAYS_PER_MONTH, HOURS_PER_MONTH, Figure, reference_type
 from ..catalog.instances import instance
-from ..catalog.power import power
+from ..catalog.power import power, speed
 from ..catalog.regions import known_regions
 from ..footprint.band import ZERO, Band
 from ..footprint.usage import Level, Serverless, Usage
@@ -37,9 +37,15 @@ def idle_hours(name: str, region: str | None, assumption: str, count: float = 1.
 
 @cache
 def instead(old: str, new: str, region: str | None, count: float = 1.0) -> Impact | None:
-    """Return what running `new` in place of `old` saves, at the same utilisation; None where a type is not known."""
+    """Return what running `new` in place of `old` saves for the same work; None where a type is not known.
+
+    A faster core is busy for less of the time: by the figures of speed.json.
+    """
+    if not known_type(old) or not known_type(new):
+        return None
     load = assumed("utilisation").value
-    before, after = _machine(old, region, 1.0, load), _machine(new, region, 1.0, load)
+    faster = speed(new).value / speed(old).value
+    before, after = _machine(old, region, 1.0, load), _machine(new, region, 1.0, min(1.0, load / faster))
     return between(before, after) * count if before and after else None
 
 
