@@ -101,7 +101,7 @@ class TestTypes:
 
     def test_a_notebook_goes_to_what_notebooks_have(self):
         text = "Resources: {N: {Type: AWS::SageMaker::NotebookInstance, Properties: {InstanceType: ml.m4.xlarge}}}"
-        assert "its successor is m5" in failed("GS-SIL04", text)[0]
+        assert "its successor is m7i" in failed("GS-SIL04", text)[0]
 
     def test_what_our_own_figures_say_would_emit_more_is_no_finding(self):
         from greensage.checks import rule
