@@ -71,3 +71,14 @@ def test_parameters_move_the_line():
     text = "Resources: {L: {Type: 'AWS::Logs::LogGroup', Properties: {RetentionInDays: 90}}}"
     assert not failed("GS-RET02", text)
     assert failed("GS-RET02", text, max_days=60)
+
+
+def test_the_documentation_is_made_from_the_rules():
+    import importlib.util
+
+    from tests.conftest import ROOT
+
+    spec = importlib.util.spec_from_file_location("rules_page", ROOT / "tools" / "rules_page.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert module.PAGE.read_text() == module.page(), "run tools/rules_page.py"
