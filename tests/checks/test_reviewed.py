@@ -200,3 +200,50 @@ class TestApps:
         text = "Resources: {{G: {{Type: AWS::SageMaker::ModelPackageGroup}}, P: {{Type: AWS::IAM::Policy, Properties: {{PolicyDocument: {{Statement: [{{Action: '{action}'}}]}}}}}}}}"
         assert failed("GS-ART05", text.format(action="sagemaker:DeleteModelPackageGroup"))
         assert not failed("GS-ART05", text.format(action="sagemaker:*"))
+
+
+class TestHeldOut:
+    """What a second review found, on templates that were not looked at before."""
+
+    def test_a_function_that_may_not_log_makes_no_group(self):
+        role = "  R: {Type: AWS::IAM::Role, Properties: {Policies: [{PolicyName: p, PolicyDocument: {Statement: [{Action: 'glue:*', Resource: x}]}}]}}"
+        assert found("GS-RET04", function(role)) == []
+        assert failed("GS-RET04", function(role.replace("glue:*", "logs:*")))
+
+    def test_a_key_that_is_no_text_is_refused(self, tmp_path):
+        from greensage.checks.reading import parse
+        from greensage.errors import CheckError
+
+        with pytest.raises(CheckError, match="cookiecutter"):
+            parse("Resources: {F: {Type: T, A: [{{ cookiecutter.x }}]}}", "t.yaml")
+
+    def test_aurora_begins_at_medium_and_its_first_version_is_unknown(self):
+        text = "Resources: {{A: {{Type: AWS::RDS::DBInstance, Properties: {{DBInstanceClass: {size}, Engine: {engine}}}}}}}"
+        assert unknown("GS-SIL07", text.format(size="db.t2.medium", engine="aurora"))
+        assert found("GS-SIL07", text.format(size="db.t2.small", engine="aurora-mysql")) == []
+        assert failed("GS-SIL07", text.format(size="db.t3.medium", engine="aurora-mysql"))
+
+    def test_one_tag_that_is_known_is_enough(self):
+        text = (
+            "Parameters: {P: {Type: String}}\nResources:\n"
+            "  C: {Type: AWS::SageMaker::EndpointConfig, Properties: {ProductionVariants: [{VariantName: a, ModelName: m, InstanceType: ml.m6g.large}]}}\n"
+            "  E: {Type: AWS::SageMaker::Endpoint, Properties: {EndpointConfigName: !Ref C, Tags: [{Key: id, Value: !Ref P}, {Key: stage, Value: dev}]}}\n"
+        )
+        assert failed("GS-ELA05", text) and unknown("GS-ELA05", text.replace("Value: dev", "Value: live"))
+
+    def test_a_build_of_images_is_unknown(self):
+        text = "Resources: {{B: {{Type: AWS::CodeBuild::Project, Properties: {{Source: {{BuildSpec: '{spec}'}}, Environment: {{Type: LINUX_CONTAINER, Image: '{image}'}}}}}}}}"
+        assert unknown("GS-SIL12", text.format(spec="x", image="aws/codebuild/docker:17.09.0"))
+        assert unknown("GS-SIL12", text.format(spec="docker build .", image="aws/codebuild/standard:7.0"))
+        assert failed("GS-SIL12", text.format(spec="make test", image="aws/codebuild/standard:7.0"))
+
+    def test_a_model_of_a_package_is_unknown(self):
+        text = (
+            "Resources:\n  M: {Type: AWS::SageMaker::Model, Properties: {Containers: [{ModelPackageName: p}]}}\n"
+            "  C: {Type: AWS::SageMaker::EndpointConfig, Properties: {ProductionVariants: [{VariantName: a, ModelName: !GetAtt M.ModelName, InstanceType: ml.g4dn.xlarge}]}}\n"
+        )
+        assert unknown("GS-SIL03", text)
+
+    def test_a_function_that_answers_cloudformation_for_other_stacks_is_let_be(self):
+        text = function("").replace("{S3Bucket: c, S3Key: a}", "{ZipFile: 'import cfnresponse'}")
+        assert found("GS-SIL01", text) == []

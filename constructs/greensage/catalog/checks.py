@@ -72,6 +72,12 @@ def graviton_type(service: str, name: str) -> str | None:
     return f"{parts[0]}.{family}.{size}" if bare_type(name) == ".".join(parts[1:3]) else f"{family}.{size}.{parts[2]}"
 
 
+def is_too_small_for_aurora(name: str) -> bool:
+    """Return whether Aurora has no such class: its T4g begins at medium."""
+    least = load("checks")["aurora_least"].get(family_of(name))
+    return least is not None and _rank(bare_type(name).split(".")[1]) < _rank(least)
+
+
 def _size_in(family: str, size: str, *, hosting: bool) -> str:
     rows = load("instances")["types"] if hosting else load("ec2")["types"]
     names = [name.removeprefix("ml.") for name in rows]

@@ -79,7 +79,8 @@ def _parse_yaml(text: str, shown: str) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
-        raise CheckError(f"{shown}{where}: broken YAML: {error.problem or error.context}") from None
+        hint = "; a source of cookiecutter or Jinja is rendered first" if "{%" in text or "{{" in text else ""
+        raise CheckError(f"{shown}{where}: broken YAML: {error.problem or error.context}{hint}") from None
     except yaml.YAMLError as error:
         raise CheckError(f"{shown}: broken YAML: {str(error).splitlines()[0]}") from None
 
@@ -127,6 +128,9 @@ class Plain:
         found: dict[str, Any] = {}
         total = 1
         for key, item in node.value:
+            if key.id != "scalar":
+                where = f"{self._shown}:{key.start_mark.line + 1}"
+                raise CheckError(f"{where}: a key that is no text; a source of cookiecutter or Jinja is rendered first")
             value, size = self._value(item)
             total += size
             if key.tag == "tag:yaml.org,2002:merge":

@@ -170,15 +170,18 @@ def notebooks_stop(notebook: Resource) -> Iterator[Fail]:
 
 @rule("GS-ELA12", "Studio shuts idle applications down", "AWS::SageMaker::Domain")
 def studio_shuts_down(domain: Resource, *, max_idle_minutes: int = line("idle_minutes_max")) -> Iterator[Fail]:
+    endless = []
     for app in ("JupyterLabAppSettings", "CodeEditorAppSettings"):
         settings = ("DefaultUserSettings", app, "AppLifecycleManagement", "IdleSettings")
         if domain.get(*settings, "LifecycleManagement") != "ENABLED":
-            saves = savings.idle_hours("ml.t3.medium", domain.region, "dev_idle_share")
-            yield domain.fails(f"{app.removesuffix('AppSettings')} spaces run until someone stops them", *settings, saves=saves)
+            endless.append(app.removesuffix("AppSettings"))
         elif (domain.number(*settings, "IdleTimeoutInMinutes") or 0) > max_idle_minutes:
             yield domain.fails(
                 f"{app.removesuffix('AppSettings')} spaces idle for more than {max_idle_minutes} minutes", *settings
             )
+    if endless:
+        saves = savings.idle_hours("ml.t3.medium", domain.region, "dev_idle_share", len(endless))
+        yield domain.fails(f"{' and '.join(endless)} spaces run until someone stops them", "DefaultUserSettings", saves=saves)
 
 
 @rule("GS-ELA13", "Provisioned concurrency of functions scales", "AWS::Lambda::Alias", "AWS::Lambda::Version")
@@ -224,10 +227,18 @@ def _idle(config: Resource, assumption: str = "idle_share") -> Impact | None:
 
 
 def _development_word(resource: Resource, names: tuple[str, ...]) -> str | None:
-    values = [str(tag.get("Value", default="")) for tag in resource.list("Tags") if isinstance(tag, Node) and tag.has("Value")]
-    template = resource.template
-    words = {word for text in (template.name, *values) for word in re.split(r"[^a-z]+", _spaced(text))}
-    return next((name for name in names if name in words), None)
+    """A word of the stack's name or of a tag's value; a tag that only the deployment knows might hold one."""
+    values, unclear = [resource.template.name], None
+    for index in range(len(resource.raw_list("Tags"))):
+        try:
+            values.append(str(resource.get("Tags", index, "Value", default="")))
+        except Unresolved as unresolved:
+            unclear = unresolved
+    words = {word for text in values for word in re.split(r"[^a-z]+", _spaced(text))}
+    found = next((name for name in names if name in words), None)
+    if found is None and unclear is not None:
+        raise unclear
+    return found
 
 
 def _spaced(text: str) -> str:

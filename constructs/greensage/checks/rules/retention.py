@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -50,9 +51,26 @@ def function_logs(function: Resource) -> Iterator[Fail]:
     """The CDK's own functions write a few lines per deployment."""
     if function.has("LoggingConfig", "LogGroup") or at_deployment_only(function) or runs_elsewhere(function):
         return
+    if _may_not_log(function):
+        return
     if any(function.id in row.refers_to("LogGroupName") for row in function.template.of_type("Custom::LogRetention")):
         return
     yield from _service_logs(function, "/aws/lambda/", "FunctionName")
+
+
+# What may let a role log, or hides what it may.
+_MAY_LOG = ("logs:", '"*"', "CloudWatch", "AWSLambda", "Fn::If", "Fn::FindInMap", "Fn::ImportValue", "Fn::Transform")
+
+
+def _may_not_log(function: Resource) -> bool:
+    """Whether the function's role stands in the template with nothing that could let it log: then no group is ever made."""
+    role = function.target("Role")
+    if role is None or role.type != "AWS::IAM::Role" or role.has("ManagedPolicyArns") or not role.has("Policies"):
+        return False
+    if role.template.users_of(role, "AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::RolePolicy"):
+        return False
+    text = json.dumps(role.raw["Policies"], default=str)
+    return not any(word in text for word in _MAY_LOG)
 
 
 class _Jobs(NamedTuple):
@@ -123,7 +141,9 @@ def backups_end(plan: Resource) -> Iterator[Fail]:
 
 def _service_logs(resource: Resource, prefix: str, name_key: str) -> Iterator[Fail]:
     """A group that the service makes has no end; one declared under the same name has (or GS-RET01 says so)."""
+    used = frozenset(resource.template.scope.defaults_used)
     name = resource.text(name_key)
+    named = frozenset(resource.template.scope.defaults_used)
     for group in resource.template.of_type(_GROUP):
         text = group.text("LogGroupName")
         if not text.startswith((prefix, "*")):
@@ -136,6 +156,8 @@ def _service_logs(resource: Resource, prefix: str, name_key: str) -> Iterator[Fa
             return
     if resource.id in resource.template.exported and resource.type == "AWS::SageMaker::Endpoint":
         raise Unresolved("it is exported: another stack may declare its log group")
+    # The names of other groups that were looked at are no part of what is said.
+    resource.template.scope.defaults_used = {*used, *named}
     group = f"{prefix}{name or '<its name>'}"
     yield resource.fails(
         f"logs to {group}, which the service makes, to be kept for ever: declare it with an end",

@@ -24,7 +24,10 @@ def at_deployment_only(function: Resource) -> bool:
     if _CDK_OWN.search(function.id) or _CDK_PATH.search(path):
         return True
     users = [user for user in function.template.all_users_of(function) if not user.type.startswith(_ASIDE)]
-    return bool(users) and all(_asks_for_custom(user, function) for user in users)
+    if not users:
+        # Its users are in other stacks: code that answers CloudFormation tells it as well.
+        return "cfnresponse" in function.text("Code", "ZipFile")
+    return all(_asks_for_custom(user, function) for user in users)
 
 
 # What belongs to a function, and tells nothing of who calls it.
@@ -82,8 +85,10 @@ def model_of(variant: Node) -> Resource | None:
 
 def images_of(model: Resource) -> list[str]:
     """Return the images of a model, with * for what only the deployment knows."""
-    rows = [model.get("PrimaryContainer"), *model.list("Containers")]
-    return [row.text("Image") for row in rows if isinstance(row, Node)]
+    rows = [row for row in (model.get("PrimaryContainer"), *model.list("Containers")) if isinstance(row, Node)]
+    if any(not row.has("Image") for row in rows):
+        raise Unresolved("its image is that of a model package, which is not in this template")
+    return [row.text("Image") for row in rows]
 
 
 def config_of(endpoint: Resource) -> Resource | None:

@@ -13,6 +13,7 @@ from ...catalog.checks import (
     graviton_family,
     graviton_type,
     is_gpu,
+    is_too_small_for_aurora,
     successor,
     x86_only_runtimes,
 )
@@ -131,7 +132,12 @@ def databases_on_graviton(database: Resource) -> Iterator[Fail]:
     service = {"AWS::DocDB::DBInstance": "docdb", "AWS::Neptune::DBInstance": "neptune"}.get(database.type, "db")
     name = database.get("DBInstanceClass")
     new = name and graviton_type(service, name)
-    if not new or (service == "db" and _engine(database).lower() not in graviton_engines()):
+    if not new:
+        return
+    engine = _engine(database).lower() if service == "db" else service
+    if engine == "aurora":
+        raise Unresolved("it is of Aurora's first version, MySQL 5.6: Graviton needs aurora-mysql")
+    if engine not in graviton_engines() or (engine.startswith("aurora") and is_too_small_for_aurora(new)):
         return
     copies = 2 if database.true("MultiAZ") else 1
     yield database.fails(
@@ -213,10 +219,12 @@ def builds_on_graviton(project: Resource) -> Iterator[Fail]:
     """A privileged build makes container images, whose architecture it decides: then nobody can tell."""
     if project.get("Environment", "Type") != "LINUX_CONTAINER":
         return
-    if not project.text("Environment", "Image").startswith(("aws/codebuild/standard", "aws/codebuild/amazonlinux")):
-        return
-    if project.true("Environment", "PrivilegedMode"):
+    image = project.text("Environment", "Image")
+    docker = "docker build" in project.text("Source", "BuildSpec") or image.startswith("aws/codebuild/docker")
+    if docker or project.true("Environment", "PrivilegedMode"):
         raise Unresolved("it builds container images; which architecture they need is not in the template")
+    if not image.startswith(("aws/codebuild/standard", "aws/codebuild/amazonlinux")):
+        return
     vcpu = build_vcpu(str(project.get("Environment", "ComputeType"))) or 2
     yield project.fails(
         "builds on x86_64; ARM_CONTAINER, with its aarch64 image, takes less energy and money",
