@@ -310,6 +310,13 @@ class TestSpecs:
         assert "+hosting: auto   # as always" in output(capsys, ".", "--fix", "--apply")[1]
         assert output(capsys, ".")[0] == 0
 
+    def test_they_can_be_selected_like_the_others(self, tmp_path, monkeypatch, capsys):
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "eager.yaml").write_text(SPEC)
+        assert output(capsys, ".", "--only", "GS-RET")[0] == 0
+        assert rules(output(capsys, ".", "--only", "GS-SPC01")[1]) == {"GS-SPC01"}
+        assert rules(output(capsys, ".", "--skip", "GS-SPC03")[1]) == {"GS-SPC01", "GS-SPC04"}
+
     def test_a_broken_one_is_a_problem_in_one_line(self, tmp_path, monkeypatch, capsys):
         monkeypatch.chdir(tmp_path)
         (tmp_path / "eager.yaml").write_text(SPEC + "surprise: 1\n")

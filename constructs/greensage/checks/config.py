@@ -17,6 +17,13 @@ from .rule import Rule
 from .rules import FAMILIES, all_rules
 
 FILE_NAME = "greensage-checks.yaml"
+# What is checked of our own model files (specs.py), beside the rules for templates.
+MODEL_FILE_RULES = {
+    "GS-SPC01": "Model files leave the kind of hosting to the planner",
+    "GS-SPC02": "Model files leave the silicon to the planner",
+    "GS-SPC03": "Model files let the model share an endpoint",
+    "GS-SPC04": "Model files keep logs for weeks, not years",
+}
 
 
 class Suppression(BaseModel):
@@ -79,7 +86,12 @@ def selected(config: Config, more: Iterable[Rule] = ()) -> tuple[Rule, ...]:
 
 
 def _chosen(rule: Rule, selection: Selection) -> bool:
-    names = {rule.id, rule.family}
+    return is_chosen(rule.id, selection)
+
+
+def is_chosen(name: str, selection: Selection) -> bool:
+    """Return whether the rule called `name` is to run."""
+    names = {name, name.rstrip("0123456789")}
     return (not selection.only or bool(names & {*selection.only})) and not names & {*selection.skip}
 
 
@@ -88,11 +100,12 @@ def _check_ids(rules: Sequence[Rule], named: Iterable[str]) -> None:
     double = sorted({name for name in ids if ids.count(name) > 1})
     if double:
         raise CheckError(f"two rules are called {double[0]}")
+    known = {*ids, *FAMILIES, *(rule.family for rule in rules), *MODEL_FILE_RULES, "GS-SPC"}
     for name in named:
-        if name not in ids and name not in FAMILIES and name not in {rule.family for rule in rules}:
+        if name not in known:
             from difflib import get_close_matches
 
-            near = get_close_matches(name, [*ids, *FAMILIES], n=1)
+            near = get_close_matches(name, sorted(known), n=1)
             raise CheckError(f"there is no rule {name}{f'; did you mean {near[0]}?' if near else ''} (greensage check --list)")
 
 

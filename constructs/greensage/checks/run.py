@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..errors import CheckError, ProblemsError
 from .assembly import Acknowledgement, StackFile, stacks_of
-from .config import Config, Selection, selected
+from .config import Config, Selection, is_chosen, selected
 from .discover import Source, discover
 from .engine import Engine
 from .finding import SEVERITIES, Finding, Severity
@@ -123,7 +123,8 @@ class _Checked:
             from .specs import check_spec
 
             self.report.files[source.shown] = source.path
-            self.findings += check_spec(source.path, source.shown, self.config.region)
+            found = check_spec(source.path, source.shown, self.config.region)
+            self.findings += [item for item in found if is_chosen(item.rule, self.config.rules)]
             self.accepted += of_comments(source.shown, read_text(source.path, source.shown))
             return
         for finding in self.engine.run(self._templates(source)):

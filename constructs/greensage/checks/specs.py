@@ -11,18 +11,13 @@ from ..footprint import Footprint, fleet_footprint
 from ..planner import plan
 from ..show import silicon_words
 from ..spec import Located, ModelSpec, load_spec
+from .config import MODEL_FILE_RULES
 from .finding import Fail, Finding, Place, Severity
 from .impact import Impact, less
 from .savings import log_group
 
 # Below this share a difference is within the planner's own estimates.
 _WORTH = 0.05
-_TITLES = {
-    "GS-SPC01": "Model files leave the kind of hosting to the planner",
-    "GS-SPC02": "Model files leave the silicon to the planner",
-    "GS-SPC03": "Model files let the model share an endpoint",
-    "GS-SPC04": "Model files keep logs for weeks, not years",
-}
 
 
 def check_spec(path: Path, shown: str, region: str | None) -> Iterator[Finding]:
@@ -32,7 +27,7 @@ def check_spec(path: Path, shown: str, region: str | None) -> Iterator[Finding]:
     for rule, fail in _fails(spec, located, where):
         severity: Severity = "medium" if fail.saves and fail.saves.carbon_g.mid >= severity_grams()[1] else "low"
         yield Finding(
-            rule, _TITLES[rule], Place(shown, spec.name), fail.message, fail.path, "fail", severity, fail.saves, fail.fix
+            rule, MODEL_FILE_RULES[rule], Place(shown, spec.name), fail.message, fail.path, "fail", severity, fail.saves, fail.fix
         )
 
 

@@ -173,12 +173,14 @@ def _fix(options: argparse.Namespace, report: Report) -> int:
 
 
 def _tell(options: argparse.Namespace, rules: tuple[Rule, ...]) -> int:
+    from ..checks.config import MODEL_FILE_RULES
     from ..checks.pages import markdown
     from ..errors import CheckError
     from ..text import table
 
     if options.list:
-        print(table([("RULE", "WHAT IT ASKS FOR"), *((rule.id, rule.title) for rule in rules)]))
+        rows = [(rule.id, rule.title) for rule in rules]
+        print(table([("RULE", "WHAT IT ASKS FOR"), *rows, *MODEL_FILE_RULES.items()]))
         return 0
     found = next((rule for rule in rules if rule.id == options.explain), None)
     if found is None:
