@@ -82,6 +82,12 @@ def volume(gb: float, region: str | None, per_gb: str = "gp2_gb_month") -> Impac
     return of_usage(Usage(place(region), 0, stored_gb=gb)).priced(band(gb * cost.value, cost.factor))
 
 
+def job_volume(gb: float, region: str | None) -> Impact:
+    """Return what `gb` of a job's volume take in one run of the assumed duration."""
+    hours = assumed("training_hours")
+    return (volume(gb, region, "ml_storage_gb_month") * (hours.value / HOURS_PER_MONTH)).widened(hours.factor)
+
+
 def gp3_instead(gb: float) -> Impact:
     """Return what gp3 saves against gp2: money for certain; energy is not known to differ."""
     return Impact(
@@ -105,6 +111,16 @@ def arm_tasks(region: str | None, vcpu: float, gb: float, count: float = 1.0) ->
     load = assumed("utilisation")
     found = _vcpu_seconds(region, vcpu * hours * 3600 * load.value) * _graviton_share()
     return found.priced(_cheaper("fargate_vcpu_hour", vcpu * hours, load) + _cheaper("fargate_gb_hour", gb * hours, load))
+
+
+@cache
+def idle_tasks(region: str | None, vcpu: float, gb: float, count: float) -> Impact:
+    """Return the assumed idle share of a month of `count` Fargate tasks, at the price of x86."""
+    share = assumed("idle_share")
+    hours = HOURS_PER_MONTH * count * share.value
+    held = Usage(place(region), 0, serverless=Serverless(0.0, gb * hours * 3600, 0.0, 0.0))
+    cost = hours * (vcpu * price("fargate_vcpu_hour").value + gb * price("fargate_gb_hour").value)
+    return of_usage(held).widened(share.factor).priced(band(cost, share.factor))
 
 
 @cache

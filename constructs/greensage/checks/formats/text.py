@@ -27,11 +27,11 @@ def _finding(report: Report, item: Finding) -> list[str]:
     spot = report.line_column(item)
     where = f"{spot[0]}:{spot[1]}" if spot else "-"
     severity = item.severity.ljust(6)
-    saved = [f"    {'':<8}saves {saving_words(item.saves)}"] if item.saves else []
+    saved = f"saves {saving_words(item.saves)}" if item.saves else "no figure: what it takes is not known from a template"
     return [
         f"  {where:<9} {red(severity) if item.severity == 'high' else severity}  {item.rule}  {place_words(item)}",
         f"    {'':<8}{item.message}",
-        *saved,
+        f"    {'':<8}{saved}",
     ]
 
 

@@ -8,13 +8,13 @@ from typing import NamedTuple
 
 from ...catalog.checks import line
 from ...catalog.figures import DAYS_PER_MONTH
-from ...spec.cron import runs_per_day
 from .. import savings
 from ..finding import Fail, Place
 from ..rule import app_rule, rule
 from ..template import Resource, Template
 from ..values import Unresolved
 from .artifacts import expires
+from .shapes import runs_a_day
 
 _CONFIG = "AWS::SageMaker::EndpointConfig"
 
@@ -93,7 +93,7 @@ def capture_is_read(facts: Iterable[_Capture]) -> Iterator[tuple[Place, Fail]]:
 @rule("GS-CAP05", "Monitors run as often as drift is decided", "AWS::SageMaker::MonitoringSchedule")
 def monitors_run_rarely(schedule: Resource, *, max_per_day: int = line("monitoring_runs_per_day_max")) -> Iterator[Fail]:
     expression = schedule.get("MonitoringScheduleConfig", "ScheduleConfig", "ScheduleExpression", default="")
-    runs = _runs(expression)
+    runs = runs_a_day(expression)
     if runs > max_per_day:
         name = _cluster_type(schedule)
         saves = savings.trainings(schedule.region, name, (runs - max_per_day) * DAYS_PER_MONTH)
@@ -130,15 +130,6 @@ def _kept(config: Resource, path: tuple[str, ...], what: str) -> Iterator[Fail]:
             *path,
             saves=savings.stored(config.region, "capture_gb_month", 12),
         )
-
-
-def _runs(expression: str) -> float:
-    if not expression or expression == "NOW":
-        return 0
-    try:
-        return runs_per_day(expression)
-    except ValueError:
-        raise Unresolved(f"the schedule {expression} is not understood") from None
 
 
 def _cluster_type(schedule: Resource) -> str | None:

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from ...catalog.checks import development_names, line
 from .. import savings
 from ..finding import Fail
-from ..impact import Impact
 from ..rule import rule
 from ..template import Node, Resource
 from ..values import Unresolved
+from .idle import idle_config, idle_group, idle_service, idle_target
 from .scaling import TARGET, policies_of, targets_of
 from .shapes import config_of, endpoints_of, instance_variants
 
@@ -29,7 +29,7 @@ def endpoints_scale(endpoint: Resource) -> Iterator[Fail]:
     yield endpoint.fails(
         "always runs the same number of instances: no scaling policy is registered for it",
         "EndpointConfigName",
-        saves=_idle(config),
+        saves=idle_config(config),
     )
 
 
@@ -37,7 +37,7 @@ def endpoints_scale(endpoint: Resource) -> Iterator[Fail]:
 def room_to_scale(target: Resource) -> Iterator[Fail]:
     least, most = target.number("MinCapacity"), target.number("MaxCapacity")
     if least is not None and most is not None and least == most > 1 and not target.has("ScheduledActions"):
-        yield target.fails(f"scales from {least:g} to {most:g}, which is not at all", "MinCapacity")
+        yield target.fails(f"scales from {least:g} to {most:g}, which is not at all", "MinCapacity", saves=idle_target(target))
 
 
 @rule("GS-ELA03", "Asynchronous endpoints go to zero", "AWS::SageMaker::Endpoint")
@@ -51,7 +51,7 @@ def asynchronous_to_zero(endpoint: Resource) -> Iterator[Fail]:
             yield endpoint.fails(
                 "keeps an instance while nothing is queued; asynchronous endpoints can go to zero",
                 "EndpointConfigName",
-                saves=_idle(config),
+                saves=idle_config(config),
             )
 
 
@@ -64,7 +64,7 @@ def components_to_zero(config: Resource) -> Iterator[Fail]:
                 "keeps an instance for inference components that could all go to zero",
                 "ManagedInstanceScaling",
                 "MinInstanceCount",
-                saves=_idle(config),
+                saves=idle_config(config),
             )
 
 
@@ -81,7 +81,7 @@ def development_stops(endpoint: Resource, *, names: tuple[str, ...] = developmen
     yield endpoint.fails(
         f"runs day and night in a stage called {word}: scale it to zero, make it serverless, or schedule it",
         "EndpointConfigName",
-        saves=_idle(config, "dev_idle_share"),
+        saves=idle_config(config, "dev_idle_share"),
     )
 
 
@@ -110,7 +110,8 @@ def targets_have_policies(target: Resource) -> Iterator[Fail]:
         return
     if target.id in target.template.exported:
         raise Unresolved("it is exported: another stack may have its policy")
-    yield target.fails("is registered for scaling, and nothing scales it: no policy, no schedule", "ResourceId")
+    words = "is registered for scaling, and nothing scales it: no policy, no schedule"
+    yield target.fails(words, "ResourceId", saves=idle_target(target))
 
 
 @rule("GS-ELA08", "Auto Scaling groups scale", "AWS::AutoScaling::AutoScalingGroup")
@@ -119,12 +120,14 @@ def groups_scale(group: Resource) -> Iterator[Fail]:
     if least is None or most is None or (least == most and most <= 1):
         return  # A group of one is there to be healed, not to scale.
     if least == most:
-        yield group.fails(f"keeps {least:g} machines, whatever the load", "MinSize")
+        yield group.fails(f"keeps {least:g} machines, whatever the load", "MinSize", saves=idle_group(group, least))
     elif not group.template.users_of(group, "AWS::AutoScaling::ScalingPolicy", "AWS::AutoScaling::ScheduledAction",
                                      "AWS::ECS::CapacityProvider"):  # fmt: skip
         if group.id in group.template.exported:
             raise Unresolved("it is exported: another stack may have its policy")
-        yield group.fails("has room to scale, and nothing scales it: no policy, no schedule", "MaxSize")
+        yield group.fails(
+            "has room to scale, and nothing scales it: no policy, no schedule", "MaxSize", saves=idle_group(group, least)
+        )
 
 
 @rule("GS-ELA09", "Services of many tasks scale", "AWS::ECS::Service")
@@ -139,7 +142,7 @@ def services_scale(service: Resource, *, max_tasks: int = line("fixed_tasks_max"
         for target in service.template.of_type(TARGET)
     ):
         raise Unresolved("a scaling target in this template may be its own")
-    yield service.fails(f"keeps {count:g} tasks, whatever the load", "DesiredCount")
+    yield service.fails(f"keeps {count:g} tasks, whatever the load", "DesiredCount", saves=idle_service(service, count))
 
 
 @rule("GS-ELA10", "Tables of fixed capacity scale", "AWS::DynamoDB::Table")
@@ -212,18 +215,6 @@ def _to_zero(target: Resource) -> bool:
 def _is_component_host(variant: Node) -> bool:
     """A variant without a model hosts inference components."""
     return not variant.has("ModelName") and not variant.has("ServerlessConfig")
-
-
-def _idle(config: Resource, assumption: str = "idle_share") -> Impact | None:
-    found = None
-    for variant in instance_variants(config):
-        try:
-            name, count = variant.get("InstanceType", default=""), variant.number("InitialInstanceCount", default=1) or 1
-        except Unresolved:
-            continue
-        one = savings.idle_hours(name, config.region, assumption, count)
-        found = one if found is None else found + one if one else found
-    return found
 
 
 def _development_word(resource: Resource, names: tuple[str, ...]) -> str | None:

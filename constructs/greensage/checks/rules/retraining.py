@@ -9,14 +9,13 @@ from typing import Any
 
 from ...catalog.checks import assumed, line
 from ...catalog.figures import DAYS_PER_MONTH
-from ...spec.cron import runs_per_day
 from .. import savings
 from ..finding import Fail
 from ..impact import NOTHING, Impact, band
 from ..rule import rule
 from ..template import Resource
 from ..values import Unresolved
-from .shapes import definition_of, jobs_in
+from .shapes import definition_of, jobs_in, runs_a_day
 
 _MACHINES = ("AWS::StepFunctions::StateMachine", "AWS::SageMaker::Pipeline")
 _TRAININGS = ("createtrainingjob", "createhyperparametertuningjob", "createautomljob", "createautomljobv2")
@@ -42,7 +41,7 @@ def drift_decides(schedule: Resource) -> Iterator[Fail]:
         definition = definition_of(machine)
         trainings = [row for row in jobs_in(definition) if row[1] in _TRAININGS]
         if trainings and not _looks_first(definition):
-            runs = _runs(expression) * DAYS_PER_MONTH
+            runs = runs_a_day(expression) * DAYS_PER_MONTH
             share = assumed("needless_retraining_share")
             found = _of_trainings(trainings, runs, machine.region)
             yield schedule.fails(
@@ -171,13 +170,6 @@ def _of_trainings(rows: list[tuple[str, str, dict[str, Any]]], runs: float, regi
         )
         found = one if found is None else found + one if one else found
     return found
-
-
-def _runs(expression: str) -> float:
-    try:
-        return runs_per_day(expression)
-    except ValueError:
-        raise Unresolved(f"the schedule {expression} is not understood") from None
 
 
 def _often(runs: float) -> str:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from ...spec.cron import runs_per_day
 from ..template import Node, Resource, Template
 from ..values import Unresolved, text_of
 
@@ -178,3 +179,13 @@ def jobs_of(template: Template) -> Iterator[tuple[Resource, str, str, dict[str, 
             continue
         for state, call, parameters in jobs_in(definition):
             yield resource, state, call, parameters
+
+
+def runs_a_day(expression: str) -> float:
+    """Return how often a schedule fires a day on average, 0 where there is none. Raises Unresolved for one nobody understands."""
+    if not expression or expression == "NOW":
+        return 0.0
+    try:
+        return runs_per_day(expression)
+    except ValueError:
+        raise Unresolved(f"the schedule {expression} is not understood") from None

@@ -98,7 +98,8 @@ def job_volumes(machine: Resource, *, max_gb: int = line("job_volume_gb_max")) -
         resources = parameters.get("ResourceConfig") or parameters.get("ProcessingResources", {}).get("ClusterConfig") or {}
         gb = resources.get("VolumeSizeInGB") if isinstance(resources, dict) else None
         if isinstance(gb, int | float) and gb > max_gb:
-            yield machine.fails(f"{state or 'a job'} attaches {gb:g} GB to each instance")
+            saves = savings.job_volume(gb - max_gb, machine.region)
+            yield machine.fails(f"{state or 'a job'} attaches {gb:g} GB to each instance", saves=saves)
 
 
 @rule("GS-SIZ07", "Volumes of notebooks are small", "AWS::SageMaker::NotebookInstance")
