@@ -57,6 +57,7 @@ def graviton_engines() -> tuple[str, ...]:
     return tuple(load("checks")["graviton_engines"]["engines"])
 
 
+@cache
 def graviton_type(service: str, name: str) -> str | None:
     """Return the Graviton type for `name` (m5.large, ml.m5.large, db.m5.large, m5.large.search), or None.
 

@@ -121,9 +121,10 @@ def mentions(raw: Any) -> Iterator[str]:
     stack = [raw]
     while stack:
         item = stack.pop()
-        if isinstance(item, list):
-            stack.extend(item)
-        elif isinstance(item, dict):
+        if type(item) is list:
+            # Plain values mention nothing, and are most of a template.
+            stack.extend(value for value in item if type(value) is dict or type(value) is list)
+        elif type(item) is dict:
             for key, value in item.items():
                 if key == "Ref" and isinstance(value, str):
                     yield value
@@ -132,7 +133,7 @@ def mentions(raw: Any) -> Iterator[str]:
                 elif key == "Fn::Sub":
                     yield from _mentioned_by_sub(value)
                     stack.append(value)
-                else:
+                elif type(value) is dict or type(value) is list:
                     stack.append(value)
 
 
