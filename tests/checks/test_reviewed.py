@@ -247,3 +247,50 @@ class TestHeldOut:
     def test_a_function_that_answers_cloudformation_for_other_stacks_is_let_be(self):
         text = function("").replace("{S3Bucket: c, S3Key: a}", "{ZipFile: 'import cfnresponse'}")
         assert found("GS-SIL01", text) == []
+
+
+class TestMutants:
+    """Cases that hand-made mutations of the code showed to be missing."""
+
+    def test_a_policy_by_its_targets_id_is_the_targets(self):
+        text = (
+            "Resources:\n  T: {Type: AWS::ApplicationAutoScaling::ScalableTarget, Properties: {ResourceId: endpoint/e/variant/a, MinCapacity: 1, MaxCapacity: 2}}\n"
+            "  P: {Type: AWS::ApplicationAutoScaling::ScalingPolicy, Properties: {ScalingTargetId: !Ref T}}\n"
+        )
+        assert found("GS-ELA07", text) == [] and failed("GS-ELA07", text.replace("!Ref T", "other"))
+
+    def test_a_region_must_be_cleaner_by_the_share_asked_for(self):
+        text = "# deployed to eu-west-1\nResources: {I: {Type: AWS::EC2::Instance, Properties: {InstanceType: m7g.large}}}"
+        assert failed("GS-REG01", text) and not failed("GS-REG01", text, min_cleaner_share=0.99)
+        assert not failed("GS-REG01", text, allowed=["eu-west-1", "eu-central-1"])
+
+    def test_what_nobody_states_has_a_wide_band(self):
+        from greensage.checks.savings import log_group
+
+        carbon = log_group("us-east-1").carbon_g
+        assert carbon.high / carbon.low > 50
+
+    def test_one_broken_template_of_an_assembly_leaves_the_others(self, tmp_path, monkeypatch, capsys):
+        from greensage.cli import main
+
+        monkeypatch.chdir(tmp_path)
+        artifacts = {}
+        for name, text in (("A", '{"Resources": {'), ("B", '{"Resources": {"L": {"Type": "AWS::Logs::LogGroup"}}}')):
+            (tmp_path / f"{name}.template.json").write_text(text)
+            artifacts[name] = {
+                "type": "aws:cloudformation:stack",
+                "environment": "aws://1/eu-west-1",
+                "properties": {"templateFile": f"{name}.template.json"},
+            }
+        (tmp_path / "manifest.json").write_text(json.dumps({"version": "1", "artifacts": artifacts}))
+        assert main(["check", "."]) == 2
+        out, err = capsys.readouterr()
+        assert "B.template.json" in out and "GS-RET01" in out and "A.template.json:1:16: broken JSON" in err
+
+    def test_a_high_finding_is_an_error_on_github(self, tmp_path, monkeypatch, capsys):
+        from greensage.cli import main
+
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "t.yaml").write_text("Resources: {F: {Type: 'AWS::SageMaker::DeviceFleet'}}")
+        assert main(["check", "t.yaml", "--format", "github", "--fail-on", "high"]) == 1
+        assert capsys.readouterr().out.startswith("::error file=t.yaml,line=1")
