@@ -6,7 +6,7 @@ import math
 from functools import cache
 
 from ..catalog.checks import assumed, assumed_name, price
-from ..catalog.figures import DAYS_PER_MONTH, HOURS_PER_MONTH, Figure, reference_type
+from ..catalog.figures import DAYS_PER_MONTH, HOURS_PER_MONTH, Figure, coefficient, reference_type
 from ..catalog.instances import instance
 from ..catalog.power import power, speed
 from ..catalog.regions import known_regions
@@ -59,10 +59,15 @@ def log_group(region: str | None, days: float | None = None) -> Impact:
 
 
 @cache
-def stored(region: str | None, assumption: str = "bucket_gb", months: float = 1.0) -> Impact:
+def stored(region: str | None, assumption: str = "bucket_gb") -> Impact:
     """Return what not keeping the assumed amount of objects saves."""
     amount = assumed(assumption)
-    return of_usage(Usage(place(region), 0, stored_gb=amount.value * months)).widened(amount.factor)
+    return of_usage(Usage(place(region), 0, stored_gb=amount.value)).widened(amount.factor)
+
+
+def kept(region: str | None, assumption: str) -> Impact:
+    """Return what an end saves where the assumed amount is added each month for ever, taken as after a year."""
+    return stored(region, assumption) * assumed("kept_months").value
 
 
 @cache
@@ -100,7 +105,7 @@ def arm_functions(region: str | None, memory_mb: float = 1024) -> Impact:
     """Return what Graviton saves a function of `memory_mb` that runs for the assumed GB-seconds."""
     amount = assumed("lambda_gb_seconds")
     seconds = amount.value * memory_mb / 1024
-    found = _vcpu_seconds(region, seconds * 1024 / 1769) * _graviton_share()
+    found = _vcpu_seconds(region, seconds * 1024 / coefficient("serverless_mb_per_vcpu").value) * _graviton_share()
     return found.widened(amount.factor).priced(_cheaper("lambda_gb_second", seconds, amount))
 
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..catalog.checks import assumed_name, line, severity_grams
+from ..catalog.checks import assumed, assumed_name, line, severity_grams
 from ..footprint import Footprint, fleet_footprint
 from ..planner import plan
 from ..show import silicon_words
@@ -38,7 +38,15 @@ def _fails(spec: ModelSpec, located: Located, region: str) -> Iterator[tuple[str
         yield from _better("GS-SPC02", spec, located, region, "silicon", f"asks for {spec.silicon}")
     if spec.retention.logs_days > line("log_days_max"):
         days = spec.retention.logs_days
-        yield "GS-SPC04", Fail(f"keeps logs for {days} days", ("retention", "logs_days"), log_group(region, days), 14)
+        yield (
+            "GS-SPC04",
+            Fail(
+                f"keeps logs for {days} days",
+                ("retention", "logs_days"),
+                log_group(region, days),
+                int(assumed("kept_days_instead").value),
+            ),
+        )
     if spec.sharing == "never" and spec.group is None:
         yield "GS-SPC03", Fail("never shares an endpoint, so it saves nothing with its like", ("sharing",), None, "auto")
 

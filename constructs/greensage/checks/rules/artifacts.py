@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from ...catalog.checks import assumed
 from .. import savings
 from ..finding import Fail, Place
 from ..rule import app_rule, rule
@@ -64,7 +65,7 @@ def uploads_are_removed(bucket: Resource) -> Iterator[Fail]:
             "LifecycleConfiguration",
             "Rules",
             len(bucket.raw_list("LifecycleConfiguration", "Rules")),
-            saves=savings.stored(bucket.region, months=0.02),
+            saves=savings.stored(bucket.region) * assumed("upload_share").value,
             fix=_ABORT,
         )
 
@@ -100,7 +101,7 @@ def packages_are_cleaned(facts: Iterable[_Package]) -> Iterator[tuple[Place, Fai
                     Fail(
                         "collects model packages for ever: nothing in this app may delete one",
                         ("Properties",),
-                        savings.stored(row.region, "image_gb", 12),
+                        savings.kept(row.region, "image_gb"),
                     ),
                 )
 

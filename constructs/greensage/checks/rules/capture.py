@@ -85,7 +85,7 @@ def capture_is_read(facts: Iterable[_Capture]) -> Iterator[tuple[Place, Fail]]:
                     Fail(
                         "captures data that nothing in this app reads: no monitor, no job, no function",
                         ("Properties", "DataCaptureConfig"),
-                        savings.stored(row.region, "capture_gb_month", 12),
+                        savings.kept(row.region, "capture_gb_month"),
                     ),
                 )
 
@@ -128,7 +128,7 @@ def _kept(config: Resource, path: tuple[str, ...], what: str) -> Iterator[Fail]:
         yield config.fails(
             f"keeps {what} for ever: no lifecycle rule of {bucket.id} expires them",
             *path,
-            saves=savings.stored(config.region, "capture_gb_month", 12),
+            saves=savings.kept(config.region, "capture_gb_month"),
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ...catalog.checks import development_names, line
+from ...catalog.checks import assumed_name, development_names, line
 from .. import savings
 from ..finding import Fail
 from ..rule import rule
@@ -146,13 +146,13 @@ def services_scale(service: Resource, *, max_tasks: int = line("fixed_tasks_max"
 
 
 @rule("GS-ELA10", "Tables of fixed capacity scale", "AWS::DynamoDB::Table")
-def tables_scale(table: Resource) -> Iterator[Fail]:
+def tables_scale(table: Resource, *, max_units: int = line("capacity_units_max")) -> Iterator[Fail]:
     if table.get("BillingMode", default="PROVISIONED") != "PROVISIONED" or not table.has("ProvisionedThroughput"):
         return
     units = [table.number("ProvisionedThroughput", key) or 0 for key in ("ReadCapacityUnits", "WriteCapacityUnits")]
     if any(table.id in target.refers_to("ResourceId") for target in table.template.of_type(TARGET)):
         return
-    if max(units) > 5:
+    if max(units) > max_units:
         yield table.fails(
             f"reserves {units[0]:g} read and {units[1]:g} write units, whatever the load: use PAY_PER_REQUEST, or scale",
             "ProvisionedThroughput",
@@ -183,7 +183,7 @@ def studio_shuts_down(domain: Resource, *, max_idle_minutes: int = line("idle_mi
                 f"{app.removesuffix('AppSettings')} spaces idle for more than {max_idle_minutes} minutes", *settings
             )
     if endless:
-        saves = savings.idle_hours("ml.t3.medium", domain.region, "dev_idle_share", len(endless))
+        saves = savings.idle_hours(assumed_name("studio_type"), domain.region, "dev_idle_share", len(endless))
         yield domain.fails(f"{' and '.join(endless)} spaces run until someone stops them", "DefaultUserSettings", saves=saves)
 
 

@@ -102,7 +102,7 @@ def tuning_stops_early(machine: Resource) -> Iterator[Fail]:
         if isinstance(config, dict) and config.get("TrainingJobEarlyStoppingType", "Off") != "Auto":
             yield machine.fails(
                 f"{state or 'a tuning'} trains hopeless candidates to their end: set early stopping to Auto",
-                saves=_of_trainings([(state, call, parameters)], 2, machine.region),
+                saves=_of_trainings([(state, call, parameters)], assumed("hopeless_trainings").value, machine.region),
             )
         if isinstance(config, dict) and config.get("Strategy") == "Grid":
             yield machine.fails(f"{state or 'a tuning'} tries every combination: Bayesian or Hyperband finds as good ones sooner")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...catalog.checks import (
+    assumed_name,
     build_vcpu,
     cpu_framework,
     graviton_engines,
@@ -69,9 +70,9 @@ def no_gpu_for_cpu_models(config: Resource) -> Iterator[Fail]:
         frameworks = [cpu_framework(image) for image in images_of(model)]
         if frameworks and all(frameworks):
             yield variant.fails(
-                f"{name} has a GPU that {frameworks[0]} does not use; ml.c7g.large is a size to start with",
+                f"{name} has a GPU that {frameworks[0]} does not use; {assumed_name('cpu_start_type')} is a size to start with",
                 "InstanceType",
-                saves=savings.instead(name, "ml.c7g.large", config.region),
+                saves=savings.instead(name, assumed_name("cpu_start_type"), config.region),
             )
 
 
