@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..errors import CheckError
-from .finding import Severity
+from .finding import Severity, family_of_rule
 from .reading import parse, read_text
 from .rule import Rule
 from .rules import FAMILIES, all_rules
@@ -91,7 +91,7 @@ def _chosen(rule: Rule, selection: Selection) -> bool:
 
 def is_chosen(name: str, selection: Selection) -> bool:
     """Return whether the rule called `name` is to run."""
-    names = {name, name.rstrip("0123456789")}
+    names = {name, family_of_rule(name)}
     return (not selection.only or bool(names & {*selection.only})) and not names & {*selection.skip}
 
 

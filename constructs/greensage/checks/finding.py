@@ -11,6 +11,11 @@ SEVERITIES: tuple[Severity, ...] = ("high", "medium", "low")
 Path = tuple[str | int, ...]
 
 
+def family_of_rule(name: str) -> str:
+    """Return the part of a rule's id that tells its family: GS-SIL of GS-SIL01."""
+    return name.rstrip("0123456789")
+
+
 class Place(NamedTuple):
     """A resource in a template, or (with an empty `resource`) the template itself. `construct` is the CDK's path."""
 

@@ -23,7 +23,7 @@ from constructs import IConstruct
 from .assembly import Acknowledgement, StackFile, stacks_of
 from .config import Config, Selection, read_config, selected
 from .engine import Engine
-from .finding import SEVERITIES, Finding, Severity
+from .finding import SEVERITIES, Finding, Severity, family_of_rule
 from .pages import advice, page
 from .reading import read_template
 from .review import PACK, UNUSED, Accepted, of_app, of_config, of_metadata, review
@@ -203,7 +203,7 @@ class _Run:
         for item in of_app(rows, self._known, shown):
             if isinstance(item, Finding):
                 self.wrong.append(item)
-            elif item.rule in self._active or item.rule in {name.rstrip("0123456789") for name in self._active}:
+            elif item.rule in self._active or item.rule in {family_of_rule(name) for name in self._active}:
                 self.acknowledgements.append(item)
 
 

@@ -11,19 +11,23 @@ from ..errors import CheckError
 from .sam import as_cloudformation
 
 
+class NoTemplateError(CheckError):
+    """A file that can be read, and is something else than a template."""
+
+
 def read_template(path: Path, shown: str, *, may_be_empty: bool = False) -> dict[str, Any]:
     """Return the template in `path` as plain values, SAM's functions as CloudFormation's.
 
     With `may_be_empty` it may have no Resources, as the CDK writes stacks that hold only outputs.
 
     Raises CheckError, in one line that names `shown`, for what is too large, binary, broken, nested or expanded without
-    bound, or no template.
+    bound; NoTemplateError for what is none.
     """
     raw = parse(read_text(path, shown), shown)
     if may_be_empty and isinstance(raw, dict):
         raw.setdefault("Resources", {})
     elif not is_template(raw):
-        raise CheckError(f"{shown}: no CloudFormation template: it has no Resources")
+        raise NoTemplateError(f"{shown}: no CloudFormation template: it has no Resources")
     return as_cloudformation(raw)
 
 

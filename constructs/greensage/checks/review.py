@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from ..errors import CheckError
 from .assembly import Acknowledgement
 from .config import Suppression
-from .finding import Finding, Place
+from .finding import Finding, Place, family_of_rule
 
 PACK = "Greensage"
 UNUSED = "GS-ACK01"
@@ -37,7 +37,7 @@ class Accepted:
 
     def matches(self, finding: Finding) -> bool:
         """Return whether it is about `finding`."""
-        if self.rule not in (finding.rule, finding.rule.rstrip("0123456789")):
+        if self.rule not in (finding.rule, family_of_rule(finding.rule)):
             return False
         if self.construct is not None:
             path = finding.place.construct or ""
@@ -77,7 +77,7 @@ def review(
             found.unknown.append(finding)
         else:
             found.findings.append(finding)
-    families = {name.rstrip("0123456789") for name in active}
+    families = {family_of_rule(name) for name in active}
     found.findings += [_unused(item) for item in accepted if not item.used and item.rule in active | families]
     return found
 
@@ -127,7 +127,7 @@ def of_app(rows: Iterable[Acknowledgement], ids: frozenset[str], template: str) 
     """Yield what an app acknowledged of the rules `ids`; a Finding for an id without the pack's prefix, which matches nothing."""
     families: set[str] = set()
     for row in rows:
-        families = families or {item.rstrip("0123456789") for item in ids}
+        families = families or {family_of_rule(item) for item in ids}
         prefix, _, name = row.id.rpartition("::")
         place = Place(template, "", "", "", row.construct)
         ours = name in ids or name in families

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import CheckError
-from .finding import Fail, Place, Severity
+from .finding import Fail, Place, Severity, family_of_rule
 from .template import Template
 
 Verdict = Iterable[Fail] | Fail | None
@@ -33,7 +33,7 @@ class Rule:
     @property
     def family(self) -> str:
         """The part of the id that tells the family: GS-SIL of GS-SIL01."""
-        return self.id.rstrip("0123456789")
+        return family_of_rule(self.id)
 
     @property
     def parameters(self) -> Parameters:

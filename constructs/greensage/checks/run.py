@@ -15,7 +15,7 @@ from .discover import Source, discover
 from .engine import Engine
 from .finding import SEVERITIES, Finding, Severity
 from .positions import Positions
-from .reading import is_template, parse, read_template, read_text
+from .reading import NoTemplateError, read_template, read_text
 from .review import Accepted, Reviewed, of_app, of_comments, of_config, of_metadata, review
 from .rule import Rule
 from .template import Template
@@ -132,10 +132,12 @@ class _Checked:
 
     def _templates(self, source: Source) -> Iterator[Template]:
         if source.kind == "template":
-            raw = parse(read_text(source.path, source.shown), source.shown)
-            # A folder holds other files that speak of resources, for instance events of macros.
-            if source.sure or is_template(raw):
+            try:
                 yield self._read(source.path, source.shown)
+            except NoTemplateError:
+                # A folder holds other files that speak of resources, for instance events of macros.
+                if source.sure:
+                    raise
             return
         for stack in stacks_of(source.path, source.shown):
             shown = str(Path(source.shown) / stack.path.relative_to(source.path))
