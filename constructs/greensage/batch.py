@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from aws_cdk import ArnFormat, RemovalPolicy, Stack
+from aws_cdk import Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_stepfunctions as sfn
 
 from constructs import Construct, IDependable
 
-from .acknowledge import acknowledge, acknowledge_wildcards
+from .acknowledge import acknowledge_wildcards
 from .artifacts import ArtifactLocation
 from .catalog import limits
 from .catalog.instances import batch_types
@@ -26,14 +25,11 @@ from .endpoints.container import Container, ModelDefinition
 from .endpoints.image import ContainerImage
 from .endpoints.instance import check_instance
 from .endpoints.network import Network
+from .machines import TRANSIENT, job_logs_arn, job_statements, retain_job_logs, state_machine
 from .names import job_base
-from .retention import log_retention
 from .roles import service_role
-from .stack_helper import StackHelper
 
 LOG_GROUP = "/aws/sagemaker/TransformJobs"
-_TRANSIENT = ["SageMaker.AmazonSageMakerException", "SageMaker.ResourceLimitExceededException", "SageMaker.ThrottlingException"]
-_EVENTS_RULE = "StepFunctionsGetEventsForSageMakerTransformJobsRule"
 
 
 class BatchTransform(Construct):
@@ -106,7 +102,7 @@ class BatchTransform(Construct):
         model = ModelDefinition.single(Container(image, artifact, environment or {}))
         self._grant_execution(model, network)
         self.cfn_model = served_model(self, "Model", model, self._access, network=network, isolated=network_isolation)
-        self._retain_job_logs()
+        self.cfn_model.node.add_dependency(retain_job_logs(self, "JobLogs", LOG_GROUP, log_retention_days))
         job = self._job(instance_type, instance_count, content_type, split, max_payload_mb)
         self.state_machine = self._machine(job)
         self._starters(schedule, on_arrival)
@@ -134,9 +130,7 @@ class BatchTransform(Construct):
         access.write(arn, self.output_prefix)
         if self._capture_prefix:
             access.write(arn, self._capture_prefix)
-        group = Stack.of(self).format_arn(
-            service="logs", resource="log-group", resource_name=f"{LOG_GROUP}:*", arn_format=ArnFormat.COLON_RESOURCE_NAME
-        )
+        group = job_logs_arn(self, LOG_GROUP)
         access.log(group)
         acknowledge_wildcards(
             access.policy, [group], "The log streams of the one log group that SageMaker has for all transform jobs."
@@ -145,18 +139,6 @@ class BatchTransform(Construct):
             access.use_key(self._key)
         if network:
             access.join(network)
-
-    def _retain_job_logs(self) -> None:
-        """SageMaker makes one log group for all transform jobs of the account; several stacks cannot own it."""
-        helper = StackHelper.of(self)
-        stack = Stack.of(self)
-        arn = stack.format_arn(
-            service="logs", resource="log-group", resource_name=f"{LOG_GROUP}*", arn_format=ArnFormat.COLON_RESOURCE_NAME
-        )
-        helper.allow(["logs:CreateLogGroup", "logs:PutRetentionPolicy"], arn)
-        log_retention(self._days)
-        properties = {"LogGroup": LOG_GROUP, "Days": str(self._days)}
-        self.cfn_model.node.add_dependency(helper.resource(self, "JobLogs", "LogRetention", properties))
 
     def _job(self, instance_type: str, count: int, content_type: str, split: str, payload_mb: int) -> dict[str, Any]:
         output: dict[str, Any] = {"S3OutputPath": f"s3://{self.bucket.bucket_name}/{self.output_prefix}", "Accept": content_type}
@@ -185,63 +167,25 @@ class BatchTransform(Construct):
         }
 
     def _machine(self, job: dict[str, Any]) -> sfn.CfnStateMachine:
-        retry = {"ErrorEquals": _TRANSIENT, "IntervalSeconds": 60, "MaxAttempts": 3, "BackoffRate": 2.0}
+        stack = Stack.of(self)
+        retry = {"ErrorEquals": TRANSIENT, "IntervalSeconds": 60, "MaxAttempts": 3, "BackoffRate": 2.0}
         definition = {
             "Comment": "greensage: scores the files of one input with a job that ends",
             "StartAt": "Transform",
             "States": {
                 "Transform": {
-                    "Type": "Task", "Resource": f"arn:{Stack.of(self).partition}:states:::sagemaker:createTransformJob.sync",
+                    "Type": "Task", "Resource": f"arn:{stack.partition}:states:::sagemaker:createTransformJob.sync",
                     "Parameters": job, "Retry": [retry], "End": True,
                 }
             },
         }  # fmt: skip
-        group = logs.LogGroup(
-            self, "Runs", log_group_name=f"/aws/vendedlogs/states/{job_base(self)}", retention=log_retention(self._days),
-            removal_policy=RemovalPolicy.DESTROY,
-        )  # fmt: skip
-        role = service_role(self, "RunRole", "states.amazonaws.com")
-        policy = self._run_policy(role)
-        machine = sfn.CfnStateMachine(
-            self, "Machine", role_arn=role.role_arn, definition_string=Stack.of(self).to_json_string(definition),
-            logging_configuration={
-                "level": "ALL", "destinations": [{"cloudWatchLogsLogGroup": {"logGroupArn": group.log_group_arn}}],
-            },
-        )  # fmt: skip
-        machine.node.add_dependency(policy)
-        acknowledge(
-            machine, "AwsSolutions-SF2", "X-Ray traces of one task that takes minutes would be kept data that nobody reads."
-        )
-        return machine
-
-    def _run_policy(self, role: iam.IRole) -> iam.Policy:
-        stack = Stack.of(self)
         jobs = stack.format_arn(service="sagemaker", resource="transform-job", resource_name=f"{job_base(self)}-*")
-        rule = stack.format_arn(service="events", resource="rule", resource_name=_EVENTS_RULE)
-        passed = {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
-        logs_delivery = [f"logs:{action}" for action in (
-            "CreateLogDelivery", "DeleteLogDelivery", "DescribeLogGroups", "DescribeResourcePolicies", "GetLogDelivery",
-            "ListLogDeliveries", "PutResourcePolicy", "UpdateLogDelivery",
-        )]  # fmt: skip
-        policy = iam.Policy(
-            self, "RunPolicy", roles=[role],
-            statements=[
-                iam.PolicyStatement(
-                    actions=[f"sagemaker:{name}TransformJob" for name in ("Create", "Describe", "Stop")], resources=[jobs]
-                ),
-                iam.PolicyStatement(actions=["sagemaker:AddTags", "sagemaker:ListTags"], resources=[jobs]),
-                # The model of a transform job is authorized too.
-                iam.PolicyStatement(actions=["sagemaker:CreateTransformJob"], resources=[self.cfn_model.ref]),
-                iam.PolicyStatement(actions=["iam:PassRole"], resources=[self.role.role_arn], conditions=passed),
-                iam.PolicyStatement(actions=["events:DescribeRule", "events:PutRule", "events:PutTargets"], resources=[rule]),
-                iam.PolicyStatement(actions=logs_delivery, resources=[_ANY]),
-            ],
-        )  # fmt: skip
-        acknowledge_wildcards(policy, [jobs], "Job names end in the run's own id.")
-        acknowledge_wildcards(
-            policy, [_ANY], "The log delivery actions of Step Functions have no resource-level permissions in IAM."
-        )
-        return policy
+        # The model of a transform job is authorized too.
+        of_the_model = iam.PolicyStatement(actions=["sagemaker:CreateTransformJob"], resources=[self.cfn_model.ref])
+        statements = [*job_statements(self, "Transform", jobs, self.role.role_arn), of_the_model]
+        machine = state_machine(self, definition, statements, log_retention_days=self._days)
+        acknowledge_wildcards(machine.policy, [jobs], "Job names end in the run's own id.")
+        return machine.resource
 
     def _starters(self, schedule: str | None, on_arrival: bool) -> None:
         if not schedule and not on_arrival:
@@ -266,10 +210,6 @@ class BatchTransform(Construct):
             }
             rule = events.CfnRule(self, "Arrival", event_pattern=pattern, targets=[{**target, "inputTransformer": transformer}])
             rule.node.add_dependency(policy)
-
-
-# These have no resource-level permissions in IAM, so no ARN can be named.
-_ANY = "*"
 
 
 def _check(instance_type: str, image: ContainerImage, artifact: ArtifactLocation, count: int, payload_mb: int) -> None:

@@ -43,7 +43,7 @@ def _days_of(item: logs.RetentionDays) -> int:
     return number[count] * {"DAY": 1, "DAYS": 1, "WEEK": 7, "WEEKS": 7, "MONTH": 30, "MONTHS": 30}[unit]
 
 
-class _OwnBucket(s3.Bucket):
+class OwnBucket(s3.Bucket):
     """Encrypted, TLS only, private, no access logs; emptied and deleted with its stack unless it is to be kept."""
 
     def __init__(
@@ -83,7 +83,7 @@ class _OwnBucket(s3.Bucket):
             empty.node.add_dependency(self.policy)
 
 
-class ArtifactBucket(_OwnBucket):
+class ArtifactBucket(OwnBucket):
     """A bucket for model archives: versioned, encrypted, TLS only, private, replaced versions expire.
 
     Parameters
@@ -117,7 +117,7 @@ class ArtifactBucket(_OwnBucket):
         )
 
 
-class DataBucket(_OwnBucket):
+class DataBucket(OwnBucket):
     """A bucket for what passes through: captured requests, asynchronous and batch inputs and results. All expires.
 
     Parameters

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from aws_cdk import CustomResource, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
@@ -40,7 +41,7 @@ class StackHelper(Construct):
         role = service_role(self, "Role", "lambda.amazonaws.com")
         self._policy = iam.Policy(self, "Policy", roles=[role])
         self.allow(["logs:CreateLogStream", "logs:PutLogEvents"], log_group.log_group_arn)
-        code = assets.Asset(self, "Code", path=str(lambda_folder()), exclude=["**/__pycache__", "*.pyc"])
+        code = assets.Asset(self, "Code", path=str(lambda_folder()), exclude=["**/__pycache__", "*.pyc", "retraining"])
         self.function = lambda_.CfnFunction(
             self,
             "Function",
@@ -71,6 +72,12 @@ class StackHelper(Construct):
         )
         made.node.add_dependency(self._policy)
         return made
+
+    def allow_if(self, actions: Sequence[str], *resource_arns: str, conditions: Mapping[str, Any]) -> None:
+        """Add one statement with conditions to the function's role."""
+        self._policy.add_statements(
+            iam.PolicyStatement(actions=list(actions), resources=list(resource_arns), conditions=dict(conditions))
+        )
 
     def allow(self, actions: Sequence[str], *resource_arns: str) -> None:
         """Add one statement to the function's role."""

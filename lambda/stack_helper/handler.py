@@ -14,7 +14,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
-from stack_helper import artifact, bucket, build, compile, log_retention, pin
+from stack_helper import artifact, bucket, build, champion, compile, log_retention, model_packages, pin
 
 logger = logging.getLogger()
 logger.setLevel(logging.INFO)
@@ -27,6 +27,10 @@ ACTIONS = {
     "Custom::GreensageImagePin": lambda event: pin.handle(event, boto3.client("ecr")),
     "Custom::GreensageLogRetention": lambda event: log_retention.handle(event, boto3.client("logs")),
     "Custom::GreensageNeoCompilation": lambda event: compile.handle(event, boto3.client("sagemaker"), boto3.client("s3")),
+    "Custom::GreensageChampion": lambda event: champion.handle(
+        event, boto3.client("ssm"), boto3.client("sagemaker"), boto3.client("s3")
+    ),
+    "Custom::GreensageModelPackages": lambda event: model_packages.handle(event, boto3.client("sagemaker")),
     "Custom::GreensageImageBuild": lambda event: build.handle(event, boto3.client("codebuild"), boto3.client("ecr")),
 }
 

@@ -91,7 +91,7 @@ class Endpoint(Construct):
             if item.model is not None
         }
         self.cfn_endpoint_config = self._config(metric_seconds)
-        guard = self._guard(deployment)
+        self.deployment_config = self._guard(deployment)
         self.cfn_endpoint = sagemaker.CfnEndpoint(
             self,
             "Endpoint",
@@ -99,7 +99,7 @@ class Endpoint(Construct):
             endpoint_config_name=self.cfn_endpoint_config.attr_endpoint_config_name,
             # Without it an update sets autoscaled counts back to the config's initial count.
             retain_all_variant_properties=True if definition.retain_variant_properties else None,
-            deployment_config=guard,
+            deployment_config=self.deployment_config,
         )
         # SageMaker would create the log group itself, without retention; and the service logs as the role.
         self.cfn_endpoint.node.add_dependency(self.log_group, self._access.policy)
@@ -119,6 +119,16 @@ class Endpoint(Construct):
     def endpoint_arn(self) -> str:
         """The ARN of the endpoint of this generation."""
         return self.cfn_endpoint.ref
+
+    @property
+    def config_name(self) -> str:
+        """The name of the endpoint config, known at synth; it changes with its content."""
+        return str(self.cfn_endpoint_config.endpoint_config_name)
+
+    @property
+    def config_pattern(self) -> str:
+        """The pattern of the names of all configs that this endpoint ever has in the template."""
+        return f"{self._names.config_base}-*"
 
     @property
     def connections(self) -> Any:

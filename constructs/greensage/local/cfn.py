@@ -19,7 +19,7 @@ _POLL_SECONDS = 0.02
 
 
 def install() -> None:
-    """Register the six types; create-only properties are those of AWS's resource schemas."""
+    """Register the types; create-only properties are those of AWS's resource schemas."""
     model = _CreateOnly("Model", "ModelName", "ModelArn")
     config = _CreateOnly("EndpointConfig", "EndpointConfigName", "EndpointConfigArn")
     for kind in (model, config):
@@ -27,6 +27,11 @@ def install() -> None:
             f"AWS::SageMaker::{kind.kind}", create=kind.create, update=kind.update, delete=kind.delete,
             replacing=kind.replacing(), named_by=kind.name_key, tagged=True, slow=False,
         )  # fmt: skip
+    cloud.add_resource_type(
+        "AWS::SageMaker::ModelPackageGroup", create=_create_group, update=_update_group, delete=_delete_group,
+        replacing=("ModelPackageGroupName", "ModelPackageGroupDescription"), named_by="ModelPackageGroupName", tagged=True,
+        slow=False,
+    )  # fmt: skip
     cloud.add_resource_type(
         "AWS::SageMaker::Endpoint", create=_create_endpoint, update=_update_endpoint, delete=_delete_endpoint,
         replacing=("EndpointName",), named_by="EndpointName", tagged=True, slow=True,
@@ -86,6 +91,20 @@ class _CreateOnly:
     def delete(self, physical_id: str, props: Props) -> None:
         """Delete; what is gone already is fine."""
         _quietly(lambda: _call("sagemaker", f"Delete{self.kind}", {self.name_key: _name(physical_id)}))
+
+
+def _create_group(logical_id: str, props: Props, stack: str) -> Result:
+    made = _call("sagemaker", "CreateModelPackageGroup", props)
+    return made["ModelPackageGroupArn"], dict(made)
+
+
+def _update_group(physical_id: str, old: Props, new: Props, stack: str, logical_id: str) -> Result:
+    return physical_id, {"ModelPackageGroupArn": physical_id}
+
+
+def _delete_group(physical_id: str, props: Props) -> None:
+    if _name(physical_id) in store().package_groups:
+        _call("sagemaker", "DeleteModelPackageGroup", {"ModelPackageGroupName": _name(physical_id)})
 
 
 def _create_endpoint(logical_id: str, props: Props, stack: str) -> Result:

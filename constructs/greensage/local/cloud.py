@@ -171,7 +171,7 @@ def _process_environment(path: Path, work: Path, port: int, auth: bool) -> Mappi
         **kept,
         "PYTHONPATH": str(path), "GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1", "MINISTACK_HOST": "localhost",
         "AUTH": "true" if auth else "false", "MINISTACK_ACCOUNT_ID": ACCOUNT, "SFN_WAIT_SCALE": TIME_SCALE,
-        "GREENSAGE_TIME_SCALE": TIME_SCALE,
+        "GREENSAGE_TIME_SCALE": TIME_SCALE, "GREENSAGE_FAULTS": str(work.parent / "faults.json"),
         "TMPDIR": str(work), "STATE_DIR": str(work / "state"), "S3_DATA_DIR": str(work / "s3"),
         "SFTP_ENABLED": "0", "IOT_MTLS_ENABLED": "0", "LOG_LEVEL": "INFO", "AWS_EC2_METADATA_DISABLED": "true",
     }  # fmt: skip

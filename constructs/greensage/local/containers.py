@@ -45,7 +45,7 @@ class Container:
         self._stopping = False
         self._idle = threading.Condition()
         variables = {
-            **_base_environment(),
+            **base_environment(),
             **environment,
             "SAGEMAKER_BIND_TO_PORT": str(self.port),
             "SAGEMAKER_MULTI_MODEL": "true" if multi_model else "false",
@@ -134,7 +134,7 @@ class Container:
         return " ".join(line for line in self._lines if line.strip())[-600:]
 
 
-def _base_environment() -> dict[str, str]:
+def base_environment() -> dict[str, str]:
     """What a container gets from outside: no credentials of the user, nothing of the local cloud."""
     kept = {key: os.environ[key] for key in ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH") if key in os.environ}
     return {**kept, "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ..catalog import drift
 from ..catalog import images as catalog
 from ..catalog.instances import Architecture
 from . import ministack_api as cloud
@@ -37,6 +38,8 @@ def find_image(uri: str) -> Image:
     arn = f"arn:aws:ecr:{region}:{account}:repository/{repository}"
     if region != cloud.region():
         raise AwsError("ValidationException", f"Unsupported Ecr Region: {region}. The image must be in {cloud.region()}.")
+    if repository == drift.analyzer_repository() and drift.analyzer_image(region) == uri:
+        return Image(uri, "x86_64", arn, False)
     prebuilt = _prebuilt(repository, reference, account, region)
     if prebuilt is not None:
         return Image(uri, prebuilt.architecture, arn, prebuilt.framework in catalog.SERVED_FRAMEWORKS)

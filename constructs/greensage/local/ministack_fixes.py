@@ -7,6 +7,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from ..catalog import drift
+from .clock import scaled
+
 Answer = tuple[int, dict[str, str], bytes]
 
 
@@ -18,6 +21,53 @@ def mend() -> None:
     _say_when_an_image_is_missing()
     _delete_a_tag_and_not_the_image()
     _name_the_project_of_builds()
+    _publish_the_numpy_layer()
+    _run_schedules_faster()
+    _scale_waits_for_people()
+
+
+def _publish_the_numpy_layer() -> None:
+    """AWS publishes the ARN of its layer with numpy in each Region; functions here run in a Python that has numpy."""
+    from ministack.services import ssm
+
+    public = ssm._public_parameter
+    name = drift.numpy_layer()
+
+    def with_layer(asked: str) -> Any:
+        if asked != name:
+            return public(asked)
+        value = f"arn:aws:lambda:{ssm.get_region()}:336392948345:layer:AWSSDKPandas-Python313-Arm64:1"
+        return {"Name": name, "Type": "String", "Value": value, "Version": 1, "LastModifiedDate": 1728518400,
+                "ARN": f"arn:aws:ssm:{ssm.get_region()}::parameter{name}"}  # fmt: skip
+
+    ssm._public_parameter = with_layer
+
+
+def _run_schedules_faster() -> None:
+    """rate(1 hour) comes as often, in the local cloud's time, as on AWS."""
+    from ministack.services import eventbridge
+
+    seconds = eventbridge._parse_rate_seconds
+    eventbridge._SCHEDULER_TICK_INTERVAL = 1
+
+    def faster(expression: str) -> Any:
+        found = seconds(expression)
+        return None if found is None else scaled(found)
+
+    eventbridge._parse_rate_seconds = faster
+
+
+def _scale_waits_for_people() -> None:
+    """A task that waits for a token times out in the local cloud's time."""
+    from ministack.services import stepfunctions
+
+    invoke = stepfunctions._invoke_with_callback
+
+    def sooner(resource: str, given: Any, token: str, state: dict[str, Any]) -> Any:
+        limit = {"TimeoutSeconds": scaled(state["TimeoutSeconds"])} if "TimeoutSeconds" in state else {}
+        return invoke(resource, given, token, {**state, **limit})
+
+    stepfunctions._invoke_with_callback = sooner
 
 
 def _treat_loopback_as_tls() -> None:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
-from . import compilation, components, fleet, rules, transform
+from . import compilation, components, faults, fleet, processing, registry, rules, training, transform
 from . import ministack_api as cloud
 from .hosted import definitions_of
 from .images import find_image
 from .ministack_api import Answer
 from .protocol import Request, respond
 from .state import Endpoint, Store, arn, forget_scaling, store
-from .wire import validation_error
+from .wire import AwsError, refusal, validation_error
 
 _KIND_OF = {
     "Model": "model", "EndpointConfig": "endpoint-config", "Endpoint": "endpoint",
     "InferenceComponent": "inference-component", "TransformJob": "transform-job", "CompilationJob": "compilation-job",
+    "TrainingJob": "training-job", "ProcessingJob": "processing-job", "ModelPackageGroup": "model-package-group",
 }  # fmt: skip
 
 
@@ -28,7 +30,9 @@ async def handle(method: str, path: str, headers: dict[str, str], body: bytes, q
 
 
 def _authorize(name: str, request: Request, headers: dict[str, str], query: dict[str, list[str]]) -> Answer | None:
-    target = request.get("ResourceArn") or "*"
+    if faults.take(name, json.dumps(request, default=str)):
+        return refusal(AwsError("ThrottlingException", "Rate exceeded"))
+    target = request.get("ResourceArn") or request.get("ModelPackageArn") or "*"
     for part, kind in _KIND_OF.items():
         if name.endswith(part) and f"{part}Name" in request:
             target = arn(kind, request[f"{part}Name"])
@@ -257,6 +261,23 @@ OPERATIONS: dict[str, Callable[[Request], Request]] = {
     "DescribeTransformJob": transform.describe,
     "StopTransformJob": transform.stop,
     "ListTransformJobs": transform.list_all,
+    "CreateTrainingJob": training.create,
+    "DescribeTrainingJob": training.describe,
+    "StopTrainingJob": training.stop_one,
+    "ListTrainingJobs": training.list_all,
+    "CreateProcessingJob": processing.create,
+    "DescribeProcessingJob": processing.describe,
+    "StopProcessingJob": processing.stop_one,
+    "ListProcessingJobs": processing.list_all,
+    "CreateModelPackageGroup": registry.create_group,
+    "DescribeModelPackageGroup": registry.describe_group,
+    "DeleteModelPackageGroup": registry.delete_group,
+    "ListModelPackageGroups": registry.list_groups,
+    "CreateModelPackage": registry.create_package,
+    "DescribeModelPackage": registry.describe_package,
+    "UpdateModelPackage": registry.update_package,
+    "DeleteModelPackage": registry.delete_package,
+    "ListModelPackages": registry.list_packages,
     "ListTags": list_tags,
     "AddTags": add_tags,
     "DeleteTags": delete_tags,

@@ -20,8 +20,10 @@ def main() -> int:
         images,
         ministack_api,
         ministack_services,
+        processing,
         runtime,
         sagemaker_api,
+        training,
         transform,
     )
     from .scaler import Scaler
@@ -41,7 +43,8 @@ def main() -> int:
     cfn.install()
     cfn_edge.install()
     ministack_services.on_build(images.built_image)
-    ministack_services.on_task(transform.TASK_PREFIX, transform.task)
+    for jobs in (transform, training, processing):
+        ministack_services.on_task(jobs.TASK_PREFIX, jobs.task)
     ministack_services.replace_alarm_evaluation()
     Scaler().start()
     try:

@@ -14,6 +14,7 @@ from .hosted import Hosted, log_writer
 from .protocol import Request
 from .rules import check_role
 from .state import Store, arn, store
+from .tasks import demand
 from .wire import AwsError, check_request, operation, validation_error
 
 LOG_GROUP = "/aws/sagemaker/TransformJobs"
@@ -75,9 +76,9 @@ def task(resource: str, given: Mapping[str, Any], role: str) -> dict[str, Any]:
     """Do Step Functions' createTransformJob as the state machine's role; with .sync, wait for the end of the job."""
     name = given.get("TransformJobName", "")
     model = store().models.get(given.get("ModelName", ""), {})
-    _demand(role, "sagemaker:CreateTransformJob", arn("transform-job", name))
-    _demand(role, "sagemaker:CreateTransformJob", arn("model", given.get("ModelName", "")))
-    _demand(role, "iam:PassRole", model.get("ExecutionRoleArn", ""), {"iam:PassedToService": "sagemaker.amazonaws.com"})
+    demand(role, "sagemaker:CreateTransformJob", arn("transform-job", name))
+    demand(role, "sagemaker:CreateTransformJob", arn("model", given.get("ModelName", "")))
+    demand(role, "iam:PassRole", model.get("ExecutionRoleArn", ""), {"iam:PassedToService": "sagemaker.amazonaws.com"})
     try:
         check_request(operation("sagemaker", "CreateTransformJob"), given)
         made = create(dict(given))
@@ -86,19 +87,13 @@ def task(resource: str, given: Mapping[str, Any], role: str) -> dict[str, Any]:
     if not resource.endswith(".sync"):
         return made
     for action in ("sagemaker:DescribeTransformJob", "sagemaker:StopTransformJob"):
-        _demand(role, action, arn("transform-job", name))
+        demand(role, action, arn("transform-job", name))
     row = store().transform_jobs[name]
     while row["TransformJobStatus"] not in _ENDED:
         time.sleep(_POLL_SECONDS)
     if row["TransformJobStatus"] != "Completed":
         raise services.TaskFailed("States.TaskFailed", row.get("FailureReason", row["TransformJobStatus"]))
     return describe({"TransformJobName": name})
-
-
-def _demand(role: str, action: str, resource: str, context: Mapping[str, str] | None = None) -> None:
-    if not cloud.role_allows(role, action, resource, context):
-        message = f"The role {role} is not authorized to perform: {action} on resource: {resource}"
-        raise services.TaskFailed("SageMaker.AccessDeniedException", message)
 
 
 def _find(request: Request) -> dict[str, Any]:

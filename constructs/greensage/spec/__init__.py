@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .drift import DriftSpec, RetrainingSpec
 from .hosting import (
     AsynchronousHosting,
     BatchHosting,
@@ -14,7 +15,7 @@ from .hosting import (
     ServerlessHosting,
 )
 from .load import load_neighbours, load_spec, load_specs
-from .model import DriftSpec, ModelSpec, RegionSpec, RetentionSpec, SlaSpec, TrafficSpec
+from .model import ModelSpec, RegionSpec, RetentionSpec, SlaSpec, TrafficSpec
 from .parts import CaptureSpec, DeploymentSpec, ModelSource, ScheduleSpec, ShadowSpec, VariantSpec, VpcSpec
 from .schema import json_schema
 from .source import Located
@@ -35,6 +36,7 @@ __all__ = [
     "RealTimeHosting",
     "RegionSpec",
     "RetentionSpec",
+    "RetrainingSpec",
     "ScheduleSpec",
     "SerialPipelineHosting",
     "ServerlessHosting",

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from ..catalog import limits
 from ..errors import Problem, SpecError
+from .files import MISSING, file_problems, with_absolute_files
 from .hosting import SerialPipelineHosting
 from .model import ModelSpec
 from .parts import ModelSource, ShadowSpec, VariantSpec
@@ -37,11 +38,13 @@ def load_spec(file: Path | str, *, assume_artifacts: bool = False) -> tuple[Mode
         spec = ModelSpec.model_validate(located.content)
     except ValidationError as error:
         raise SpecError(problems_of(error, located)) from None
-    if problems := [found for at, source in _sources(spec) if (found := _artifact_problem(source, at, path, located))]:
-        problems = [item for item in problems if not (assume_artifacts and item.message == _MISSING)]
+    problems = [found for at, source in _sources(spec) if (found := _artifact_problem(source, at, path, located))]
+    problems += file_problems(spec, path, located)
+    if problems:
+        problems = [item for item in problems if not (assume_artifacts and item.message in (_MISSING, MISSING))]
         if problems:
             raise SpecError(problems)
-    return _with_absolute_artifacts(spec, path), located
+    return with_absolute_files(_with_absolute_artifacts(spec, path), path), located
 
 
 def load_specs(

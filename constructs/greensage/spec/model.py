@@ -8,6 +8,7 @@ from zoneinfo import available_timezones
 from pydantic import Field, field_validator, model_validator
 
 from ..catalog import capabilities, limits
+from .drift import DriftSpec, RetrainingSpec
 from .hosting import Hosting
 from .parts import (
     AsTuple,
@@ -85,21 +86,6 @@ class RegionSpec(Part):
         return self
 
 
-class DriftSpec(Part):
-    """When to look for drift, and which KPI must hold before retraining is considered."""
-
-    schedule: Literal["hourly", "daily", "weekly"] = "daily"
-    kpi: dict[str, float] = Field(default_factory=dict)
-    features: Literal["psi", "ks", "jensen-shannon", "wasserstein"] = "psi"
-
-    @field_validator("kpi", mode="before")
-    @classmethod
-    def _whole_numbers(cls, value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: float(item) if type(item) is int else item for key, item in value.items()}
-        return value
-
-
 class RetentionSpec(Part):
     """How long things are kept. Nothing is kept for ever."""
 
@@ -148,6 +134,7 @@ class ModelSpec(Part):
     capture: CaptureSpec | None = None
     deployment: DeploymentSpec = DeploymentSpec()
     drift: DriftSpec | None = None
+    retraining: RetrainingSpec | None = None
     retention: RetentionSpec = RetentionSpec()
     vpc: VpcSpec | None = None
     network_isolation: bool = Field(default=False, description="The container reaches nothing, not even AWS.")
@@ -166,4 +153,14 @@ class ModelSpec(Part):
     def _group_given(self) -> ModelSpec:
         if self.hosting != "auto" and self.group is None and capabilities.shares(self.hosting.kind):
             raise ValueError(f"hosting is {self.hosting.kind}, so the files that share the endpoint need the same group")
+        return self
+
+    @model_validator(mode="after")
+    def _retrained_by_drift(self) -> ModelSpec:
+        if self.retraining is None:
+            return self
+        if self.drift is None:
+            raise ValueError("retraining needs drift: nothing is retrained by the clock | for instance drift: {kpi: {auc: 0.8}}")
+        if self.retraining.approval == "person" and self.drift.notify is None:
+            raise ValueError("retraining.approval: person needs drift.notify | the ARN of the topic through which it is asked")
         return self

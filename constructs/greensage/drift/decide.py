@@ -1,0 +1,126 @@
+"""From a report to a decision: nothing, an alert, or a retraining; with the evidence and what it saves or spends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+Action = Literal["none", "alert", "retrain"]
+_DAY = 86_400.0
+
+
+@dataclass(frozen=True)
+class Policy:
+    """When to retrain. `cooldown_days` counts from the end of the last retraining, won or lost."""
+
+    on_drift: Literal["alert", "retrain"] = "alert"
+    cooldown_days: float = 7
+    retrainings_per_month: int = 2
+    dry_run: bool = False
+    can_retrain: bool = True
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """What one retraining takes, an estimate: energy in kWh, carbon in gCO2e; and how often it is usual to retrain."""
+
+    kwh: float
+    grams: float
+    usual_days: float
+
+
+@dataclass
+class History:
+    """What happened so far; kept beside the reports. Times are seconds since 1970."""
+
+    sequence: int = 0
+    running: str = ""
+    ended: float = 0.0
+    started: list[float] = field(default_factory=list)
+    evaluated: dict[str, float] = field(default_factory=dict)  # by monitor: captures up to then were evaluated
+    decided: float = 0.0
+    kwh_avoided: float = 0.0
+    grams_avoided: float = 0.0
+    kwh_spent: float = 0.0
+    grams_spent: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it ready for JSON."""
+        return asdict(self)
+
+
+def decide(report: Mapping[str, Any], policy: Policy, history: History, footprint: Footprint, *, now: float) -> dict[str, Any]:
+    """Return the decision on a report, ready for JSON: `action`, `reasons`, the evidence, and kWh and gCO2e.
+
+    A KPI below its threshold asks for a retraining; drift alone asks for one only if the policy says so, else for an
+    alert. Cool-down, the month's budget, a retraining under way or a dry run turn a retraining into an alert, and say so.
+    """
+    wanted, reasons = _wanted(report, policy)
+    held = _held_back(policy, history, now) if wanted == "retrain" else []
+    action: Action = "alert" if held else wanted
+    days = (now - history.decided) / _DAY if history.decided else 0.0
+    avoided = 0.0 if action == "retrain" else min(1.0, days / footprint.usual_days)
+    return {
+        "action": action,
+        "wanted": wanted,
+        "reasons": reasons,
+        "held_back": held,
+        "dry_run": policy.dry_run,
+        "drifted": list(report.get("drifted", [])),
+        "violations": list(report.get("violations", [])),
+        "kpi": dict(report.get("kpi", {})),
+        "kpi_estimate": dict(report.get("kpi_estimate", {})),
+        "bad_lines": dict(report.get("bad_lines", {})),
+        "kwh": {"spent": footprint.kwh if action == "retrain" else 0.0, "avoided": footprint.kwh * avoided},
+        "grams": {"spent": footprint.grams if action == "retrain" else 0.0, "avoided": footprint.grams * avoided},
+        "note": f"kWh and gCO2e are estimates; avoided is counted against a retraining every {footprint.usual_days:g} days",
+        "decided": now,
+    }
+
+
+def _wanted(report: Mapping[str, Any], policy: Policy) -> tuple[Action, list[str]]:
+    reasons: list[str] = []
+    action: Action = "none"
+    below = [name for name, row in report.get("kpi", {}).items() if row["state"] == "below"]
+    doubtful = [name for name, row in report.get("kpi", {}).items() if row["state"] == "uncertain"]
+    for name in (*below, *doubtful):
+        row = report["kpi"][name]
+        side = "below" if row["more_is_better"] else "above"
+        doubt = "" if name in below else ", but the interval of so few labels reaches it"
+        reasons.append(f"{name} is {row['value']:.4g}, {side} {row['threshold']:g}{doubt}")
+    if report.get("status") == "drift":
+        reasons += [_drift_reason(report)]
+        action = policy.on_drift
+    elif doubtful:
+        action = "alert"
+    return ("retrain" if below else action), reasons
+
+
+def _drift_reason(report: Mapping[str, Any]) -> str:
+    drifted, broken = report.get("drifted", []), [row["feature_name"] for row in report.get("violations", [])]
+    parts = [f"drift of {', '.join(drifted)}"] if drifted else []
+    parts += [f"violations of {', '.join(sorted(set(broken)))}"] if broken else []
+    return " and ".join(parts)
+
+
+def _held_back(policy: Policy, history: History, now: float) -> list[str]:
+    found = []
+    if not policy.can_retrain:
+        found.append("no retraining is set up for this model")
+    if history.running:
+        found.append(f"{history.running} is under way")
+    if history.ended and now - history.ended < policy.cooldown_days * _DAY:
+        left = policy.cooldown_days - (now - history.ended) / _DAY
+        found.append(f"cool-down for {left:.1f} days more")
+    recent = months_retrainings(history.started, now)
+    if recent >= policy.retrainings_per_month:
+        found.append(f"{recent} retrainings in 30 days, the budget is {policy.retrainings_per_month}")
+    if policy.dry_run:
+        found.append("dry run")
+    return found
+
+
+def months_retrainings(started: Sequence[float], now: float) -> int:
+    """Return how many retrainings started in the 30 days before `now`."""
+    return sum(1 for time in started if now - time < 30 * _DAY)

@@ -1,0 +1,189 @@
+"""Compares a window with its baseline: which columns drifted, went missing, got new values or broke the schema.
+
+A column counts as drifted when the change is both larger than a threshold (so that a large window does not cry wolf
+over nothing) and improbable as chance after Holm's correction for all tests of the window (so that many columns do not).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from .columns import OTHER, Column
+from .distances import chi_squared, holm, jensen_shannon, kolmogorov_smirnov, ks_p_value, psi, share_p_value, wasserstein
+from .window import Statistics
+
+Method = Literal["psi", "ks", "jensen-shannon", "wasserstein"]
+_BINS = 10
+# Below this expected count the chi-squared distribution is no good approximation (Cochran's rule).
+_EXPECTED = 5
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a change must exceed. `missing` and `new_values` are shares of the rows, `alpha` is for the whole window."""
+
+    method: Method
+    threshold: float
+    alpha: float
+    min_rows: int
+    missing: float
+    new_values: float
+
+
+def evaluate(baseline: Statistics, window: Statistics, settings: Settings) -> dict[str, Any]:
+    """Return the report of a window, ready for JSON.
+
+    Its `status` is "drift", "ok", "few-rows" when there are too few to tell, or "no-data". `columns` has a row for
+    each feature and output: `value` of the method, `p_value` after correction, `drifted`. `violations` are in the
+    words of Model Monitor's constraint_violations.json.
+    """
+    pairs = [
+        *((before, window.features.get(name), "feature") for name, before in baseline.features.items()),
+        *((before, window.outputs.get(name), "prediction") for name, before in baseline.outputs.items()),
+    ]
+    enough = window.rows >= settings.min_rows
+    rows = [_column(before, after or Column(before.name), role, settings) for before, after, role in pairs]
+    if enough:
+        _judge(rows, settings)
+    violations = [*_schema(baseline, window), *_violations(rows)] if window.rows else []
+    drifted = [row["name"] for row in rows if row["drifted"]]
+    status = "no-data" if not window.rows else "few-rows" if not enough else "drift" if drifted or violations else "ok"
+    return {
+        "status": status,
+        "rows": window.rows,
+        "requests": window.requests,
+        "method": settings.method,
+        "threshold": settings.threshold,
+        "alpha": settings.alpha,
+        "drifted": drifted,
+        "columns": rows,
+        "violations": violations,
+        "bad_lines": dict(window.bad),
+    }
+
+
+def constraint_violations(report: dict[str, Any]) -> dict[str, Any]:
+    """Return the violations of a report as Model Monitor's constraint_violations.json."""
+    return {"violations": report["violations"]}
+
+
+def _column(before: Column, after: Column, role: str, settings: Settings) -> dict[str, Any]:
+    """Measure one column; whether the changes count is judged when all are measured."""
+    row: dict[str, Any] = {"name": before.name, "role": role, "value": 0.0, "p_value": 1.0, "drifted": False}
+    if before.present and after.present:
+        row["value"], row["p_value"] = _distance(before, after, settings.method)
+    total, baseline_total = after.present + after.missing, before.present + before.missing
+    row["missing"] = after.missing / total if total else 0.0
+    row["missing_baseline"] = before.missing / baseline_total if baseline_total else 0.0
+    row["missing_p_value"] = share_p_value(before.missing, baseline_total, after.missing, total) if total else 1.0
+    row["new_values"] = _new_share(before, after)
+    row["new_examples"] = sorted(set(after.counts) - set(before.counts))[:5] if row["new_values"] else []
+    return row
+
+
+def _judge(rows: list[dict[str, Any]], settings: Settings) -> None:
+    """Correct the p-values for the number of all tests, and mark what is large and improbable."""
+    corrected = holm([row[key] for row in rows for key in ("p_value", "missing_p_value")])
+    for index, row in enumerate(rows):
+        row["p_value"], row["missing_p_value"] = corrected[2 * index], corrected[2 * index + 1]
+        row["drifted"] = row["value"] >= settings.threshold and row["p_value"] < settings.alpha
+        lost = row["missing"] - row["missing_baseline"]
+        row["more_missing"] = lost >= settings.missing and row["missing_p_value"] < settings.alpha
+        row["has_new_values"] = row["new_values"] >= settings.new_values
+
+
+def _distance(before: Column, after: Column, method: Method) -> tuple[float, float]:
+    """Return the size of the change and its p-value, not corrected yet."""
+    if before.discrete or after.kind == "String":
+        old, new = _by_value(before, after)
+    else:
+        left, right = before.kll.weighted(), after.kll.weighted()
+        if method in ("ks", "wasserstein"):
+            distance = kolmogorov_smirnov(left, right)
+            p_value = ks_p_value(distance, before.present, after.present)
+            return (distance if method == "ks" else wasserstein(left, right) / (before.deviation or 1.0)), p_value
+        old, new = _by_bin(left, right, before.present, after.present)
+    p_value = chi_squared(*_pooled(old, new))[1]
+    if method == "psi":
+        return psi(old, new), p_value
+    if method == "jensen-shannon":
+        return jensen_shannon(old, new), p_value
+    # Values without an order have no distribution function: the largest difference of a share stands for it.
+    return float(np.abs(old / old.sum() - new / new.sum()).max()), p_value
+
+
+def _by_value(before: Column, after: Column) -> tuple[np.ndarray, np.ndarray]:
+    """Counts by value; what one of the two does not have counts 0, what is not counted singly counts together."""
+    names = sorted(set(before.counts) | set(after.counts))
+    old = [before.counts[name] for name in names]
+    new = [after.counts[name] for name in names]
+    return np.array([*old, before.present - sum(old)]).clip(0), np.array([*new, after.present - sum(new)]).clip(0)
+
+
+def _by_bin(
+    left: tuple[np.ndarray, np.ndarray], right: tuple[np.ndarray, np.ndarray], old: int, new: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Counts in bins that hold a tenth of the baseline each, where its values allow."""
+    values, weights = left
+    cumulated = np.cumsum(weights) / weights.sum()
+    places = np.searchsorted(cumulated, np.arange(1, _BINS) / _BINS)
+    edges = np.unique(values[places])
+    counts = []
+    for (sample, weight), total in ((left, old), (right, new)):
+        found = np.bincount(np.searchsorted(edges, sample, side="left"), weights=weight, minlength=len(edges) + 1)
+        counts.append(found * (total / weight.sum()))
+    return counts[0], counts[1]
+
+
+def _pooled(old: np.ndarray, new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Put bins together whose expected count in either sample is too small for the test."""
+    both = old + new
+    least = min(old.sum(), new.sum()) / max(both.sum(), 1)
+    rare = both * least < _EXPECTED
+    if not rare.any():
+        return old, new
+    return np.append(old[~rare], old[rare].sum()), np.append(new[~rare], new[rare].sum())
+
+
+def _new_share(before: Column, after: Column) -> float:
+    """The share of values that the baseline never had, for columns whose values are counted one by one."""
+    if not before.discrete or not after.present or OTHER in before.counts:
+        return 0.0
+    if not after.counts:  # too many to count: what is known at least is that they are not the baseline's few
+        return 1.0 - min(1.0, len(before.counts) / max(after.present, 1))
+    return sum(count for value, count in after.counts.items() if value not in before.counts) / after.present
+
+
+def _schema(baseline: Statistics, window: Statistics) -> list[dict[str, str]]:
+    """Types that changed, and outputs that came or went."""
+    found = []
+    for name, before in baseline.features.items():
+        after = window.features.get(name)
+        if after is not None and after.text and before.kind != "String":
+            share = after.text / (after.present or 1)
+            found.append(_violation(name, "data_type_check", f"{share:.1%} of the values are no numbers"))
+    if set(window.outputs) != set(baseline.outputs) and baseline.outputs:
+        found.append(
+            _violation("prediction", "missing_column_check", f"{len(window.outputs)} outputs, {len(baseline.outputs)} expected")
+        )
+    return found
+
+
+def _violations(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
+    found = []
+    for row in rows:
+        if row.get("more_missing"):
+            text = f"{row['missing']:.1%} missing, {row['missing_baseline']:.1%} in the baseline"
+            found.append(_violation(row["name"], "completeness_check", text))
+        if row.get("has_new_values"):
+            examples = ", ".join(row["new_examples"])
+            text = f"{row['new_values']:.1%} are values the baseline does not have ({examples})"
+            found.append(_violation(row["name"], "categorical_values_check", text))
+    return found
+
+
+def _violation(name: str, check: str, text: str) -> dict[str, str]:
+    return {"feature_name": name, "constraint_check_type": check, "description": text}

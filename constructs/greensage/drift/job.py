@@ -1,0 +1,179 @@
+"""What runs inside jobs, in the container of the serving image: `python -m greensage.drift.job train | compare`.
+
+The code comes to the job as an archive, so the image needs no build for it. `train` runs the user's script as
+SageMaker's toolkits do, with SM_ variables; `compare` asks champion and challenger for their answers.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .compare import score, slices
+from .monitor_files import to_constraints, to_statistics
+from .window import of_table
+
+Predict = Callable[[np.ndarray], np.ndarray]
+# A local cloud has no /opt/ml of its own; it says where its stand-in is.
+ROOT = Path(os.environ.get("GREENSAGE_ML_ROOT", "/opt/ml"))
+
+
+def main(arguments: list[str]) -> int:
+    """Run a step; its exit code is the job's, and its last words are in /opt/ml/output/failure."""
+    steps = {"train": train, "compare": compare_models}
+    if len(arguments) != 1 or arguments[0] not in steps:
+        print(f"usage: python -m greensage.drift.job {' | '.join(steps)}", file=sys.stderr)
+        return 2
+    try:
+        return steps[arguments[0]]()
+    except Exception as problem:
+        _last_words(f"{type(problem).__name__}: {problem}")
+        raise
+
+
+def train() -> int:
+    """Unpack the user's code and run its script; SIGTERM, which announces the end of a Spot instance, is passed on."""
+    parameters = json.loads((ROOT / "input/config/hyperparameters.json").read_text())
+    folder = Path(tempfile.mkdtemp(prefix="code-"))
+    for archive in sorted((ROOT / "input/data/source").glob("*.zip")):
+        _unpack(archive, folder)
+    script = folder / parameters.get("script", "train.py")
+    if not script.is_file():
+        raise FileNotFoundError(f"the source has no {script.name}")
+    process = subprocess.Popen([sys.executable, str(script)], cwd=folder, env=_environment(), stderr=subprocess.PIPE, text=True)
+    signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+    _, said = process.communicate()
+    sys.stderr.write(said)
+    if process.returncode:
+        _last_words(f"{script.name} ended with {process.returncode}: {said.strip()[-600:]}")
+    return process.returncode if process.returncode >= 0 else 128 - process.returncode
+
+
+def compare_models() -> int:
+    """Write evaluation.json, and the challenger's baseline: statistics.json and constraints.json."""
+    given = json.loads(os.environ["GREENSAGE_COMPARE"])
+    inputs, output = ROOT / "processing/input", ROOT / "processing/output"
+    names, tables = _tables(inputs, given["label"])
+    models = {name: _model(inputs / name) for name in ("champion", "challenger")}
+    metrics: dict[str, Any] = {}
+    for name, (features, labels) in tables.items():
+        if name == "train" or not len(labels):
+            continue
+        answers = {who: _flat(predict(features)) for who, predict in models.items()}
+        metrics[name] = {who: score(labels, scores, given["metrics"]) for who, scores in answers.items()}
+        if name == "window" and given["protected"]:
+            for label, mask in slices(features[:, names.index(given["protected"])], given["least_rows"]).items():
+                metrics[f"slice {given['protected']} {label}"] = {
+                    who: score(labels[mask], scores[mask], given["metrics"]) for who, scores in answers.items()
+                }
+    features, _ = tables["train"]
+    baseline = of_table(names, features, _flat(models["challenger"](features)))
+    output.mkdir(parents=True, exist_ok=True)
+    _write(output / "evaluation.json", {"metrics": metrics, "rows": {name: len(rows) for name, (_, rows) in tables.items()}})
+    _write(output / "statistics.json", to_statistics(baseline))
+    _write(output / "constraints.json", to_constraints(baseline, distance=given["threshold"], method="Robust"))
+    return 0
+
+
+def read_table(paths: list[Path], label: str) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Return names, features (rows, columns) and labels (rows,) of CSV files that have the same header."""
+    parts, names = [], []
+    for path in paths:
+        with path.open(encoding="utf-8") as file:
+            header = file.readline().strip().split(",")
+            if label not in header:
+                raise ValueError(f"{path.name} has no column {label!r}; it has {', '.join(header)}")
+            if names and header != names:
+                raise ValueError(f"the header of {path.name} is not that of {paths[0].name}")
+            names = header
+            rows = (
+                np.genfromtxt(file, delimiter=",", dtype=np.float64, ndmin=2) if _has_more(file) else np.empty((0, len(header)))
+            )
+            parts.append(rows.reshape(-1, len(header)))
+    table = np.concatenate(parts) if parts else np.empty((0, 1))
+    place = names.index(label) if names else 0
+    return [name for name in names if name != label], np.delete(table, place, axis=1), table[:, place]
+
+
+def _tables(inputs: Path, label: str) -> tuple[list[str], dict[str, tuple[np.ndarray, np.ndarray]]]:
+    names: list[str] = []
+    tables: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    for name, folders in (("train", ("train", "recent")), ("holdout", ("holdout",)), ("window", ("window",))):
+        paths = [path for folder in folders for path in sorted((inputs / folder).glob("*.csv"))]
+        if paths:
+            names, features, labels = read_table(paths, label)
+            tables[name] = (features, labels)
+    if "train" not in tables:
+        raise FileNotFoundError(f"no CSV file in {inputs / 'train'}")
+    return names, tables
+
+
+def _model(folder: Path) -> Predict:
+    """Load a model as the server would: this is what will answer requests."""
+    from server.loaders import load
+    from server.settings import Settings
+
+    unpacked = Path(tempfile.mkdtemp(prefix="model-"))
+    for archive in folder.glob("*.tar.gz"):
+        with tarfile.open(archive) as content:
+            content.extractall(unpacked, filter="data")
+    return load(unpacked, Settings.from_environment(os.environ))
+
+
+def _environment() -> dict[str, str]:
+    """The variables that training scripts for SageMaker read."""
+    channels = sorted(
+        path.name for path in (ROOT / "input/data").iterdir() if path.is_dir() and path.name not in ("source", "code")
+    )
+    return {
+        **os.environ,
+        "SM_MODEL_DIR": str(ROOT / "model"),
+        "SM_OUTPUT_DATA_DIR": str(ROOT / "output/data"),
+        "SM_CHECKPOINT_DIR": str(ROOT / "checkpoints"),
+        "SM_CHANNELS": json.dumps(channels),
+        **{f"SM_CHANNEL_{name.upper()}": str(ROOT / "input/data" / name) for name in channels},
+    }
+
+
+def _unpack(archive: Path, folder: Path) -> None:
+    with zipfile.ZipFile(archive) as content:
+        for name in content.namelist():
+            if not (folder / name).resolve().is_relative_to(folder.resolve()):
+                raise ValueError(f"{archive.name} holds {name!r}, which lies outside of it")
+        content.extractall(folder)  # noqa: S202 - every name was looked at
+
+
+def _flat(scores: np.ndarray) -> np.ndarray:
+    return scores[:, 0] if scores.ndim == 2 and scores.shape[1] == 1 else scores
+
+
+def _has_more(file: Any) -> bool:
+    place = file.tell()
+    more = bool(file.read(1))
+    file.seek(place)
+    return more
+
+
+def _write(path: Path, content: Any) -> None:
+    path.write_text(json.dumps(content), encoding="utf-8")
+
+
+def _last_words(text: str) -> None:
+    place = ROOT / "output/failure"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(text[:1_024], encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,52 @@
+"""Decisions inside a retraining: when it starts, where it trains next after a failure, which rows are for what."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+_HOUR = 3_600.0
+_DAY = 24 * _HOUR
+# Of the labelled rows of the window, the newest share is kept for the comparison.
+_COMPARED = 0.3
+# What another instance type or purchase option may cure; everything else fails again.
+_CAPACITY = ("CapacityError", "ResourceLimitExceeded", "MaxWaitTimeExceeded", "Interrupted", "InternalServerError", "capacity")
+
+
+def start_time(now: float, green_hour: int | None, flexible_hours: float) -> float:
+    """Return when to start: at the next `green_hour` (UTC) if that is within `flexible_hours`, else now."""
+    if green_hour is None or flexible_hours <= 0:
+        return now
+    begin = now - now % _DAY + green_hour * _HOUR
+    if begin < now:
+        begin = now if now - begin < _HOUR else begin + _DAY
+    return begin if begin - now <= flexible_hours * _HOUR else now
+
+
+def split(rows: int) -> tuple[range, range]:
+    """Return which of `rows`, oldest first, to train on and which to compare on."""
+    border = rows - int(rows * _COMPARED)
+    return range(border), range(border, rows)
+
+
+def next_candidate(failure: Mapping[str, Any], attempt: int, candidates: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return {"again": True, "candidate", "attempt"} if another place may do better, else {"again": False, "why"}."""
+    why = why_failed(failure)
+    if not any(word in why for word in _CAPACITY):
+        return {"again": False, "why": why}
+    if attempt + 1 >= len(candidates):
+        return {"again": False, "why": f"no instance type is left to try; the last one said: {why}"}
+    return {"again": True, "why": why, "attempt": attempt + 1, "candidate": dict(candidates[attempt + 1])}
+
+
+def why_failed(failure: Mapping[str, Any]) -> str:
+    """Return the reason in what Step Functions caught: the job's own words where its cause is a job's description."""
+    cause = failure.get("Cause", "")
+    try:
+        described = json.loads(cause)
+        words = [described.get(key) for key in ("FailureReason", "SecondaryStatus", "errorMessage")]
+    except (ValueError, AttributeError, TypeError):
+        words = []
+    found = "; ".join(str(word) for word in words if word)
+    return f"{failure.get('Error', 'error')}: {found or cause}"[:1_000]

@@ -1,0 +1,133 @@
+"""The other engine, for large windows: Model Monitor's own Spark container, as a plain processing job.
+
+Its schedules are closed to new customers since 2026-07-30; the container is not. It writes a statistics.json, which is
+read by the same evaluator as what the function makes.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from aws_cdk import CfnMapping, Stack, Token
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_s3_assets as assets
+
+from constructs import Construct
+
+from ..acknowledge import acknowledge_wildcards
+from ..artifacts import ArtifactLocation
+from ..catalog import drift
+from ..endpoints.access import ExecutionAccess
+from ..endpoints.image import ContainerImage
+from ..errors import CatalogError
+from ..machines import TRANSIENT, job_logs_arn, retain_job_logs
+from ..names import job_base
+from .baseline import Baseline
+
+LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
+_ML = "/opt/ml/processing"
+_CAPTURED = json.dumps({"sagemakerCaptureJson": {"captureIndexNames": ["endpointInput", "endpointOutput"]}})
+
+
+class Analyzer(Construct):
+    """The role of the jobs, their logs, and the state that runs one."""
+
+    def __init__(
+        self, scope: Construct, id: str, *, bucket: s3.IBucket, prefix: str, baseline: Baseline,
+        encryption_key: kms.IKey | None, log_retention_days: int,
+    ) -> None:  # fmt: skip
+        super().__init__(scope, id)
+        self._bucket, self._prefix, self._baseline, self._key = bucket, prefix, baseline, encryption_key
+        self._image = _image(self)
+        script = assets.Asset(self, "Preprocessor", path=str(Path(__file__).with_name("preprocessor.py")))
+        self._script = ArtifactLocation(
+            script.s3_bucket_name, script.bucket.bucket_arn, script.s3_object_key, script.s3_object_key
+        )
+        access = ExecutionAccess(self, "Access", role=None)
+        self.role = access.role
+        access.pull(self._image)
+        for place in (self._script, ArtifactLocation(baseline.bucket_name, baseline.bucket_arn, baseline.key, baseline.key)):
+            access.read(place)
+            access.list(place.bucket_arn, place.key)
+        for folder in ("capture/", "reports/"):
+            whole = f"{prefix}{folder}"
+            access.read(ArtifactLocation(bucket.bucket_name, bucket.bucket_arn, whole, whole))
+            access.list(bucket.bucket_arn, whole)
+        access.write(bucket.bucket_arn, f"{prefix}reports/")
+        group = job_logs_arn(self, LOG_GROUP)
+        access.log(group)
+        acknowledge_wildcards(access.policy, [group], "The streams of the one log group that SageMaker has for these jobs.")
+        if encryption_key:
+            access.use_key(encryption_key)
+        self.node.add_dependency(retain_job_logs(self, "JobLogs", LOG_GROUP, log_retention_days))
+        self.jobs_arn = Stack.of(self).format_arn(
+            service="sagemaker", resource="processing-job", resource_name=f"{job_base(self)}-*"
+        )
+
+    def state(self, partition: str) -> dict[str, Any]:
+        """Return the state that analyzes `$.window` and goes on to Report."""
+        retry = {"ErrorEquals": TRANSIENT, "IntervalSeconds": 60, "MaxAttempts": 3, "BackoffRate": 2.0}
+        return {
+            "Type": "Task", "Resource": f"arn:{partition}:states:::sagemaker:createProcessingJob.sync", "Parameters": self._job(),
+            "ResultPath": "$.job", "ResultSelector": {"name.$": "$.ProcessingJobName"}, "Retry": [retry], "Next": "Report",
+        }  # fmt: skip
+
+    def _job(self) -> dict[str, Any]:
+        root = f"s3://{self._bucket.bucket_name}/{self._prefix}reports"
+        key = {"KmsKeyId": self._key.key_arn} if self._key else {}
+        volume = {"VolumeKmsKeyId": self._key.key_arn} if self._key else {}
+        inputs = [
+            _input("captures", {"S3Uri.$": f"States.Format('{root}/{{}}/manifest.json', $.window.id)"}, "input/endpoint",
+                   data_type="ManifestFile"),
+            _input("baseline", {"S3Uri": f"s3://{self._baseline.bucket_name}/{self._baseline.key}"}, "baseline/stats"),
+            _input("script", {"S3Uri": self._script.uri}, "code/preprocessing"),
+        ]  # fmt: skip
+        output = {
+            "OutputName": "statistics", "AppManaged": False,
+            "S3Output": {
+                "S3Uri.$": f"States.Format('{root}/{{}}', $.window.id)", "LocalPath": f"{_ML}/output", "S3UploadMode": "EndOfJob",
+            },
+        }  # fmt: skip
+        cluster = {
+            "InstanceCount": 1, "InstanceType": drift.job_type("analyzer"), "VolumeSizeInGB": drift.limit("volume_gb"), **volume,
+        }  # fmt: skip
+        script = self._script.key.rsplit("/", 1)[-1]
+        return {
+            "ProcessingJobName.$": f"States.Format('{job_base(self)}-{{}}-{{}}', $.window.id, $$.State.RetryCount)",
+            "AppSpecification": {"ImageUri": self._image.uri},
+            "RoleArn": self.role.role_arn,
+            "ProcessingInputs": inputs,
+            "ProcessingOutputConfig": {"Outputs": [output], **key},
+            "ProcessingResources": {"ClusterConfig": cluster},
+            "StoppingCondition": {"MaxRuntimeInSeconds": drift.limit("evaluation_minutes") * 60},
+            "Environment": {
+                "dataset_source": f"{_ML}/input/endpoint", "dataset_format": _CAPTURED, "output_path": f"{_ML}/output",
+                "publish_cloudwatch_metrics": "Disabled", "analysis_type": "DATA_QUALITY",
+                "record_preprocessor_script": f"{_ML}/code/preprocessing/{script}",
+            },
+        }  # fmt: skip
+
+
+def _input(name: str, uri: dict[str, str], folder: str, *, data_type: str = "S3Prefix") -> dict[str, Any]:
+    source = {**uri, "LocalPath": f"{_ML}/{folder}", "S3DataType": data_type, "S3InputMode": "File"}
+    return {"InputName": name, "AppManaged": False, "S3Input": source}
+
+
+def _image(scope: Construct) -> ContainerImage:
+    """Return the container of the stack's Region; in a stack of no certain Region it is found when it is deployed."""
+    region = Stack.of(scope).region
+    if not Token.is_unresolved(region):
+        uri = drift.analyzer_image(region)
+        if uri is None:
+            raise CatalogError(f"Model Monitor's container is not in {region}; set large_windows=False")
+        return ContainerImage.from_uri(uri, architecture="x86_64")
+    accounts = CfnMapping(
+        scope, "Accounts", mapping={name: {"account": drift.analyzer_account(name)} for name in drift.analyzer_regions()}
+    )
+    stack = Stack.of(scope)
+    account, name = accounts.find_in_map(region, "account"), drift.analyzer_repository()
+    arn = stack.format_arn(service="ecr", resource="repository", resource_name=name, account=account)
+    return ContainerImage(f"{account}.dkr.ecr.{region}.{stack.url_suffix}/{name}", "x86_64", arn)

@@ -1,0 +1,51 @@
+"""The bucket of a model's loop: what was captured expires soon, reports after a year, the few bytes of state stay."""
+
+from __future__ import annotations
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+
+from constructs import Construct
+
+from ..catalog import drift
+from ..retention import OwnBucket
+
+# Captured data and what is made of it for one retraining; what people may want to look up later.
+_SHORT = ("capture/", "labels/", "quarantine/", "retraining/", "checkpoints/")
+_LONG = ("reports/", "decisions/")
+
+
+class MonitoringBucket(OwnBucket):
+    """For `DriftMonitor` and `DriftTriggeredRetraining`: encrypted, TLS only, private, and it empties itself.
+
+    Parameters
+    ----------
+    capture_days:
+        Days that captured requests, labels, quarantined lines and the data of retrainings are kept; at least 1.
+    report_days:
+        Days that reports and decisions are kept; default a year.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        capture_days: int,
+        report_days: int = int(drift.setting("report_days")),
+        encryption_key: kms.IKey | None = None,
+        removal_policy: RemovalPolicy = RemovalPolicy.DESTROY,
+    ) -> None:
+        for name, days in (("capture_days", capture_days), ("report_days", report_days)):
+            if days < 1:
+                raise ValueError(f"{name} is {days}; allowed: at least 1")
+        rules = [_expire(prefix, capture_days) for prefix in _SHORT] + [_expire(prefix, report_days) for prefix in _LONG]
+        aborted = s3.LifecycleRule(id="abort-uploads", abort_incomplete_multipart_upload_after=Duration.days(1))
+        super().__init__(
+            scope, id, encryption_key=encryption_key, removal_policy=removal_policy, lifecycle_rules=[*rules, aborted]
+        )
+
+
+def _expire(prefix: str, days: int) -> s3.LifecycleRule:
+    return s3.LifecycleRule(id=f"expire-{prefix.rstrip('/')}", prefix=prefix, expiration=Duration.days(days))

@@ -1,0 +1,253 @@
+"""The monitors: a state machine that evaluates what is new, in a function or, when it is much, in a job of Model Monitor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+
+from constructs import Construct
+
+from ..acknowledge import acknowledge_wildcards
+from ..catalog import drift
+from ..loop_function import NAMESPACE, LoopFunction
+from ..machines import job_statements, schedule_machine, state_machine
+from ..spec.cron import check_schedule
+from .analyzer import Analyzer
+from .baseline import Baseline
+from .settings import DriftSettings, QualitySettings
+
+SOURCE = "greensage.drift"
+# What another try may cure, by the names that the functions and Lambda itself give.
+RETRIED = [
+    "Transient", "Lambda.ServiceException", "Lambda.AWSLambdaException", "Lambda.SdkClientException",
+    "Lambda.TooManyRequestsException", "Lambda.Unknown", "Sandbox.Timedout", "States.Timeout",
+]  # fmt: skip
+_NOTHING = QualitySettings()
+
+
+class Monitor(Construct):
+    """Base of the two monitors; use one of them.
+
+    Escape hatch: `machine`, `function`, `schedule` are or hold the L1s.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        model: str,
+        bucket: s3.IBucket,
+        baseline: Baseline,
+        drift_settings: DriftSettings | None,
+        quality: QualitySettings,
+        prefix: str = "",
+        schedule: str = "rate(1 day)",
+        every_rows: int = 0,
+        large_windows: bool = True,
+        encryption_key: kms.IKey | None = None,
+        log_retention_days: int = 14,
+    ) -> None:
+        super().__init__(scope, id)
+        if prefix and not prefix.endswith("/"):
+            raise ValueError(f"prefix {prefix!r} must end with a slash")
+        check_schedule(schedule)
+        self.model, self.bucket, self.prefix, self.baseline = model, bucket, prefix, baseline
+        self.settings = {
+            "model": model, "bucket": bucket.bucket_name, "prefix": prefix,
+            "baseline": {"bucket": baseline.bucket_name, "key": baseline.key, "source": baseline.source},
+            "drift": drift_settings.to_json() if drift_settings else None, "kpi": dict(quality.kpi),
+            "min_labels": quality.min_labels, "label_days": quality.label_days, "most_rows": quality.most_rows,
+            "every_rows": every_rows, "large_mb": drift.limit("large_mb"), "namespace": NAMESPACE,
+        }  # fmt: skip
+        self.drift_settings, self.quality = drift_settings, quality
+        self.function = LoopFunction(
+            self, "Evaluate", module="monitor", settings=self.settings, seconds=drift.limit("function_seconds"),
+            memory_mb=drift.limit("function_memory_mb"), numpy=True, log_retention_days=log_retention_days,
+        )  # fmt: skip
+        allow_reading(self.function, bucket, prefix, baseline, encryption_key)
+        self._allow_reports(encryption_key)
+        self.analyzer = None
+        if large_windows and drift_settings:
+            self.analyzer = Analyzer(
+                self, "Analyzer", bucket=bucket, prefix=prefix, baseline=baseline, encryption_key=encryption_key,
+                log_retention_days=log_retention_days,
+            )  # fmt: skip
+        self.machine = state_machine(self, self._definition(), self._statements(), log_retention_days=log_retention_days)
+        if self.analyzer:
+            acknowledge_wildcards(self.machine.policy, [self.analyzer.jobs_arn], "Job names end in the window's own id.")
+        occasion = {"inputTransformer": {"inputPathsMap": {"time": "$.time"}, "inputTemplate": '{"time": "<time>"}'}}
+        self.schedule = schedule_machine(self, self.machine, schedule, occasion)
+
+    def grant_start(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let `grantee` evaluate at once: an execution of the state machine with the input {"time": ""}."""
+        return iam.Grant.add_to_principal(
+            grantee=grantee, actions=["states:StartExecution"], resource_arns=[self.machine.resource.attr_arn]
+        )
+
+    def grant_write_labels(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let `grantee` put label files below labels/ of the monitor's prefix."""
+        arn = f"{self.bucket.bucket_arn}/{self.prefix}labels/*"
+        principal = grantee.grant_principal
+        if isinstance(principal, Construct):
+            acknowledge_wildcards(principal, [arn], "New label files of one model.")
+        return iam.Grant.add_to_principal(grantee=grantee, actions=["s3:PutObject"], resource_arns=[arn])
+
+    @property
+    def report_pattern(self) -> dict[str, Any]:
+        """The EventBridge pattern of this monitor's reports, to start something of your own."""
+        return {"source": [SOURCE], "detail-type": ["Drift report"], "detail": {"model": [self.model]}}
+
+    def metric(self, name: str, **options: Any) -> cloudwatch.Metric:
+        """Return one of the monitor's metrics, summed over a day: CapturedRows, DriftedColumns, Violations, UnreadLines,
+        KpisBelowThreshold, or Kpi-<name> (then its latest value)."""
+        statistic = "Maximum" if name.startswith("Kpi-") else "Sum"
+        settings = {
+            "statistic": statistic, "period": Duration.days(1), "dimensions_map": {"Model": self.model}, **options,
+        }  # fmt: skip
+        return cloudwatch.Metric(namespace=NAMESPACE, metric_name=name, **settings)
+
+    def metric_captured_rows(self, **options: Any) -> cloudwatch.Metric:
+        """Return how many captured rows were evaluated."""
+        return self.metric("CapturedRows", **options)
+
+    def metric_drifted_columns(self, **options: Any) -> cloudwatch.Metric:
+        """Return how many columns drifted."""
+        return self.metric("DriftedColumns", **options)
+
+    def metric_unread_lines(self, **options: Any) -> cloudwatch.Metric:
+        """Return how many captured lines and labels could not be read; they lie in quarantine/."""
+        return self.metric("UnreadLines", **options)
+
+    def metric_kpis_below_threshold(self, **options: Any) -> cloudwatch.Metric:
+        """Return how many KPIs were worse than their threshold."""
+        return self.metric("KpisBelowThreshold", **options)
+
+    def _alarm(self, id: str, metric: cloudwatch.Metric, text: str) -> cloudwatch.Alarm:
+        return cloudwatch.Alarm(
+            self, id, metric=metric, threshold=1, evaluation_periods=1, alarm_description=text,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )  # fmt: skip
+
+    def _allow_reports(self, key: kms.IKey | None) -> None:
+        arn, prefix = self.bucket.bucket_arn, self.prefix
+        written = (f"{prefix}reports/", f"{prefix}quarantine/", f"{prefix}state/history.json")
+        self.function.allow_files(arn, ["s3:PutObject"], *written)
+        if key:
+            self.function.allow(["kms:GenerateDataKey"], key.key_arn)
+        self.function.allow_metrics()
+        bus = Stack.of(self).format_arn(service="events", resource="event-bus", resource_name="default")
+        self.function.allow(["events:PutEvents"], bus, conditions={"StringEquals": {"events:source": SOURCE}})
+
+    def _statements(self) -> list[iam.PolicyStatement]:
+        statements = [iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[self.function.arn])]
+        if self.analyzer:
+            statements += job_statements(self, "Processing", self.analyzer.jobs_arn, self.analyzer.role.role_arn)
+        return statements
+
+    def _definition(self) -> dict[str, Any]:
+        retry = [{"ErrorEquals": RETRIED, "IntervalSeconds": 30, "MaxAttempts": 3, "BackoffRate": 2.0}]
+        collect = {
+            "Type": "Task", "Resource": self.function.arn, "Parameters": {"step": "collect", "time.$": "$.time"},
+            "ResultPath": "$.window", "Retry": retry, "Next": "HowMuch",
+        }  # fmt: skip
+        report = {
+            "Type": "Task", "Resource": self.function.arn, "Parameters": {"step": "report", "window.$": "$.window"},
+            "Retry": retry, "End": True,
+        }  # fmt: skip
+        large = {"Variable": "$.window.engine", "StringEquals": "model-monitor", "Next": "Analyze"}
+        states: dict[str, Any] = {
+            "Collect": collect,
+            "HowMuch": {"Type": "Choice", "Choices": [large], "Default": "Report"},
+            "Report": report,
+        }
+        if self.analyzer:
+            states["Analyze"] = self.analyzer.state(Stack.of(self).partition)
+        else:
+            del states["HowMuch"]
+            collect["Next"] = "Report"
+        return {"Comment": "greensage: compares what was captured with the baseline", "StartAt": "Collect", "States": states}
+
+
+class DriftMonitor(Monitor):
+    """Compares captured requests and answers with a baseline; with `quality`, answers with labels too.
+
+    Parameters
+    ----------
+    model:
+        The model's name: the dimension of the metrics, and in the events.
+    bucket, prefix:
+        Captures lie below capture/ of `prefix`, labels are put below labels/; reports/ and quarantine/ are written. Use a
+        `MonitoringBucket`, which lets each of them expire in its time, and give the endpoint
+        `DataCapture(bucket, prefix=f"{prefix}capture/")`.
+    baseline:
+        `Baseline.from_file(self, "Baseline", "model/statistics.json")`, Model Monitor's or `greensage baseline`'s.
+    settings:
+        Method and thresholds; default PSI.
+    quality:
+        KPIs that must hold when labels arrive; default none.
+    schedule:
+        rate(…) or cron(…) in UTC; default once a day.
+    every_rows:
+        Evaluate only once so many rows are new; looked at by `schedule`. Default 0: whatever is new.
+    large_windows:
+        Have Model Monitor's container evaluate windows of more than 5 GB; not in Regions that have none.
+    encryption_key:
+        The bucket's key, if it has one of yours.
+
+    Raises ValueError, naming the property, the value and what is allowed.
+
+    Example
+    -------
+        bucket = MonitoringBucket(self, "Loop", capture_days=7)
+        endpoint = RealTimeEndpoint(self, "Churn", ..., capture=DataCapture(bucket, sample_percent=10))
+        DriftMonitor(self, "Drift", model="churn", bucket=bucket, baseline=Baseline.from_file(self, "Baseline", path))
+    """
+
+    def __init__(
+        self, scope: Construct, id: str, *, settings: DriftSettings | None = None, quality: QualitySettings | None = None,
+        **props: Any,
+    ) -> None:  # fmt: skip
+        super().__init__(scope, id, drift_settings=settings or DriftSettings(), quality=quality or _NOTHING, **props)
+        self.drift_alarm = self._alarm("DriftAlarm", self.metric_drifted_columns(), f"Inputs or answers of {self.model} drift")
+        self.kpi_alarm = None
+        if self.quality.kpi:
+            text = f"A KPI of {self.model} is worse than its threshold"
+            self.kpi_alarm = self._alarm("KpiAlarm", self.metric_kpis_below_threshold(), text)
+
+
+class ModelQualityMonitor(Monitor):
+    """Compares answers with labels, by KPIs; joins them by inference id, and waits for late ones.
+
+    The parameters are those of `DriftMonitor`, without `settings`. Labels are JSON Lines in Model Monitor's format:
+    {"groundTruthData": {"data": "1", "encoding": "CSV"}, "eventMetadata": {"eventId": "<inference id>"}, "eventVersion": "0"}
+
+    Example
+    -------
+        ModelQualityMonitor(self, "Quality", model="churn", bucket=bucket, baseline=baseline,
+                            quality=QualitySettings({"auc": 0.8}))
+    """
+
+    def __init__(self, scope: Construct, id: str, *, quality: QualitySettings, **props: Any) -> None:
+        if not quality.kpi:
+            raise ValueError("quality names no KPI; for instance QualitySettings({'auc': 0.8})")
+        super().__init__(scope, id, drift_settings=None, quality=quality, **props)
+        text = f"A KPI of {self.model} is worse than its threshold"
+        self.kpi_alarm = self._alarm("KpiAlarm", self.metric_kpis_below_threshold(), text)
+
+
+def allow_reading(function: LoopFunction, bucket: s3.IBucket, prefix: str, baseline: Baseline, key: kms.IKey | None) -> None:
+    """Let a function read the loop's files and the baseline."""
+    arn = bucket.bucket_arn
+    folders = [f"{prefix}{name}/" for name in ("capture", "labels", "reports", "state", "retraining")]
+    function.allow_files(arn, ["s3:GetObject"], *folders)
+    function.allow_listing(arn, *folders)
+    function.allow_files(baseline.bucket_arn, ["s3:GetObject"], baseline.key)
+    if key:
+        function.allow(["kms:Decrypt"], key.key_arn)

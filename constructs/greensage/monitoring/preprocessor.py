@@ -1,0 +1,46 @@
+"""Runs inside Model Monitor's container: turns a captured request into named columns, one record for each row."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+_BASELINE = Path("/opt/ml/processing/baseline/stats")
+_names: list[str] = []
+
+
+def preprocess_handler(inference_record: Any) -> Any:
+    """Return the row as a flat mapping; several rows as a list of mappings; nothing for what is no request of the model."""
+    rows = _rows(inference_record.endpoint_input.data)
+    answers = _rows(inference_record.endpoint_output.data)
+    names = _columns()
+    if len(rows) != len(answers) or any(len(row) != len(names) for row in rows):
+        return []
+    found = [{**dict(zip(names, row, strict=True)), **_named(answer)} for row, answer in zip(rows, answers, strict=True)]
+    return found[0] if len(found) == 1 else found
+
+
+def _columns() -> list[str]:
+    if not _names:
+        content = json.loads(next(_BASELINE.glob("*.json")).read_text(encoding="utf-8"))
+        _names.extend(row["name"] for row in content["features"] if not row["name"].startswith("prediction"))
+    return _names
+
+
+def _named(answer: list[Any]) -> dict[str, Any]:
+    if len(answer) == 1:
+        return {"prediction": answer[0]}
+    return {f"prediction_{index}": value for index, value in enumerate(answer)}
+
+
+def _rows(data: str) -> list[list[Any]]:
+    text = data.strip()
+    if not text.startswith(("{", "[")):
+        return [line.split(",") for line in text.splitlines() if line.strip()]
+    content: Any = json.loads(text)
+    if isinstance(content, dict):
+        content = content["instances"] if "instances" in content else content["predictions"]
+    if isinstance(content[0], list):
+        return content
+    return [[item] for item in content] if "predictions" in text[:20] else [content]

@@ -1,0 +1,68 @@
+"""What a monitor looks for: defaults come from catalog/data/drift.json, each with its source."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from ..catalog import drift
+
+Method = Literal["psi", "ks", "jensen-shannon", "wasserstein"]
+
+
+@dataclass(frozen=True)
+class DriftSettings:
+    """A column drifts when the change is at least `threshold` and its corrected p-value is below `alpha`.
+
+    threshold: in the unit of `method`; default by method, see catalog/data/drift.json.
+    min_rows: with fewer captured rows a window says nothing.
+    missing: share of rows that may be missing more than in the baseline, 0 to 1.
+    new_values: share of values that the baseline does not have, 0 to 1.
+    """
+
+    method: Method = "psi"
+    threshold: float | None = None
+    alpha: float = drift.setting("alpha")
+    min_rows: int = int(drift.setting("min_rows"))
+    missing: float = drift.setting("missing")
+    new_values: float = drift.setting("new_values")
+
+    def __post_init__(self) -> None:
+        if self.threshold is not None and self.threshold <= 0:
+            raise ValueError(f"threshold is {self.threshold}; it must be above 0")
+        if not 0 < self.alpha < 1:
+            raise ValueError(f"alpha is {self.alpha}; allowed: between 0 and 1")
+
+    @property
+    def limit(self) -> float:
+        """The size of a change that counts."""
+        return drift.threshold(self.method) if self.threshold is None else self.threshold
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the settings of the evaluator."""
+        return {
+            "method": self.method, "threshold": self.limit, "alpha": self.alpha, "min_rows": self.min_rows,
+            "missing": self.missing, "new_values": self.new_values,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class QualitySettings:
+    """KPIs that must hold, by the names of Model Monitor's metrics: {"auc": 0.8}, {"rmse": 55}.
+
+    For auc, accuracy, precision, recall, f1 and r2 the value is the least, for log_loss, mse, rmse and mae the most that
+    is allowed. `min_labels` labelled answers are needed to judge; labels are waited for `label_days`.
+    """
+
+    kpi: Mapping[str, float] = field(default_factory=dict)
+    min_labels: int = int(drift.setting("min_labels"))
+    label_days: int = int(drift.setting("label_days"))
+    most_rows: int = int(drift.setting("most_rows"))
+
+    def __post_init__(self) -> None:
+        unknown = sorted(set(self.kpi) - set(drift.kpis()))
+        if unknown:
+            raise ValueError(f"kpi names {', '.join(unknown)}; known: {', '.join(drift.kpis())}")
+        if self.min_labels < 1 or self.label_days < 1:
+            raise ValueError(f"min_labels is {self.min_labels}, label_days is {self.label_days}; both must be at least 1")

@@ -1,0 +1,7 @@
+"""Retraining: a state machine that trains, compares, registers, waits for approval and updates the endpoint, guarded."""
+
+from .champion import Champion as Champion
+from .policy import RetrainingPolicy as RetrainingPolicy
+from .retraining import DriftTriggeredRetraining as DriftTriggeredRetraining
+from .training import DataFile as DataFile
+from .training import TrainingSource as TrainingSource

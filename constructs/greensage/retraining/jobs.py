@@ -1,0 +1,182 @@
+"""The two jobs of a retraining as Step Functions passes them to SageMaker: training, and comparing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_s3_assets as assets
+
+from constructs import Construct
+
+from ..acknowledge import acknowledge_wildcards
+from ..artifacts import ArtifactLocation
+from ..catalog import drift
+from ..endpoints.access import ExecutionAccess
+from ..loop_function import loop_code
+from ..machines import job_logs_arn, retain_job_logs
+from .champion import Champion
+from .training import TrainingSource
+
+_TRAINING_LOGS, _PROCESSING_LOGS = "/aws/sagemaker/TrainingJobs", "/aws/sagemaker/ProcessingJobs"
+# botocore 1.43.106, ProcessingEnvironmentValue.
+_LONGEST_VALUE = 256
+_MODULE = "greensage.drift.job"
+_DISK = drift.limit("volume_gb")
+
+
+class Jobs(Construct):
+    """Roles and requests of the jobs. `number` in their names is the retraining's; a retry gets a name of its own."""
+
+    def __init__(
+        self, scope: Construct, id: str, *, base: str, source: TrainingSource, champion: Champion, bucket: s3.IBucket,
+        prefix: str, compared: Mapping[str, Any], encryption_key: kms.IKey | None, log_retention_days: int,
+    ) -> None:  # fmt: skip
+        super().__init__(scope, id)
+        self._base, self._source, self._champion, self._key = base, source, champion, encryption_key
+        self._bucket, self._prefix = bucket, prefix
+        self._compared = json.dumps(compared, separators=(",", ":"))
+        if len(self._compared) > _LONGEST_VALUE:
+            raise ValueError(f"the names of KPIs, label and protected feature make {len(self._compared)} of 256 characters")
+        self._code = _located(loop_code(self))
+        self._script = _located(assets.Asset(self, "Source", path=source.folder, exclude=["**/__pycache__", "*.pyc"]))
+        self.training_role = self._training_access(log_retention_days)
+        self.comparing_role = self._comparing_access(log_retention_days)
+
+    def train(self, *, spot: bool) -> dict[str, Any]:
+        """Return a CreateTrainingJob request for `$.place.candidate.type`, on Spot or on demand."""
+        source, prefix = self._source, f"s3://{self._bucket.bucket_name}/{self._prefix}"
+        volume = {"VolumeKmsKeyId": self._key.key_arn} if self._key else {}
+        key = {"KmsKeyId": self._key.key_arn} if self._key else {}
+        recent = {"S3Uri.$": f"States.Format('{prefix}retraining/{{}}/recent/', $.name)"}
+        stop: dict[str, Any] = {"MaxRuntimeInSeconds": source.max_run_minutes * 60}
+        on_spot: dict[str, Any] = {}
+        if spot:
+            stop["MaxWaitTimeInSeconds"] = source.max_wait_minutes * 60
+            kept = {"S3Uri.$": f"States.Format('{prefix}checkpoints/{{}}/', $.name)"}
+            on_spot = {"EnableManagedSpotTraining": True, "CheckpointConfig": kept}
+        return {
+            "TrainingJobName.$": f"States.Format('{self._base}-{{}}-t{{}}-{{}}', $.number, $.place.attempt, $$.State.RetryCount)",
+            "RoleArn": self.training_role.role.role_arn,
+            "AlgorithmSpecification": {
+                "TrainingImage": source.image.uri, "TrainingInputMode": "File",
+                "ContainerEntrypoint": ["python", "-m", _MODULE], "ContainerArguments": ["train"],
+            },
+            "Environment": {"PYTHONPATH": f"/opt/ml/input/data/code/{_file(self._code)}"},
+            "HyperParameters": {"script": source.script, **source.hyperparameters},
+            "InputDataConfig": [
+                _channel("code", {"S3Uri": self._code.uri}), _channel("source", {"S3Uri": self._script.uri}),
+                _channel("train", {"S3Uri": source.data.location.uri}), _channel("recent", recent),
+            ],
+            "OutputDataConfig": {"S3OutputPath": self._champion.outputs.uri.rstrip("/"), **key},
+            "ResourceConfig": {
+                "InstanceCount": 1, "InstanceType.$": "$.place.candidate.type", "VolumeSizeInGB": _DISK, **volume,
+            },
+            "StoppingCondition": stop,
+            "EnableNetworkIsolation": True,
+            **on_spot,
+        }  # fmt: skip
+
+    def compare(self) -> dict[str, Any]:
+        """Return a CreateProcessingJob request that scores `$.prepared.champion` and `$.artifact`."""
+        prefix = f"s3://{self._bucket.bucket_name}/{self._prefix}retraining"
+        key = {"KmsKeyId": self._key.key_arn} if self._key else {}
+        volume = {"VolumeKmsKeyId": self._key.key_arn} if self._key else {}
+        data: dict[str, dict[str, str]] = {
+            "code": {"S3Uri": self._code.uri},
+            "champion": {"S3Uri.$": "$.prepared.champion"},
+            "challenger": {"S3Uri.$": "$.artifact"},
+            "train": {"S3Uri": self._source.data.location.uri},
+            "recent": {"S3Uri.$": f"States.Format('{prefix}/{{}}/recent/', $.name)"},
+            "window": {"S3Uri.$": f"States.Format('{prefix}/{{}}/window/', $.name)"},
+        }
+        if self._source.holdout:
+            data["holdout"] = {"S3Uri": self._source.holdout.location.uri}
+        output = {
+            "OutputName": "compared", "AppManaged": False,
+            "S3Output": {
+                "S3Uri.$": f"States.Format('{prefix}/{{}}/compared', $.name)", "LocalPath": "/opt/ml/processing/output",
+                "S3UploadMode": "EndOfJob",
+            },
+        }  # fmt: skip
+        cluster = {
+            "InstanceCount": 1, "InstanceType": drift.job_type("processing"), "VolumeSizeInGB": _DISK, **volume,
+        }  # fmt: skip
+        return {
+            "ProcessingJobName.$": f"States.Format('{self._base}-{{}}-c{{}}', $.number, $$.State.RetryCount)",
+            "AppSpecification": {
+                "ImageUri": self._source.image.uri, "ContainerEntrypoint": ["python", "-m", _MODULE],
+                "ContainerArguments": ["compare"],
+            },
+            "RoleArn": self.comparing_role.role.role_arn,
+            "Environment": {
+                "PYTHONPATH": f"/opt/ml/processing/input/code/{_file(self._code)}", "GREENSAGE_COMPARE": self._compared,
+            },
+            "ProcessingInputs": [_input(name, uri) for name, uri in data.items()],
+            "ProcessingOutputConfig": {"Outputs": [output], **key},
+            "ProcessingResources": {"ClusterConfig": cluster},
+            "NetworkConfig": {"EnableNetworkIsolation": True},
+            "StoppingCondition": {"MaxRuntimeInSeconds": drift.limit("evaluation_minutes") * 60},
+        }  # fmt: skip
+
+    def _training_access(self, days: int) -> ExecutionAccess:
+        access = self._access("Training", _TRAINING_LOGS, days)
+        arn, prefix = self._bucket.bucket_arn, self._prefix
+        for place in (self._code, self._script, self._source.data.location):
+            _read(access, place)
+        _read(access, self._folder("retraining/"))
+        _read(access, self._folder("checkpoints/"))
+        access.write(arn, f"{prefix}checkpoints/")
+        access.write(self._champion.outputs.bucket_arn, self._champion.outputs.prefix)
+        return access
+
+    def _comparing_access(self, days: int) -> ExecutionAccess:
+        access = self._access("Comparing", _PROCESSING_LOGS, days)
+        models = self._champion.location
+        whole = ArtifactLocation(models.bucket_name, models.bucket_arn, models.prefix, models.prefix)
+        holdout = [self._source.holdout.location] if self._source.holdout else []
+        for place in (self._code, self._source.data.location, *holdout, whole, self._folder("retraining/")):
+            _read(access, place)
+        access.write(self._bucket.bucket_arn, f"{self._prefix}retraining/")
+        return access
+
+    def _access(self, id: str, group: str, days: int) -> ExecutionAccess:
+        access = ExecutionAccess(self, id, role=None)
+        access.pull(self._source.image)
+        arn = job_logs_arn(self, group)
+        access.log(arn)
+        acknowledge_wildcards(access.policy, [arn], "The streams of the one log group that SageMaker has for these jobs.")
+        if self._key:
+            access.use_key(self._key)
+        access.node.add_dependency(retain_job_logs(self, f"{id}Logs", group, days))
+        return access
+
+    def _folder(self, name: str) -> ArtifactLocation:
+        prefix = f"{self._prefix}{name}"
+        return ArtifactLocation(self._bucket.bucket_name, self._bucket.bucket_arn, prefix, prefix)
+
+
+def _read(access: ExecutionAccess, place: ArtifactLocation) -> None:
+    access.read(place)
+    access.list(place.bucket_arn, place.prefix)
+
+
+def _located(asset: assets.Asset) -> ArtifactLocation:
+    return ArtifactLocation(asset.s3_bucket_name, asset.bucket.bucket_arn, asset.s3_object_key, asset.s3_object_key)
+
+
+def _file(place: ArtifactLocation) -> str:
+    return place.key.rsplit("/", 1)[-1]
+
+
+def _channel(name: str, uri: dict[str, str]) -> dict[str, Any]:
+    source = {"S3DataType": "S3Prefix", "S3DataDistributionType": "FullyReplicated", **uri}
+    return {"ChannelName": name, "DataSource": {"S3DataSource": source}, "InputMode": "File"}
+
+
+def _input(name: str, uri: dict[str, str]) -> dict[str, Any]:
+    source = {**uri, "LocalPath": f"/opt/ml/processing/input/{name}", "S3DataType": "S3Prefix", "S3InputMode": "File"}
+    return {"InputName": name, "AppManaged": False, "S3Input": source}

@@ -1,0 +1,338 @@
+"""From a monitor's report to a better model behind the endpoint, or to the decision that it is not worth it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from aws_cdk import ArnFormat, Stack, Token
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sagemaker as sagemaker
+
+from constructs import Construct
+
+from ..acknowledge import acknowledge_wildcards
+from ..catalog import drift
+from ..catalog.checks import assumed_name
+from ..endpoints.base import Endpoint
+from ..footprint.retraining import of_training
+from ..loop_function import NAMESPACE, LoopFunction
+from ..machines import job_statements, state_machine
+from ..monitoring.monitor import Monitor, allow_reading
+from ..stack_helper import StackHelper
+from .champion import Champion
+from .jobs import Jobs
+from .machine import definition
+from .policy import RetrainingPolicy
+from .training import TrainingSource
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_kms as kms
+    from aws_cdk import aws_sns as sns
+
+# These have no resource-level permissions in IAM, so no ARN can be named.
+_ANY = "*"
+_COLON = ArnFormat.COLON_RESOURCE_NAME
+_SMALL_MB, _DATA_MB, _SECONDS, _DATA_SECONDS = 256, 1024, 120, 900
+
+
+class DriftTriggeredRetraining(Construct):
+    """Decides on every report of the monitors, and retrains when a KPI fell: never by the clock alone.
+
+    Parameters
+    ----------
+    monitors:
+        The `DriftMonitor`, and the `ModelQualityMonitor` if it is another; of one model, below one prefix.
+    endpoint, champion:
+        What serves: a real-time, serverless or asynchronous endpoint of one model, whose archive is the champion's.
+    source:
+        How to train: `TrainingSource`.
+    policy:
+        When, and what a challenger must show; default `RetrainingPolicy()`.
+    topic:
+        Is told of alerts, decisions and outcomes, and asked for approval. Encrypt it; it must let CloudFormation's own
+        roles publish, which a topic of the same stack does.
+    optimize:
+        A function between comparison and registration: it gets {"artifact", "name", "number"} and returns {"artifact"}.
+    green_hour:
+        The hour (0 to 23, UTC) in which the Region's grid is cleanest, for `policy.flexible_hours`.
+    encryption_key, log_retention_days:
+        As for the monitors.
+
+    Raises ValueError, naming the property, the value and what is allowed.
+
+    Example
+    -------
+        DriftTriggeredRetraining(
+            self, "Retraining", monitors=[monitor], endpoint=endpoint, champion=champion,
+            source=TrainingSource("training", image=image, data=data, label="churned"),
+        )
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        monitors: Sequence[Monitor],
+        endpoint: Endpoint,
+        champion: Champion,
+        source: TrainingSource,
+        policy: RetrainingPolicy | None = None,
+        topic: sns.ITopic | None = None,
+        optimize: lambda_.IFunction | None = None,
+        green_hour: int | None = None,
+        encryption_key: kms.IKey | None = None,
+        log_retention_days: int = 14,
+    ) -> None:
+        super().__init__(scope, id)
+        policy = policy or RetrainingPolicy()
+        _check(monitors, policy, topic)
+        self._monitor, self._endpoint, self._champion, self._source = monitors[0], endpoint, champion, source
+        self._policy, self._topic, self._key, self._days = policy, topic, encryption_key, log_retention_days
+        self.group = sagemaker.CfnModelPackageGroup(
+            self, "Models", model_package_group_name=champion.base, model_package_group_description="greensage: challengers"
+        )
+        self._empty_group_on_delete()
+        self.jobs = Jobs(
+            self, "Jobs", base=champion.base, source=source, champion=champion, bucket=self._monitor.bucket,
+            prefix=self._monitor.prefix, compared=self._compared(), encryption_key=encryption_key,
+            log_retention_days=log_retention_days,
+        )  # fmt: skip
+        self.data_function = self._data_function(green_hour)
+        self.deploy_function = self._deploy_function()
+        self.machine = self._machine(optimize)
+        self.decide_function = self._decide_function()
+        for monitor in monitors:
+            self._listen(monitor)
+
+    def grant_start(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let `grantee` have the decision made again on a report: invoke the function with {"report": "<id>"}."""
+        return iam.Grant.add_to_principal(
+            grantee=grantee, actions=["lambda:InvokeFunction"], resource_arns=[self.decide_function.arn]
+        )
+
+    def metric(self, name: str, **options: Any) -> cloudwatch.Metric:
+        """Return a metric of the decisions, summed: Retrainings, Alerts, RetrainingGramsSpent, RetrainingGramsAvoided."""
+        settings = {"statistic": "Sum", "dimensions_map": {"Model": self._monitor.model}, **options}
+        return cloudwatch.Metric(namespace=NAMESPACE, metric_name=name, **settings)
+
+    def metric_retrainings(self, **options: Any) -> cloudwatch.Metric:
+        """Return how many retrainings were started."""
+        return self.metric("Retrainings", **options)
+
+    def metric_grams_avoided(self, **options: Any) -> cloudwatch.Metric:
+        """Return the gCO2e that a retraining by the clock would have taken; an estimate."""
+        return self.metric("RetrainingGramsAvoided", **options)
+
+    def metric_failed(self, **options: Any) -> cloudwatch.Metric:
+        """Return the number of retrainings that failed, summed; one whose challenger lost did not fail."""
+        settings = {"statistic": "Sum", "dimensions_map": {"StateMachineArn": self.machine.resource.attr_arn}, **options}
+        return cloudwatch.Metric(namespace="AWS/States", metric_name="ExecutionsFailed", **settings)
+
+    @property
+    def footprint(self) -> dict[str, float]:
+        """The estimate of one training on the first instance type: kWh, gCO2e and the seconds it was made for."""
+        region = Stack.of(self).region
+        place = assumed_name("region") if Token.is_unresolved(region) else region
+        made = of_training(self._source.instance_types[0], place)
+        return {
+            "kwh": made.energy_kwh.mid, "grams": made.carbon_g.mid, "seconds": drift.setting("training_minutes") * 60,
+        }  # fmt: skip
+
+    def _compared(self) -> dict[str, Any]:
+        names = list(dict.fromkeys([*self._monitor.quality.kpi, self._metric_name()]))
+        settings = self._monitor.drift_settings
+        return {
+            "label": self._source.label, "metrics": names, "protected": self._policy.protected,
+            "least_rows": int(drift.setting("slice_rows")), "threshold": settings.limit if settings else 0.1,
+        }  # fmt: skip
+
+    def _metric_name(self) -> str:
+        known = [name for monitor in (self._monitor,) for name in monitor.quality.kpi]
+        return self._policy.metric or (known[0] if known else "auc")
+
+    def _data_function(self, green_hour: int | None) -> LoopFunction:
+        policy, monitor = self._policy, self._monitor
+        rules = {
+            "metric": self._metric_name(), "margin": policy.margin, "tolerance": policy.tolerance,
+            "protected": policy.protected, "least_rows": int(drift.setting("slice_rows")),
+        }  # fmt: skip
+        settings = {
+            **monitor.settings, "label": self._source.label, "candidates": self._source.candidates, "green_hour": green_hour,
+            "flexible_hours": policy.flexible_hours, "rules": rules, "machine": self._machine_arn(),
+            "champion": self._champion.parameter_name, "footprint": self.footprint,
+        }  # fmt: skip
+        function = LoopFunction(
+            self, "Data", module="steps", settings=settings, seconds=_DATA_SECONDS, memory_mb=_DATA_MB, numpy=True,
+            log_retention_days=self._days,
+        )  # fmt: skip
+        allow_reading(function, monitor.bucket, monitor.prefix, monitor.baseline, self._key)
+        written = (f"{monitor.prefix}state/", f"{monitor.prefix}retraining/")
+        function.allow_files(monitor.bucket.bucket_arn, ["s3:PutObject"], *written)
+        if self._key:
+            function.allow(["kms:GenerateDataKey"], self._key.key_arn)
+        function.allow(["ssm:GetParameter"], self._champion.parameter_arn)
+        function.allow(["states:ListExecutions"], self._machine_arn())
+        return function
+
+    def _deploy_function(self) -> LoopFunction:
+        monitor, champion, endpoint = self._monitor, self._champion, self._endpoint
+        settings = {
+            "model": monitor.model, "base": champion.base, "group": self.group.model_package_group_name,
+            "endpoint": endpoint.endpoint_name, "variant": endpoint.variant_name,
+            "outputs": {"bucket": champion.outputs.bucket_name, "prefix": champion.outputs.prefix},
+            "content_types": ["text/csv", "application/json"], "deployment": _pascal(endpoint.deployment_config),
+            "champion": champion.parameter_name, "footprint": self.footprint,
+            "metrics": {"bucket": monitor.bucket.bucket_name, "prefix": monitor.prefix},
+        }  # fmt: skip
+        function = LoopFunction(
+            self, "Deploy", module="deploy", settings=settings, seconds=_SECONDS, memory_mb=_SMALL_MB, numpy=False,
+            log_retention_days=self._days,
+        )  # fmt: skip
+        self._allow_deploying(function)
+        return function
+
+    def _allow_deploying(self, function: LoopFunction) -> None:
+        endpoint, base = self._endpoint, self._champion.base
+        models, configs = self._arn("model", f"{base}-r*"), self._arn("endpoint-config", f"{base}-r*")
+        own = "Models, configs and jobs of this retraining: their names end in its number."
+        function.allow(["sagemaker:CreateModel", "sagemaker:DeleteModel"], models, why=own)
+        function.allow(["sagemaker:DescribeModel"], models, *(model.ref for model in endpoint.cfn_models.values()), why=own)
+        function.allow(["sagemaker:CreateEndpointConfig", "sagemaker:DeleteEndpointConfig"], configs, why=own)
+        deployed = self._arn("endpoint-config", endpoint.config_pattern)
+        function.allow(["sagemaker:DescribeEndpointConfig"], configs, deployed, why="Configs of one endpoint end in a hash.")
+        function.allow(["sagemaker:DescribeEndpoint", "sagemaker:UpdateEndpoint"], endpoint.endpoint_arn)
+        function.allow(["sagemaker:UpdateEndpoint"], configs, why=own)
+        passed = {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
+        function.allow(["iam:PassRole"], endpoint.role.role_arn, conditions=passed)
+        group, packages = self.group.attr_model_package_group_arn, self._arn("model-package", f"{base}/*")
+        function.allow(["sagemaker:CreateModelPackage", "sagemaker:ListModelPackages"], group, packages, why=own)
+        function.allow(["sagemaker:UpdateModelPackage"], packages, why=own)
+        for kind, name in (("training", "Training"), ("processing", "Processing")):
+            function.allow([f"sagemaker:Stop{name}Job"], self._arn(f"{kind}-job", f"{base}-*"), why=own)
+        lists = ["sagemaker:ListProcessingJobs", "sagemaker:ListTrainingJobs"]
+        function.allow(lists, _ANY, why="IAM has no resource-level permissions for the lists of jobs.")
+        function.allow(["ssm:GetParameter", "ssm:PutParameter"], self._champion.parameter_arn)
+        outputs = self._champion.outputs
+        function.allow_files(outputs.bucket_arn, ["s3:DeleteObject"], outputs.prefix)
+
+    def _machine(self, optimize: lambda_.IFunction | None) -> Any:
+        jobs, source, person = self.jobs, self._source, self._policy.approval == "person"
+        machine = definition(
+            partition=Stack.of(self).partition, data=self.data_function.arn, deploy=self.deploy_function.arn,
+            train_spot=jobs.train(spot=True), train_on_demand=jobs.train(spot=False), compare=jobs.compare(),
+            run_seconds=source.max_run_minutes * 60, wait_seconds=source.max_wait_minutes * 60,
+            optimize=optimize.function_arn if optimize else None, topic=self._topic.topic_arn if self._topic else None,
+            approval_hours=self._policy.approval_hours if person else None,
+        )  # fmt: skip
+        training = self._arn("training-job", f"{self._champion.base}-*")
+        processing = self._arn("processing-job", f"{self._champion.base}-*")
+        called = [self.data_function.arn, self.deploy_function.arn, *([optimize.function_arn] if optimize else [])]
+        statements = [
+            iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=called),
+            *job_statements(self, "Training", training, jobs.training_role.role.role_arn),
+            *job_statements(self, "Processing", processing, jobs.comparing_role.role.role_arn),
+        ]
+        if self._topic:
+            statements.append(iam.PolicyStatement(actions=["sns:Publish"], resources=[self._topic.topic_arn]))
+        made = state_machine(self, machine, statements, log_retention_days=self._days, name=self._champion.base)
+        acknowledge_wildcards(made.policy, [training, processing], "Job names end in the retraining's number.")
+        return made
+
+    def _decide_function(self) -> LoopFunction:
+        policy, monitor = self._policy, self._monitor
+        settings = {
+            "model": monitor.model, "bucket": monitor.bucket.bucket_name, "prefix": monitor.prefix,
+            "policy": {
+                "on_drift": policy.on_drift, "cooldown_days": policy.cooldown_days, "dry_run": policy.dry_run,
+                "retrainings_per_month": policy.retrainings_per_month,
+            },
+            "footprint": {
+                "kwh": self.footprint["kwh"], "grams": self.footprint["grams"],
+                "usual_days": drift.setting("usual_retraining_days"),
+            },
+            "machine": self._machine_arn(), "topic": self._topic.topic_arn if self._topic else "", "namespace": NAMESPACE,
+        }  # fmt: skip
+        return decide_function(self, settings, monitor, self._topic, self._key, self._machine_arn(), self._days)
+
+    def _listen(self, monitor: Monitor) -> None:
+        name = monitor.node.addr[-8:]
+        listen(self, f"Reports{name}", self.decide_function, monitor)
+
+    def _empty_group_on_delete(self) -> None:
+        helper = StackHelper.of(self)
+        packages = self._arn("model-package", f"{self._champion.base}/*")
+        helper.allow(["sagemaker:DeleteModelPackage"], packages)
+        helper.allow(["sagemaker:ListModelPackages"], self.group.attr_model_package_group_arn, packages)
+        emptied = helper.resource(self, "Empty", "ModelPackages", {"Group": self._champion.base})
+        emptied.node.add_dependency(self.group)
+
+    def _machine_arn(self) -> str:
+        return Stack.of(self).format_arn(
+            service="states", resource="stateMachine", resource_name=self._champion.base, arn_format=_COLON
+        )
+
+    def _arn(self, kind: str, name: str) -> str:
+        return Stack.of(self).format_arn(service="sagemaker", resource=kind, resource_name=name)
+
+
+def decide_function(
+    scope: Construct, settings: Mapping[str, Any], monitor: Monitor, topic: sns.ITopic | None, key: kms.IKey | None,
+    machine: str | None, days: int,
+) -> LoopFunction:  # fmt: skip
+    """Return the function that decides on reports; without a `machine` it can only alert."""
+    function = LoopFunction(
+        scope, "Decide", module="decide", settings=settings, seconds=_SECONDS, memory_mb=_SMALL_MB, numpy=False,
+        log_retention_days=days,
+    )  # fmt: skip
+    arn, prefix = monitor.bucket.bucket_arn, monitor.prefix
+    read = [f"{prefix}{name}/" for name in ("reports", "decisions", "state")]
+    function.allow_files(arn, ["s3:GetObject"], *read)
+    function.allow_listing(arn, *read)
+    function.allow_files(arn, ["s3:PutObject"], f"{prefix}decisions/", f"{prefix}state/history.json")
+    function.allow_metrics()
+    if key:
+        function.allow(["kms:Decrypt", "kms:GenerateDataKey"], key.key_arn)
+    if topic:
+        function.allow(["sns:Publish"], topic.topic_arn)
+    if machine:
+        function.allow(["states:StartExecution"], machine)
+        runs = f"{machine.replace(':stateMachine:', ':execution:')}:*"
+        function.allow(["states:DescribeExecution"], runs, why="The executions of one state machine.")
+    return function
+
+
+def listen(scope: Construct, id: str, function: LoopFunction, monitor: Monitor) -> None:
+    """Have `function` invoked with every report of `monitor`."""
+    target = {"arn": function.arn, "id": "decide", "retryPolicy": {"maximumRetryAttempts": 8, "maximumEventAgeInSeconds": 86_400}}
+    rule = events.CfnRule(scope, id, event_pattern=monitor.report_pattern, targets=[target])
+    lambda_.CfnPermission(
+        scope, f"{id}Permission", action="lambda:InvokeFunction", function_name=function.arn, principal="events.amazonaws.com",
+        source_arn=rule.attr_arn,
+    )  # fmt: skip
+
+
+def _check(monitors: Sequence[Monitor], policy: RetrainingPolicy, topic: sns.ITopic | None) -> None:
+    if not monitors:
+        raise ValueError("monitors is empty; a retraining needs reports to decide on")
+    first = monitors[0]
+    for monitor in monitors[1:]:
+        if (monitor.model, monitor.prefix) != (first.model, first.prefix):
+            raise ValueError(
+                f"monitors are of {first.model!r} and {monitor.model!r}, below {first.prefix!r} and {monitor.prefix!r}"
+            )
+    if policy.approval == "person" and topic is None:
+        raise ValueError("approval by a person needs a topic, through which the person is asked")
+
+
+def _pascal(value: Any) -> Any:
+    """CloudFormation's L1s are written camelCase; the API wants PascalCase."""
+    if isinstance(value, Mapping):
+        return {key[0].upper() + key[1:]: _pascal(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_pascal(item) for item in value]
+    return value

@@ -1,0 +1,87 @@
+"""What is trained, on what, and where: the script, the data, and the instance types, smallest first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_s3_assets as assets
+
+from constructs import Construct
+
+from ..artifacts import ArtifactLocation
+from ..catalog import drift
+from ..endpoints.image import ContainerImage
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """CSV data with a header: one file, or all files below a prefix (which ends with a slash)."""
+
+    location: ArtifactLocation
+
+    @classmethod
+    def from_file(cls, scope: Construct, id: str, path: str | Path) -> DataFile:
+        """Return a local CSV file, as an asset."""
+        if not Path(path).is_file():
+            raise ValueError(f"there is no file {path}")
+        made = assets.Asset(scope, id, path=str(path))
+        return cls(ArtifactLocation(made.s3_bucket_name, made.bucket.bucket_arn, made.s3_object_key, made.s3_object_key))
+
+    @classmethod
+    def in_bucket(cls, bucket: s3.IBucket, key: str) -> DataFile:
+        """Return data that is in S3 already: a key, or a prefix that ends with a slash."""
+        return cls(ArtifactLocation.in_bucket(bucket, key))
+
+
+@dataclass(frozen=True)
+class TrainingSource:
+    """How to train.
+
+    folder, script:
+        A folder with the training code and the script in it. It runs as under SageMaker's toolkits: it reads CSV files
+        from the folders in SM_CHANNEL_TRAIN and SM_CHANNEL_RECENT (labelled captures, same header), and writes the model
+        to SM_MODEL_DIR. Spot: keep checkpoints in SM_CHECKPOINT_DIR.
+    image:
+        greensage's serving image or one of yours with Python and numpy, for x86_64: training has no Graviton.
+    data, holdout:
+        What the model was trained on before, and what is only for comparing.
+    label:
+        The name of the label's column.
+    instance_types:
+        Smallest first; each is tried on Spot, then the first on demand. Default: catalog/data/drift.json.
+    max_run_minutes, max_wait_minutes:
+        Of one attempt; the wait is for Spot capacity, and counts the run.
+    """
+
+    folder: str
+    image: ContainerImage
+    data: DataFile
+    label: str
+    holdout: DataFile | None = None
+    script: str = "train.py"
+    instance_types: tuple[str, ...] = field(default_factory=drift.training_types)
+    max_run_minutes: int = 60
+    max_wait_minutes: int = 120
+    hyperparameters: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not (Path(self.folder) / self.script).is_file():
+            raise ValueError(f"there is no {self.script} in {self.folder}")
+        if self.image.architecture != "x86_64":
+            raise ValueError("image is arm64; training has no Graviton types (botocore, TrainingInstanceType)")
+        if not self.instance_types:
+            raise ValueError("instance_types is empty")
+        if not 0 < self.max_run_minutes <= self.max_wait_minutes:
+            raise ValueError(
+                f"max_run_minutes is {self.max_run_minutes}, max_wait_minutes {self.max_wait_minutes}; "
+                "the wait counts the run, so it must not be shorter"
+            )
+
+    @property
+    def candidates(self) -> list[dict[str, object]]:
+        """Where to train, in this order: each type on Spot, then the smallest on demand."""
+        spot: list[dict[str, object]] = [{"type": name, "spot": True} for name in self.instance_types]
+        return [*spot, {"type": self.instance_types[0], "spot": False}]

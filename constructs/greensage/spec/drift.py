@@ -1,0 +1,96 @@
+"""The parts of a model file about drift: what is looked for, which KPIs must hold, and how the model is trained again."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from ..catalog import drift
+from .parts import Part, Texts
+
+
+def _as_float(value: Any) -> Any:
+    """In YAML 7 is a whole number; where a float is meant it is one."""
+    return float(value) if type(value) is int else value
+
+
+class DriftSpec(Part):
+    """What is looked for in captured requests, and the KPIs that must hold; switches capture and monitoring on."""
+
+    schedule: Literal["hourly", "daily", "weekly"] = "daily"
+    every_captures: int = Field(
+        default=0, ge=0, le=10_000_000, description="Evaluate only once so many captured rows are new; looked at hourly."
+    )
+    kpi: dict[str, float] = Field(
+        default_factory=dict, description="For instance {auc: 0.8}; judged when labels arrive below labels/ of the bucket."
+    )
+    features: Literal["psi", "ks", "jensen-shannon", "wasserstein"] = "psi"
+    threshold: float | None = Field(default=None, gt=0, description="Change that counts, in the unit of features.")
+    baseline: str | None = Field(
+        default=None, min_length=1, description="statistics.json of the training data; default: NAME.statistics.json beside it."
+    )
+    on_drift: Literal["alert", "retrain"] = Field(default="alert", description="What drift alone does; a KPI below retrains.")
+    min_labels: int = Field(default=int(drift.setting("min_labels")), ge=20, le=1_000_000)
+    notify: str | None = Field(default=None, pattern=r"^arn:aws[a-z-]*:sns:", description="Topic that is told and asked.")
+
+    @field_validator("kpi", mode="before")
+    @classmethod
+    def _whole_numbers(cls, value: Any) -> Any:
+        return {key: _as_float(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+    @field_validator("threshold", mode="before")
+    @classmethod
+    def _whole_threshold(cls, value: Any) -> Any:
+        return _as_float(value)
+
+    @field_validator("kpi")
+    @classmethod
+    def _known_kpis(cls, value: dict[str, float]) -> dict[str, float]:
+        unknown = sorted(set(value) - set(drift.kpis()))
+        if unknown:
+            raise ValueError(f"{', '.join(unknown)} is no KPI that can be watched | {', '.join(drift.kpis())}")
+        return value
+
+
+class RetrainingSpec(Part):
+    """How the model is trained again when a KPI fell, and what a challenger must show. Needs drift."""
+
+    source: str = Field(min_length=1, description="Folder with the training script, relative to this file.")
+    script: str = Field(default="train.py", min_length=1)
+    data: str = Field(min_length=1, description="CSV with a header that it was trained on: a path, or s3:// key or prefix/.")
+    holdout: str | None = Field(default=None, min_length=1, description="CSV that is only for comparing.")
+    label: str = Field(min_length=1, description="Name of the label's column.")
+    engine: Literal["step-functions", "pipelines"] = Field(
+        default="step-functions", description="pipelines: as a SageMaker Pipeline, started by the same decision."
+    )
+    cooldown_days: float = Field(default=7, ge=0, le=365, description="No other retraining for so long after one.")
+    retrainings_per_month: int = Field(default=2, ge=1, le=100)
+    dry_run: bool = Field(default=False, description="Decide and record, start nothing.")
+    metric: str | None = Field(default=None, description="Decides between champion and challenger; default: the first KPI.")
+    margin: float = Field(default=drift.setting("margin"), ge=0, description="By which the challenger must win.")
+    protected: str | None = Field(default=None, description="A feature on none of whose values the challenger may lose.")
+    approval: Literal["automatic", "person"] = "automatic"
+    approval_hours: int = Field(default=72, ge=1, le=8_760)
+    flexible_hours: int = Field(default=0, ge=0, le=24, description="May wait so long for the cleanest hour of the grid.")
+    instance_types: Texts = Field(default=(), description="Smallest first; each on Spot, then the first on demand.")
+    max_run_minutes: int = Field(default=60, ge=1, le=40_320)
+    max_wait_minutes: int = Field(default=120, ge=1, le=40_320, description="For Spot; counts the run.")
+
+    @field_validator("margin", "cooldown_days", mode="before")
+    @classmethod
+    def _whole_numbers(cls, value: Any) -> Any:
+        return _as_float(value)
+
+    @field_validator("metric")
+    @classmethod
+    def _known_metric(cls, value: str | None) -> str | None:
+        if value is not None and value not in drift.kpis():
+            raise ValueError(f"{value!r} is no metric that models are compared by | {', '.join(drift.kpis())}")
+        return value
+
+    @model_validator(mode="after")
+    def _wait_counts_the_run(self) -> RetrainingSpec:
+        if self.max_wait_minutes < self.max_run_minutes:
+            raise ValueError("max_wait_minutes is below max_run_minutes | the wait for Spot counts the run")
+        return self

@@ -1,0 +1,112 @@
+"""Gets the event that there is a report, decides, keeps the decision, starts a retraining and tells people.
+
+Settings: model, bucket, prefix, policy, footprint {kwh, grams, usual_days}, machine (ARN, or ""), topic (ARN, or ""),
+namespace.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import boto3
+from botocore.exceptions import ClientError
+
+from greensage.drift.decide import Footprint, History, Policy, decide
+from retraining.errors import Permanent, told_apart
+from retraining.settings import settings
+from retraining.store import Store
+
+
+@told_apart
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Decide on the report that an event of the monitor names, or on {"report": id} given by hand."""
+    given = settings()
+    store = Store(boto3.client("s3"), given["bucket"], given["prefix"])
+    decider = Decider(given, store, boto3.client("stepfunctions"), boto3.client("sns"), boto3.client("cloudwatch"))
+    return decider.decide(event.get("detail", event)["report"], time.time())
+
+
+class Decider:
+    """Decides once on each report, however often it is asked."""
+
+    def __init__(self, given: dict[str, Any], store: Store, machines: Any, topics: Any, cloudwatch: Any) -> None:
+        self.given, self.store, self.machines, self.topics, self.cloudwatch = given, store, machines, topics, cloudwatch
+
+    def decide(self, name: str, now: float) -> dict[str, Any]:
+        """Return the decision on report `name`."""
+        known = self.store.read(f"decisions/{name}.json")
+        if known is not None:
+            return known
+        report = self.store.read(f"reports/{name}.json")
+        if report is None:
+            raise Permanent(f"there is no report {name}")
+        history = self.store.history()
+        if history.running and not self._runs(history.running):
+            history.running = ""
+        policy, footprint = Policy(**self.given["policy"]), Footprint(**self.given["footprint"])
+        made = {"report": name, "model": self.given["model"], **decide(report, policy, history, footprint, now=now)}
+        if made["action"] == "retrain":
+            made["execution"], made["joined"] = self._start(history, made)
+        self.store.change_history(lambda history: _note(history, made, now))
+        self.store.write(f"decisions/{name}.json", made)
+        self._tell(made)
+        return made
+
+    def _start(self, history: History, made: dict[str, Any]) -> tuple[str, bool]:
+        """Start the next retraining; return its name, and whether it was under way already.
+
+        Its name is its number. Step Functions takes a name once, so two decisions at the same moment start one
+        retraining: the second joins it.
+        """
+        number = history.sequence + 1
+        while True:
+            name = f"retraining-{number}"
+            given = {"number": number, "name": name, "report": made["report"], "reasons": made["reasons"]}
+            try:
+                self.machines.start_execution(stateMachineArn=self.given["machine"], name=name, input=json.dumps(given))
+                return name, False
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "ExecutionAlreadyExists":
+                    raise
+            if self._runs(name):
+                return name, True
+            number += 1  # a retraining that ended without leaving a record
+
+    def _runs(self, name: str) -> bool:
+        arn = f"{self.given['machine'].replace(':stateMachine:', ':execution:')}:{name}"
+        try:
+            return self.machines.describe_execution(executionArn=arn)["status"] == "RUNNING"
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "ExecutionDoesNotExist":
+                return False
+            raise
+
+    def _tell(self, made: dict[str, Any]) -> None:
+        """Count what was decided, and write to the topic if it is more than nothing."""
+        figures = {
+            "Retrainings": float(made["action"] == "retrain"),
+            "Alerts": float(made["action"] == "alert"),
+            "RetrainingGramsAvoided": made["grams"]["avoided"],
+            "RetrainingGramsSpent": made["grams"]["spent"],
+        }
+        dimensions = [{"Name": "Model", "Value": self.given["model"]}]
+        rows = [{"MetricName": name, "Value": value, "Dimensions": dimensions} for name, value in figures.items()]
+        self.cloudwatch.put_metric_data(Namespace=self.given["namespace"], MetricData=rows)
+        if made["action"] != "none" and self.given["topic"]:
+            subject = f"greensage: {made['action']} for {made['model']}"[:100]
+            self.topics.publish(TopicArn=self.given["topic"], Subject=subject, Message=json.dumps(made, indent=1))
+
+
+def _note(history: History, made: dict[str, Any], now: float) -> None:
+    if now <= history.decided:
+        return
+    history.decided = now
+    history.kwh_avoided += made["kwh"]["avoided"]
+    history.grams_avoided += made["grams"]["avoided"]
+    if made["action"] == "retrain":
+        history.running = made["execution"]
+        history.sequence = max(history.sequence, int(made["execution"].rsplit("-", 1)[1]))
+        if not made["joined"]:
+            history.started.append(now)

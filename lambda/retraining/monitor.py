@@ -1,0 +1,188 @@
+"""Evaluates what was captured since the last time: collect (how much is new), evaluate (in here), summarize (of a job).
+
+Settings: model, bucket, prefix, baseline {bucket, key, source}, drift (or null), kpi, min_labels, label_days, most_rows,
+every_rows, large_mb, namespace.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+
+from greensage.drift import capture, quality
+from greensage.drift.capture import BadLine
+from greensage.drift.decide import History
+from greensage.drift.evaluate import Settings, constraint_violations, evaluate
+from greensage.drift.labels import Joined, Labels
+from greensage.drift.monitor_files import from_statistics
+from greensage.drift.window import Statistics
+from retraining.errors import Permanent, told_apart
+from retraining.settings import settings
+from retraining.store import Store
+
+_MEGABYTE = 1_000_000
+_DAY = 86_400.0
+
+
+@told_apart
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Do the step that `event["step"]` names; collect is given the time of the schedule's event."""
+    given = settings()
+    monitor = Monitor(given, Store(boto3.client("s3"), given["bucket"], given["prefix"]))
+    if event["step"] == "collect":
+        return monitor.collect(event.get("time", ""))
+    report = monitor.report(event["window"])
+    if report["status"] not in ("waiting", "done"):
+        _publish(report, given, boto3.client("cloudwatch"), boto3.client("events"))
+    return {"id": report["id"], "status": report["status"], "rows": report["rows"], "drifted": report["drifted"]}
+
+
+class Monitor:
+    """One model's evaluations."""
+
+    def __init__(self, given: dict[str, Any], store: Store) -> None:
+        self.given, self.store = given, store
+        # Two monitors of one model each have windows and reports of their own.
+        self.kind = "drift" if given["drift"] else "quality"
+
+    def collect(self, scheduled: str) -> dict[str, Any]:
+        """Return the window to evaluate, and by which engine: a job when there is more than a function should read.
+
+        The window's id is the time of the event, so that an event that comes twice is one window.
+        """
+        until = datetime.fromisoformat(scheduled).timestamp() if scheduled else time.time()
+        after = self.store.history().evaluated.get(self.kind, 0.0)
+        files = self.store.files("capture/", after=after, until=until)
+        size = sum(file.size for file in files)
+        large = self.given.get("drift") and size > self.given["large_mb"] * _MEGABYTE
+        name = datetime.fromtimestamp(until, UTC).strftime("%Y%m%dT%H%M%S") + f"{int(until * 1000) % 1000:03d}-{self.kind}"
+        if large:
+            keys = [{"prefix": f"s3://{self.given['bucket']}/"}, *(file.key for file in files)]
+            self.store.write(f"reports/{name}/manifest.json", keys)
+        return {
+            "id": name, "after": after, "until": until, "files": len(files), "bytes": size,
+            "engine": "model-monitor" if large else "lambda",
+        }  # fmt: skip
+
+    def report(self, window: dict[str, Any]) -> dict[str, Any]:
+        """Evaluate a window, keep its report and return it; one that was evaluated before is returned as it was."""
+        known = self.store.read(f"reports/{window['id']}.json")
+        if known is not None:
+            return {**known, "status": "done"}
+        statistics, bad = self._statistics(window)
+        report = self._evaluated(statistics)
+        if statistics.rows < self.given["every_rows"]:
+            return {"id": window["id"], **report, "status": "waiting"}
+        report |= self._quality(window)
+        report |= {
+            "id": window["id"], "model": self.given["model"], "engine": window["engine"], "files": window["files"],
+            "after": window["after"], "until": window["until"],
+            "quarantine": self._quarantine(window["id"], bad),
+        }  # fmt: skip
+        self.store.write(f"reports/{window['id']}.violations.json", constraint_violations(report))
+        self.store.write(f"reports/{window['id']}.json", report)
+        self.store.change_history(lambda history: _evaluated(history, self.kind, window["until"]))
+        return report
+
+    def _statistics(self, window: dict[str, Any]) -> tuple[Statistics, list[tuple[str, BadLine]]]:
+        if window["engine"] == "model-monitor":
+            content = self.store.read(f"reports/{window['id']}/statistics.json")
+            if content is None:
+                raise Permanent(f"the job left no reports/{window['id']}/statistics.json")
+            return from_statistics(content), []
+        made, bad = Statistics.of(list(self.baseline().features)), []
+        for file in self.store.files("capture/", after=window["after"], until=window["until"]):
+            for batch in capture.read(self.store.lines(file), len(made.features)):
+                bad += [(file.key, line) for line in made.add(batch)]
+        return made, bad
+
+    def baseline(self) -> Statistics:
+        """Return the champion's baseline; a retrained one counts as long as the model it came from is the deployed one."""
+        place = self.given["baseline"]
+        own = self.store.read("state/baseline.json")
+        if own is not None and own["source"] == place["source"]:
+            return from_statistics(own["statistics"])
+        found = Store(self.store.s3, place["bucket"]).read(place["key"])
+        if found is None:
+            raise Permanent(f"there is no baseline at s3://{place['bucket']}/{place['key']}")
+        return from_statistics(found)
+
+    def _evaluated(self, statistics: Statistics) -> dict[str, Any]:
+        if not self.given.get("drift"):
+            counted = {"rows": statistics.rows, "requests": statistics.requests, "bad_lines": dict(statistics.bad)}
+            return {"status": "ok", "drifted": [], "columns": [], "violations": [], **counted}
+        return evaluate(self.baseline(), statistics, Settings(**self.given["drift"]))
+
+    def _quality(self, window: dict[str, Any]) -> dict[str, Any]:
+        """KPIs of the answers of the last `label_days`, by the labels there are now; labels may be late."""
+        kpi = self.given["kpi"]
+        if not kpi:
+            return {"kpi": {}, "kpi_estimate": {}, "unlabelled": 0, "bad_labels": 0}
+        labels, rows = self.joined(window["until"])
+        known, scores, _ = rows.arrays()
+        return {
+            "kpi": quality.judge(known, _flat(scores), kpi, min_labels=self.given["min_labels"]),
+            "kpi_estimate": quality.estimate(_flat(rows.latest()), list(kpi)),
+            "unlabelled": rows.unlabelled,
+            "bad_labels": len(labels.bad),
+        }
+
+    def joined(self, until: float) -> tuple[Labels, Joined]:
+        """Return the labels, and the answers of the last `label_days` that have one, oldest first."""
+        labels, after = Labels(), until - self.given["label_days"] * _DAY
+        for file in self.store.files("labels/"):
+            labels.add(self.store.lines(file))
+        rows = Joined(most=self.given["most_rows"])
+        width = len(self.baseline().features)
+        for file in self.store.files("capture/", after=after, until=until):
+            for batch in capture.read(self.store.lines(file), width):
+                rows.add(batch, labels)
+        return labels, rows
+
+    def _quarantine(self, name: str, bad: list[tuple[str, BadLine]]) -> str | None:
+        """Keep the lines that were not read, with where they came from; they are never dropped in silence."""
+        if not bad:
+            return None
+        rows = (
+            {"file": key, "line": line.number, "reason": line.reason, "content": line.content.decode(errors="backslashreplace")}
+            for key, line in bad
+        )
+        self.store.write_bytes(f"quarantine/{name}.jsonl", "".join(f"{json.dumps(row)}\n" for row in rows).encode(), "text/plain")
+        return f"quarantine/{name}.jsonl"
+
+
+def _evaluated(history: History, kind: str, until: float) -> None:
+    history.evaluated[kind] = max(history.evaluated.get(kind, 0.0), until)
+
+
+def _flat(scores: Any) -> Any:
+    """One output is a score for each row; several are a probability for each class."""
+    return scores[:, 0] if scores.ndim == 2 and scores.shape[1] == 1 else scores
+
+
+def _publish(report: dict[str, Any], given: dict[str, Any], cloudwatch: Any, events: Any) -> None:
+    """Tell CloudWatch the figures and EventBridge that there is a report."""
+    below = sum(1 for row in report["kpi"].values() if row["state"] == "below")
+    figures = {
+        "CapturedRows": report["rows"],
+        "DriftedColumns": len(report["drifted"]),
+        "Violations": len(report["violations"]),
+        "UnreadLines": sum(report["bad_lines"].values()) + report["bad_labels"],
+        "KpisBelowThreshold": below,
+    }
+    dimensions = [{"Name": "Model", "Value": given["model"]}]
+    values = [(f"Kpi-{name}", row["value"]) for name, row in report["kpi"].items() if row["value"] is not None]
+    cloudwatch.put_metric_data(
+        Namespace=given["namespace"],
+        MetricData=[
+            {"MetricName": name, "Value": float(value), "Dimensions": dimensions}
+            for name, value in itertools.chain(figures.items(), values)
+        ],
+    )
+    detail = {"model": given["model"], "report": report["id"], "status": report["status"], **figures}
+    events.put_events(Entries=[{"Source": "greensage.drift", "DetailType": "Drift report", "Detail": json.dumps(detail)}])

@@ -1,0 +1,139 @@
+"""The steps of a retraining that work on data: prepare, next, compare, record. Their rights are on the loop's files.
+
+Settings: as monitor's, and: label, candidates, green_hour, flexible_hours, rules, machine, champion, footprint {kwh, grams,
+seconds}.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+
+from greensage.drift.compare import Rules, verdict
+from greensage.drift.decide import History
+from greensage.drift.retrain import next_candidate, split, start_time
+from retraining.errors import Permanent, told_apart
+from retraining.monitor import Monitor
+from retraining.settings import settings
+from retraining.store import Store
+
+State = dict[str, Any]
+
+
+@told_apart
+def handler(event: State, context: Any) -> State:
+    """Do the step that `event["step"]` names, on `event["state"]`, what the state machine knows so far."""
+    given = settings()
+    store = Store(boto3.client("s3"), given["bucket"], given["prefix"])
+    steps = Steps(given, store, boto3.client("stepfunctions"), boto3.client("ssm"))
+    return getattr(steps, event["step"])({**event["state"], "outcome": event.get("outcome")})
+
+
+class Steps:
+    """The data steps of one model's retraining."""
+
+    def __init__(self, given: dict[str, Any], store: Store, machines: Any, ssm: Any) -> None:
+        self.given, self.store, self.machines, self.ssm = given, store, machines, ssm
+
+    def prepare(self, state: State) -> State:
+        """Refuse to run beside another; write the labelled rows of the window; choose where and when to train."""
+        number, name = int(state["number"]), state["name"]
+        other = self._other(name)
+        if other:
+            return {"refused": True, "reason": f"{other} is under way; one retraining at a time"}
+        self.store.change_history(lambda history: _begun(history, name, number))
+        rows = self._window_rows(name)
+        begin = start_time(time.time(), self.given["green_hour"], self.given["flexible_hours"])
+        return {
+            "refused": False,
+            "begin": datetime.fromtimestamp(begin, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "place": {"again": True, "attempt": 0, "candidate": self.given["candidates"][0]},
+            "champion": json.loads(self.ssm.get_parameter(Name=self.given["champion"])["Parameter"]["Value"])["artifact"],
+            "rows": rows,
+        }
+
+    def next(self, state: State) -> State:
+        """Return where to train after a failure: another type, or on demand; or that it makes no sense."""
+        return next_candidate(state["failure"], int(state["place"]["attempt"]), self.given["candidates"])
+
+    def compare(self, state: State) -> State:
+        """Return whether the challenger won."""
+        results = self.store.read(f"retraining/{state['name']}/compared/evaluation.json")
+        if results is None:
+            raise Permanent("the evaluation job left no evaluation.json")
+        return verdict(results["metrics"], Rules(**self.given["rules"]))
+
+    def record(self, state: State) -> State:
+        """Keep what came out, whatever it was, and make the next retraining possible."""
+        outcome, name = state["outcome"], state["name"]
+        spent = self._spent(state)
+        record = {
+            "name": name, "outcome": outcome, "report": state.get("report"), "reasons": state.get("reasons", []),
+            "verdict": state.get("verdict"), "training": state.get("trained"), "failure": state.get("failure"),
+            "package": (state.get("registered") or {}).get("package"), "ended": time.time(), **spent,
+        }  # fmt: skip
+        if outcome == "promoted":
+            statistics = self.store.read(f"retraining/{name}/compared/statistics.json")
+            source = self.given["baseline"]["source"]
+            self.store.write("state/baseline.json", {"source": source, "retraining": name, "statistics": statistics})
+        first = self.store.read(f"retraining/{name}/record.json") is None
+        self.store.write(f"retraining/{name}/record.json", record)
+        self.store.change_history(lambda history: _ended(history, record, first))
+        return {"outcome": outcome, "record": f"retraining/{name}/record.json", "message": _message(self.given["model"], record)}
+
+    def _other(self, name: str) -> str | None:
+        """Return an execution that runs and was started before this one."""
+        answer = self.machines.list_executions(stateMachineArn=self.given["machine"], statusFilter="RUNNING")
+        running = sorted((row["startDate"], row["name"]) for row in answer["executions"])
+        return None if not running or running[0][1] == name else running[0][1]
+
+    def _window_rows(self, name: str) -> dict[str, int]:
+        """Write the captured rows that have labels: the older part to train on, the newer one to compare on."""
+        monitor = Monitor(self.given, self.store)
+        _, joined = monitor.joined(time.time())
+        labels, _, features = joined.arrays()
+        header = [*monitor.baseline().features, self.given["label"]]
+        older, newer = split(len(labels))
+        for folder, part in (("recent", older), ("window", newer)):
+            rows = [[*features[index].tolist(), labels[index].item()] for index in part]
+            self.store.write_bytes(f"retraining/{name}/{folder}/{folder}.csv", _csv(header, rows), "text/csv")
+        return {"recent": len(older), "window": len(newer)}
+
+    def _spent(self, state: State) -> dict[str, float]:
+        """What the training took, in the proportion of its billed seconds to those that the estimate was made for."""
+        seconds = float((state.get("trained") or {}).get("seconds", 0))
+        share = seconds / self.given["footprint"]["seconds"]
+        return {name: self.given["footprint"][name] * share for name in ("kwh", "grams")}
+
+
+def _begun(history: History, name: str, number: int) -> None:
+    if history.sequence < number or history.running != name:
+        history.sequence, history.running = max(history.sequence, number), name
+        if not history.started or time.time() - history.started[-1] > 1:
+            history.started.append(time.time())
+
+
+def _ended(history: History, record: dict[str, Any], first: bool) -> None:
+    if history.running == record["name"]:
+        history.running = ""
+    if first:
+        history.ended = record["ended"]
+        history.kwh_spent += record["kwh"]
+        history.grams_spent += record["grams"]
+
+
+def _csv(header: list[str], rows: list[list[float]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([header, *rows])
+    return text.getvalue().encode()
+
+
+def _message(model: str, record: dict[str, Any]) -> str:
+    told = {key: record[key] for key in ("name", "outcome", "reasons", "verdict", "failure", "kwh", "grams")}
+    return json.dumps({"model": model, **told}, indent=1)
