@@ -33,9 +33,10 @@ def real_time(stack: ModelStack) -> Place:
         stack, "Endpoint", artifact=stack.location, image=main.image, environment=main.environment,
         instance_type=model.instance_type or "", scaling=tracking(model.scaling, spec), weight=model.weight,
         variants={item.container.name: _variant(stack, item) for item in model.variants}, shadow=shadow,
-        capture=capture(stack, spec, stack.key), **_instances(stack),
+        capture=stack.capture or capture(stack, spec, stack.key), **_instances(stack),
     )  # fmt: skip
     endpoint.needs(*stack.needed)
+    stack.watched = endpoint
     return {"endpoint": endpoint.cfn_endpoint.attr_endpoint_name}
 
 
@@ -47,9 +48,10 @@ def serial_pipeline(stack: ModelStack) -> Place:
     containers = {item.name: stack.container(item) for item in model.containers}
     endpoint = SerialPipelineEndpoint(
         stack, "Endpoint", containers=containers, instance_type=model.instance_type or "",
-        scaling=tracking(model.scaling, spec), capture=capture(stack, spec, stack.key), **_instances(stack),
+        scaling=tracking(model.scaling, spec), capture=stack.capture or capture(stack, spec, stack.key), **_instances(stack),
     )  # fmt: skip
     endpoint.needs(*stack.needed)
+    stack.watched = endpoint
     return {"endpoint": endpoint.cfn_endpoint.attr_endpoint_name}
 
 
@@ -66,9 +68,10 @@ def serverless(stack: ModelStack) -> Place:
     endpoint = ServerlessEndpoint(
         stack, "Endpoint", artifact=stack.location, image=main.image, environment=main.environment,
         memory_mb=model.memory_mb or 0, max_concurrency=model.max_concurrency or 0, provisioned=provisioned,
-        **endpoint_props(stack.key, model.spec.retention.logs_days),
+        capture=stack.capture, **endpoint_props(stack.key, model.spec.retention.logs_days),
     )  # fmt: skip
     endpoint.needs(*stack.needed)
+    stack.watched = endpoint
     return {"endpoint": endpoint.cfn_endpoint.attr_endpoint_name}
 
 
@@ -85,9 +88,11 @@ def asynchronous(stack: ModelStack) -> Place:
         stack, "Endpoint", artifact=stack.location, image=main.image, environment=main.environment,
         instance_type=model.instance_type or "", bucket=bucket,
         scaling=BacklogTracking(scaling.min_instances, scaling.max_instances, scaling.target, schedule=schedule(spec)),
-        concurrency_per_instance=hosting.concurrency_per_instance, notify=hosting.notify, **_instances(stack),
+        concurrency_per_instance=hosting.concurrency_per_instance, notify=hosting.notify, capture=stack.capture,
+        **_instances(stack),
     )  # fmt: skip
     endpoint.needs(*stack.needed)
+    stack.watched = endpoint
     waiting = {"bucket": bucket.bucket_name, "input": endpoint.input_prefix}
     return {"endpoint": endpoint.cfn_endpoint.attr_endpoint_name, "asynchronous": waiting}
 
@@ -107,7 +112,8 @@ def batch(stack: ModelStack) -> Place:
         instance_type=model.instance_type or "", instance_count=hosting.instances, bucket=bucket, schedule=hosting.schedule,
         on_arrival=arrival, content_type=hosting.content_type, split=hosting.split, max_payload_mb=hosting.max_payload_mb,
         encryption_key=stack.key, network=network(stack, spec), network_isolation=spec.network_isolation,
-        capture=spec.capture is not None, log_retention_days=spec.retention.logs_days,
+        capture=spec.capture is not None and stack.capture is None, container_capture=stack.capture,
+        log_retention_days=spec.retention.logs_days,
     )  # fmt: skip
     job.needs(*stack.needed)
     files = {"bucket": bucket.bucket_name, "input": job.input_prefix, "output": job.output_prefix}

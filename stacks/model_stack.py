@@ -12,11 +12,14 @@ from aws_cdk import aws_ssm as ssm
 from constructs import Construct, IDependable
 from greensage.artifacts import ArtifactLocation, ModelArtifact
 from greensage.endpoints import Container
+from greensage.endpoints.base import Endpoint
 from greensage.names import Parameters
 from greensage.planner import ContainerPlan, ModelPlan
+from greensage.retraining import Champion
 from greensage.spec import ModelSource
 
 from .hosting import BUILDERS
+from .loop import add_loop, loop_capture
 from .shared import Images, allow_unpinning, artifact_bucket, environment_of, group_prefix, key_from_arn, tag_stack
 
 
@@ -33,8 +36,14 @@ class ModelStack(Stack):
         self._after: list[IDependable] = []
         # The archive of a container of a group lies in the group's stack.
         self._location = self._place("Artifact", model.name, model.spec.model) if model.kind != "multi-container" else None
+        self.champion = self._champion()
+        self.capture = loop_capture(self)
+        self.watched: Endpoint | None = None
         allow_unpinning(self, parameters)
         place = BUILDERS[model.kind](self)
+        if self.capture is not None:
+            add_loop(self, self.capture, self.watched)
+            place |= {"loop": {"bucket": self.capture.bucket.bucket_name}}
         self._publish(place)
         tag_stack(self, {"greensage:model": model.name, "greensage:kind": model.kind, **model.spec.tags})
 
@@ -42,7 +51,7 @@ class ModelStack(Stack):
     def location(self) -> ArtifactLocation:
         """Where the model's own archive lies."""
         assert self._location is not None
-        return self._location
+        return self.champion.location if self.champion else self._location
 
     def container(self, plan: ContainerPlan | None = None) -> Container:
         """Return the container of the model itself, or of `plan`; its image and archive are needed by what uses it."""
@@ -59,6 +68,16 @@ class ModelStack(Stack):
     def publish_after(self, resource: IDependable) -> None:
         """Publish the parameter only after `resource`."""
         self._after.append(resource)
+
+    def _champion(self) -> Champion | None:
+        """A model that is retrained is served from where its champion lies."""
+        if self.model.spec.retraining is None:
+            return None
+        assert self._location is not None
+        name = self.parameters.champion(self.model.name)
+        made = Champion(self, "Champion", artifact=self._location, parameter_name=name)
+        made.needs(*self.needed)
+        return made
 
     def _place(self, id: str, name: str, source: ModelSource) -> ArtifactLocation:
         """Copy an archive to a key that says its content; an uncompressed model is read where it lies."""

@@ -22,9 +22,11 @@ from .catalog.instances import batch_types
 from .endpoints.access import ExecutionAccess
 from .endpoints.base import grant_model, served_model
 from .endpoints.container import Container, ModelDefinition
+from .endpoints.container_capture import allow_capture, capturing
 from .endpoints.image import ContainerImage
 from .endpoints.instance import check_instance
 from .endpoints.network import Network
+from .endpoints.props import DataCapture
 from .machines import TRANSIENT, job_logs_arn, job_statements, retain_job_logs, state_machine
 from .names import job_base
 from .roles import service_role
@@ -54,6 +56,8 @@ class BatchTransform(Construct):
         Of one request to the container, 1 to 100.
     capture:
         Keep what went in and came out below capture/ of `prefix`, for Model Monitor; all of it, there is no sampling.
+    container_capture:
+        A sample of what went in and came out, by greensage's serving image, as endpoints capture it: for `DriftMonitor`.
     network_isolation:
         True: the container reaches nothing. AWS's pages disagree on whether batch transform has it.
     log_retention_days:
@@ -89,6 +93,7 @@ class BatchTransform(Construct):
         network: Network | None = None,
         network_isolation: bool = False,
         capture: bool = False,
+        container_capture: DataCapture | None = None,
         log_retention_days: int = 14,
     ) -> None:
         super().__init__(scope, id)
@@ -99,7 +104,9 @@ class BatchTransform(Construct):
         self._key, self._days = encryption_key, log_retention_days
         self._access = ExecutionAccess(self, "Access", role=role)
         self.role = self._access.role
-        model = ModelDefinition.single(Container(image, artifact, environment or {}))
+        key_arn = encryption_key.key_arn if encryption_key else None
+        model = ModelDefinition.single(Container(image, artifact, capturing(environment, container_capture, key_arn)))
+        allow_capture(self._access, container_capture)
         self._grant_execution(model, network)
         self.cfn_model = served_model(self, "Model", model, self._access, network=network, isolated=network_isolation)
         self.cfn_model.node.add_dependency(retain_job_logs(self, "JobLogs", LOG_GROUP, log_retention_days))

@@ -84,6 +84,10 @@ class Parameters:
         """JSON with the endpoint of model `name`; for a shared one with `endpointParameter` and `targetModel`."""
         return f"{self.root}/models/{name}"
 
+    def champion(self, name: str) -> str:
+        """JSON with the archive of model `name` that serves: the deployed one, or a retrained one."""
+        return f"{self.root}/champions/{name}"
+
     @property
     def artifact_bucket(self) -> str:
         """The platform's bucket for artifacts."""

@@ -125,9 +125,10 @@ class Monitor:
             return {"kpi": {}, "kpi_estimate": {}, "unlabelled": 0, "bad_labels": 0}
         labels, rows = self.joined(window["until"])
         known, scores, _ = rows.arrays()
+        newest = slice(-self.given["judged_rows"], None)
         return {
-            "kpi": quality.judge(known, _flat(scores), kpi, min_labels=self.given["min_labels"]),
-            "kpi_estimate": quality.estimate(_flat(rows.latest()), list(kpi)),
+            "kpi": quality.judge(known[newest], _flat(scores[newest]), kpi, min_labels=self.given["min_labels"]),
+            "kpi_estimate": quality.estimate(_flat(rows.latest()[newest]), list(kpi)),
             "unlabelled": rows.unlabelled,
             "bad_labels": len(labels.bad),
         }

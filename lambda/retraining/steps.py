@@ -99,7 +99,7 @@ class Steps:
         _, joined = monitor.joined(time.time())
         labels, _, features = joined.arrays()
         header = [*monitor.baseline().features, self.given["label"]]
-        older, newer = split(len(labels))
+        older, newer = split(len(labels), self.given["judged_rows"])
         for folder, part in (("recent", older), ("window", newer)):
             rows = [[*features[index].tolist(), labels[index].item()] for index in part]
             self.store.write_bytes(f"retraining/{name}/{folder}/{folder}.csv", _csv(header, rows), "text/csv")

@@ -23,7 +23,10 @@ _EXPECTED = 5
 
 @dataclass(frozen=True)
 class Settings:
-    """What a change must exceed. `missing` and `new_values` are shares of the rows, `alpha` is for the whole window."""
+    """What a change must exceed. `missing` and `new_values` are shares of the rows, `alpha` is for the whole window.
+
+    `share`: of the columns that must drift before the window counts as drifted; 0 means one is enough.
+    """
 
     method: Method
     threshold: float
@@ -31,6 +34,7 @@ class Settings:
     min_rows: int
     missing: float
     new_values: float
+    share: float = 0.0
 
 
 def evaluate(baseline: Statistics, window: Statistics, settings: Settings) -> dict[str, Any]:
@@ -50,7 +54,8 @@ def evaluate(baseline: Statistics, window: Statistics, settings: Settings) -> di
         _judge(rows, settings)
     violations = [*_schema(baseline, window), *_violations(rows)] if window.rows else []
     drifted = [row["name"] for row in rows if row["drifted"]]
-    status = "no-data" if not window.rows else "few-rows" if not enough else "drift" if drifted or violations else "ok"
+    counts = bool(drifted) and len(drifted) >= settings.share * len(rows)
+    status = "no-data" if not window.rows else "few-rows" if not enough else "drift" if counts or violations else "ok"
     return {
         "status": status,
         "rows": window.rows,
@@ -59,6 +64,7 @@ def evaluate(baseline: Statistics, window: Statistics, settings: Settings) -> di
         "threshold": settings.threshold,
         "alpha": settings.alpha,
         "drifted": drifted,
+        "share": len(drifted) / len(rows) if rows else 0.0,
         "columns": rows,
         "violations": violations,
         "bad_lines": dict(window.bad),

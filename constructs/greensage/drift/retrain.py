@@ -8,8 +8,6 @@ from typing import Any
 
 _HOUR = 3_600.0
 _DAY = 24 * _HOUR
-# Of the labelled rows of the window, the newest share is kept for the comparison.
-_COMPARED = 0.3
 # What another instance type or purchase option may cure; everything else fails again.
 _CAPACITY = ("CapacityError", "ResourceLimitExceeded", "MaxWaitTimeExceeded", "Interrupted", "InternalServerError", "capacity")
 
@@ -24,9 +22,10 @@ def start_time(now: float, green_hour: int | None, flexible_hours: float) -> flo
     return begin if begin - now <= flexible_hours * _HOUR else now
 
 
-def split(rows: int) -> tuple[range, range]:
-    """Return which of `rows`, oldest first, to train on and which to compare on."""
-    border = rows - int(rows * _COMPARED)
+def split(rows: int, judged: int) -> tuple[range, range]:
+    """Return which of `rows`, oldest first, to train on and which to compare on: those on which the KPI was judged, but at
+    most half of all."""
+    border = rows - min(judged, rows // 2)
     return range(border), range(border, rows)
 
 

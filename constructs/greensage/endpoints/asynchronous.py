@@ -17,8 +17,10 @@ from ..catalog import limits
 from ..scaling import BacklogScaling, BacklogTracking
 from .base import DEFAULT_VARIANT
 from .container import Container, ModelDefinition
+from .container_capture import allow_capture, capturing
 from .image import ContainerImage
 from .on_instances import InstanceEndpoint
+from .props import DataCapture
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -70,6 +72,7 @@ class AsynchronousEndpoint(InstanceEndpoint):
         scaling: BacklogTracking = _DEFAULT_BACKLOG,
         concurrency_per_instance: int = 4,
         notify: bool = False,
+        capture: DataCapture | None = None,
         environment: Mapping[str, str] | None = None,
         **props: Unpack[InstanceProps],
     ) -> None:
@@ -98,14 +101,16 @@ class AsynchronousEndpoint(InstanceEndpoint):
             output["notificationConfig"] = {
                 "successTopic": self.success_topic.topic_arn, "errorTopic": self.error_topic.topic_arn,
             }  # fmt: skip
+        variables = capturing(environment, capture, key.key_arn if key else None)
         client = {"maxConcurrentInvocationsPerInstance": concurrency_per_instance}
         super().__init__(
-            scope, id, model=ModelDefinition.single(Container(image, artifact, environment or {})), instance_type=instance_type,
+            scope, id, model=ModelDefinition.single(Container(image, artifact, variables)), instance_type=instance_type,
             scaling=None, kind="async", config={"async_inference_config": {"clientConfig": client, "outputConfig": output}},
             error_metrics=_ERRORS, **props,
         )  # fmt: skip
         self.cfn_endpoint.retain_all_variant_properties = True
         self._grant_data()
+        allow_capture(self._access, capture)
         self.scaling = BacklogScaling(self, "Scaling", endpoint=self.cfn_endpoint, variant_name=DEFAULT_VARIANT, tracking=scaling)
 
     def grant_invoke(self, grantee: iam.IGrantable) -> iam.Grant:

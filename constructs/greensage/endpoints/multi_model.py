@@ -13,8 +13,10 @@ from ..catalog.instances import instance
 from ..errors import CatalogError
 from ..scaling import DEFAULT_TRACKING, TargetTracking
 from .container import Container, ModelDefinition
+from .container_capture import allow_capture, capturing
 from .image import ContainerImage
 from .on_instances import InstanceEndpoint
+from .props import DataCapture
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -41,6 +43,8 @@ class MultiModelEndpoint(InstanceEndpoint):
         Keep models in memory between requests; False suits many models that are each called rarely.
     scaling, environment:
         As for `RealTimeEndpoint`.
+    capture:
+        As for `ServerlessEndpoint`; each model's lie below its own name.
 
     The rest is `InstanceProps`. Raises ValueError, naming the property, the value and what is allowed.
 
@@ -62,6 +66,7 @@ class MultiModelEndpoint(InstanceEndpoint):
         instance_type: str,
         cache_models: bool = True,
         scaling: TargetTracking | None = DEFAULT_TRACKING,
+        capture: DataCapture | None = None,
         environment: Mapping[str, str] | None = None,
         **props: Unpack[InstanceProps],
     ) -> None:
@@ -71,15 +76,18 @@ class MultiModelEndpoint(InstanceEndpoint):
         mode = {"mode": "MultiModel", "modelDataUrl": here.uri, "modelDataSource": None}
         if not cache_models:
             mode["multiModelConfig"] = {"modelCacheSetting": "Disabled"}
+        key = props.get("encryption_key")
+        variables = capturing(environment, capture, key.key_arn if key else None)
         super().__init__(
             scope,
             id,
-            model=ModelDefinition({"model": Container(image, here, environment or {})}, multi_model=mode),
+            model=ModelDefinition({"model": Container(image, here, variables)}, multi_model=mode),
             instance_type=instance_type,
             scaling=scaling,
             kind="mm",
             **props,
         )
+        allow_capture(self._access, capture)
 
     def grant_invoke(self, grantee: iam.IGrantable, *, target_models: Sequence[str] | None = None) -> iam.Grant:
         """Let `grantee` invoke the endpoint; with `target_models` (keys below the prefix, * allowed) only those.

@@ -12,7 +12,9 @@ from ..catalog import limits
 from ..scaling import ConcurrencyScaling, ProvisionedConcurrency
 from .base import DEFAULT_VARIANT, Endpoint, EndpointDefinition, VariantDefinition
 from .container import Container, ModelDefinition
+from .container_capture import allow_capture, capturing
 from .image import ContainerImage
+from .props import DataCapture
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -35,6 +37,9 @@ class ServerlessEndpoint(Endpoint):
         Requests at once, 1 to 200; more are refused.
     provisioned:
         Warm environments, scaled with the load and by schedule; they bill when idle. Default: none.
+    capture:
+        A sample of requests and answers, written by the container, since SageMaker captures nothing here; greensage's
+        serving image does.
 
     The rest is `EndpointProps`. Raises ValueError, naming the property, the value and what is allowed.
 
@@ -53,6 +58,7 @@ class ServerlessEndpoint(Endpoint):
         memory_mb: int = 1024,
         max_concurrency: int = 5,
         provisioned: ProvisionedConcurrency | None = None,
+        capture: DataCapture | None = None,
         environment: Mapping[str, str] | None = None,
         **props: Unpack[EndpointProps],
     ) -> None:
@@ -64,7 +70,9 @@ class ServerlessEndpoint(Endpoint):
         settings: dict[str, Any] = {"memorySizeInMb": memory_mb, "maxConcurrency": max_concurrency}
         if provisioned:
             settings["provisionedConcurrency"] = provisioned.min_concurrency
-        model = ModelDefinition.single(Container(image, artifact, environment or {}))
+        key = props.get("encryption_key")
+        variables = capturing(environment, capture, key.key_arn if key else None)
+        model = ModelDefinition.single(Container(image, artifact, variables))
         super().__init__(
             scope,
             id,
@@ -75,6 +83,7 @@ class ServerlessEndpoint(Endpoint):
             ),
             **props,
         )
+        allow_capture(self._access, capture)
         if image.architecture == "arm64":
             Annotations.of(self).add_warning_v2(
                 "greensage:serverless-arm64", "No source says that serverless hosting runs arm64 images; x86_64 is known to run."

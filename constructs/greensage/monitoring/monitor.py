@@ -63,6 +63,7 @@ class Monitor(Construct):
             "baseline": {"bucket": baseline.bucket_name, "key": baseline.key, "source": baseline.source},
             "drift": drift_settings.to_json() if drift_settings else None, "kpi": dict(quality.kpi),
             "min_labels": quality.min_labels, "label_days": quality.label_days, "most_rows": quality.most_rows,
+            "judged_rows": quality.judged_rows,
             "every_rows": every_rows, "large_mb": drift.limit("large_mb"), "namespace": NAMESPACE,
         }  # fmt: skip
         self.drift_settings, self.quality = drift_settings, quality

@@ -19,6 +19,7 @@ class DriftSettings:
     min_rows: with fewer captured rows a window says nothing.
     missing: share of rows that may be missing more than in the baseline, 0 to 1.
     new_values: share of values that the baseline does not have, 0 to 1.
+    share: of all columns that must drift before it counts, 0 to 1; default: one is enough.
     """
 
     method: Method = "psi"
@@ -27,6 +28,7 @@ class DriftSettings:
     min_rows: int = int(drift.setting("min_rows"))
     missing: float = drift.setting("missing")
     new_values: float = drift.setting("new_values")
+    share: float = 0.0
 
     def __post_init__(self) -> None:
         if self.threshold is not None and self.threshold <= 0:
@@ -43,7 +45,7 @@ class DriftSettings:
         """Return the settings of the evaluator."""
         return {
             "method": self.method, "threshold": self.limit, "alpha": self.alpha, "min_rows": self.min_rows,
-            "missing": self.missing, "new_values": self.new_values,
+            "missing": self.missing, "new_values": self.new_values, "share": self.share,
         }  # fmt: skip
 
 
@@ -52,12 +54,14 @@ class QualitySettings:
     """KPIs that must hold, by the names of Model Monitor's metrics: {"auc": 0.8}, {"rmse": 55}.
 
     For auc, accuracy, precision, recall, f1 and r2 the value is the least, for log_loss, mse, rmse and mae the most that
-    is allowed. `min_labels` labelled answers are needed to judge; labels are waited for `label_days`.
+    is allowed. The newest
+    `judged_rows` labelled answers are judged, at least `min_labels`; labels are waited for `label_days`.
     """
 
     kpi: Mapping[str, float] = field(default_factory=dict)
     min_labels: int = int(drift.setting("min_labels"))
     label_days: int = int(drift.setting("label_days"))
+    judged_rows: int = int(drift.setting("judged_rows"))
     most_rows: int = int(drift.setting("most_rows"))
 
     def __post_init__(self) -> None:

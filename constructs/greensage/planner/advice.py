@@ -46,13 +46,26 @@ def _of_the_sla(chosen: Chosen) -> Iterator[str]:
 def _of_the_file(request: Request) -> Iterator[str]:
     spec = request.spec
     if spec.drift is not None:
-        yield "drift: is read and checked, but monitoring and retraining are not deployed by this version"
+        yield from _of_drift(request)
     if spec.schedule:
         yield "the estimate of a month does not follow schedule: it knows the traffic's pattern only"
     if spec.model.artifact.startswith("s3://") and spec.model.size_mb is None:
         yield "the size of an s3:// artifact is taken as 100 MB; set model.size_mb"
     if spec.model.compiled_for == "inf1":
         yield "Inferentia 1 is legacy to its own SDK (Neuron 2.26 and later leave it out); prefer inf2"
+
+
+def _of_drift(request: Request) -> Iterator[str]:
+    spec = request.spec
+    if spec.drift is not None and spec.drift.kpi:
+        yield "KPIs are judged once labels lie below labels/ of the loop's bucket, in Model Monitor's ground truth format"
+    if spec.retraining is None:
+        yield "drift and KPIs only alert: a retraining section says how the model is trained again"
+        return
+    if spec.retraining.flexible_hours:
+        yield "retraining.flexible_hours needs the hours of the grid: --intensity FILE.csv; without it a training starts at once"
+    if spec.model.framework not in ("xgboost", "lightgbm", "sklearn", "onnx"):
+        yield "the challenger is compared in greensage's serving image, which has to be able to load it"
 
 
 def _of_the_network(request: Request) -> Iterator[str]:

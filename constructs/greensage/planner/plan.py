@@ -24,6 +24,7 @@ from .context import Request
 from .edge import check_edge
 from .explain import why_instance, why_kind, why_region, why_serverless_size
 from .groups import plan_groups
+from .monitoring import plan_monitoring
 from .options import memory_mb
 from .refusals import check_matrix, check_silicon
 from .rollout import choose_deployment
@@ -31,7 +32,7 @@ from .sharing import share_endpoints
 from .silicon import choose_image
 from .size import choose_scaling, serverless_concurrency, utilisation_on, zero_scaling
 from .types import Choice, ComponentPlan, ContainerPlan, Kind, ModelPlan, Plan, VariantPlan
-from .window import greener_start
+from .window import greener_start, retraining_hour
 
 
 def plan(
@@ -126,6 +127,9 @@ def _plan_model(chosen: Chosen, intensity: HourlyIntensity | None) -> tuple[Requ
         base |= more
         choices += whys
         base["quotas"] = quotas_of(kind, option.item, base.get("scaling"), request)
+    base["monitoring"], watched = plan_monitoring(request, kind, image)
+    choices += watched
+    base["green_hour"] = retraining_hour(request, intensity)
     notes = (*warnings, *notes_of(request, chosen, kind))
     return request, ModelPlan(**base, choices=tuple(choices), notes=notes)
 

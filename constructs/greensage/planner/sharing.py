@@ -82,7 +82,9 @@ def share_endpoints(chosen: Sequence[Chosen]) -> list[Chosen]:
 
 def _may_share(chosen: Chosen) -> bool:
     spec = chosen.request.spec
-    plain = not (spec.variants or spec.shadow or spec.capture or spec.schedule or spec.vpc or spec.network_isolation)
+    plain = not (
+        spec.variants or spec.shadow or spec.capture or spec.schedule or spec.vpc or spec.network_isolation or spec.drift
+    )
     standard = "deployment" not in spec.model_fields_set and not spec.kms_key_arn and not spec.high_resolution_metrics
     # Bulk scoring that nobody waits for would slow down those who do wait; and packing looks at carbon alone.
     waits = not chosen.request.nobody_waits and spec.optimize_for == "carbon"

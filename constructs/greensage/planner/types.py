@@ -104,6 +104,17 @@ class ScalingPlan:
 
 
 @dataclass(frozen=True)
+class MonitoringPlan:
+    """How requests are captured (by SageMaker or by our container), how many percent, when they are evaluated (a rate), and
+    whether Model Monitor's container can take over large windows."""
+
+    captured_by: Literal["service", "container"]
+    sample_percent: int
+    schedule: str
+    large_windows: bool
+
+
+@dataclass(frozen=True)
 class ModelPlan:
     """How one model is hosted. What does not apply to its kind is None or empty; `weight` is the main variant's."""
 
@@ -123,6 +134,8 @@ class ModelPlan:
     weight: float = 1.0
     component: ComponentPlan | None = None
     deployment: DeploymentPlan | None = None
+    monitoring: MonitoringPlan | None = None
+    green_hour: int | None = None
     notes: tuple[str, ...] = ()
     quotas: tuple[str, ...] = ()
 
@@ -183,7 +196,12 @@ class Plan:
         """Return what greensage's serving image has to be built for in `region`."""
         images = [image for model in self.models if model.region == region for image in _images(model)]
         images += [group.image for group in self.groups if group.region == region]
-        return tuple(sorted({image.architecture for image in images if image.origin == "serving"}))
+        found: set[Architecture] = {image.architecture for image in images if image.origin == "serving"}
+        # Training has no Graviton, and trains in the serving image.
+        retrained = any(model.region == region and model.spec.retraining for model in self.models)
+        if retrained:
+            found.add("x86_64")
+        return tuple(sorted(found))
 
     @property
     def regions(self) -> tuple[str, ...]:

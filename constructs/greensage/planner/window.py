@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ..catalog.intensity import HourlyIntensity
 from ..spec import BatchHosting
 from ..spec.cron import every_day
+from .context import Request
 from .types import Choice, Rejected
 
 _ONCE_A_DAY = re.compile(r"^cron\((\d{1,2}) (\d{1,2}) (.+)\)$")
@@ -28,6 +29,13 @@ def best_start_hour(hourly: tuple[float, ...], earliest: int, window_hours: int,
     """
     starts = [(earliest + offset) % 24 for offset in range(window_hours + 1)]
     return min(starts, key=lambda start: sum(hourly[(start + hour) % 24] for hour in range(duration_hours)))
+
+
+def retraining_hour(request: Request, intensity: HourlyIntensity | None) -> int | None:
+    """Return the hour (0 to 23, UTC) in which a retraining that can wait starts, or None where nothing is known."""
+    part = request.spec.retraining
+    hourly = intensity.hours(request.region) if intensity and part and part.flexible_hours else None
+    return best_start_hour(hourly, 0, 23) if hourly else None
 
 
 def greener_start(hosting: BatchHosting, region: str, intensity: HourlyIntensity | None) -> Moved | None:

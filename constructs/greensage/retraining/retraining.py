@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from aws_cdk import ArnFormat, Stack, Token
+from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sagemaker as sagemaker
@@ -16,7 +15,6 @@ from constructs import Construct
 
 from ..acknowledge import acknowledge_wildcards
 from ..catalog import drift
-from ..catalog.checks import assumed_name
 from ..endpoints.base import Endpoint
 from ..footprint.retraining import of_training
 from ..loop_function import NAMESPACE, LoopFunction
@@ -24,6 +22,7 @@ from ..machines import job_statements, state_machine
 from ..monitoring.monitor import Monitor, allow_reading
 from ..stack_helper import StackHelper
 from .champion import Champion
+from .decision import decide_function, known_region, listen
 from .jobs import Jobs
 from .machine import definition
 from .policy import RetrainingPolicy
@@ -85,6 +84,7 @@ class DriftTriggeredRetraining(Construct):
         topic: sns.ITopic | None = None,
         optimize: lambda_.IFunction | None = None,
         green_hour: int | None = None,
+        engine: Literal["step-functions", "pipelines"] = "step-functions",
         encryption_key: kms.IKey | None = None,
         log_retention_days: int = 14,
     ) -> None:
@@ -136,9 +136,7 @@ class DriftTriggeredRetraining(Construct):
     @property
     def footprint(self) -> dict[str, float]:
         """The estimate of one training on the first instance type: kWh, gCO2e and the seconds it was made for."""
-        region = Stack.of(self).region
-        place = assumed_name("region") if Token.is_unresolved(region) else region
-        made = of_training(self._source.instance_types[0], place)
+        made = of_training(self._source.instance_types[0], known_region(Stack.of(self)))
         return {
             "kwh": made.energy_kwh.mid, "grams": made.carbon_g.mid, "seconds": drift.setting("training_minutes") * 60,
         }  # fmt: skip
@@ -278,42 +276,6 @@ class DriftTriggeredRetraining(Construct):
 
     def _arn(self, kind: str, name: str) -> str:
         return Stack.of(self).format_arn(service="sagemaker", resource=kind, resource_name=name)
-
-
-def decide_function(
-    scope: Construct, settings: Mapping[str, Any], monitor: Monitor, topic: sns.ITopic | None, key: kms.IKey | None,
-    machine: str | None, days: int,
-) -> LoopFunction:  # fmt: skip
-    """Return the function that decides on reports; without a `machine` it can only alert."""
-    function = LoopFunction(
-        scope, "Decide", module="decide", settings=settings, seconds=_SECONDS, memory_mb=_SMALL_MB, numpy=False,
-        log_retention_days=days,
-    )  # fmt: skip
-    arn, prefix = monitor.bucket.bucket_arn, monitor.prefix
-    read = [f"{prefix}{name}/" for name in ("reports", "decisions", "state")]
-    function.allow_files(arn, ["s3:GetObject"], *read)
-    function.allow_listing(arn, *read)
-    function.allow_files(arn, ["s3:PutObject"], f"{prefix}decisions/", f"{prefix}state/history.json")
-    function.allow_metrics()
-    if key:
-        function.allow(["kms:Decrypt", "kms:GenerateDataKey"], key.key_arn)
-    if topic:
-        function.allow(["sns:Publish"], topic.topic_arn)
-    if machine:
-        function.allow(["states:StartExecution"], machine)
-        runs = f"{machine.replace(':stateMachine:', ':execution:')}:*"
-        function.allow(["states:DescribeExecution"], runs, why="The executions of one state machine.")
-    return function
-
-
-def listen(scope: Construct, id: str, function: LoopFunction, monitor: Monitor) -> None:
-    """Have `function` invoked with every report of `monitor`."""
-    target = {"arn": function.arn, "id": "decide", "retryPolicy": {"maximumRetryAttempts": 8, "maximumEventAgeInSeconds": 86_400}}
-    rule = events.CfnRule(scope, id, event_pattern=monitor.report_pattern, targets=[target])
-    lambda_.CfnPermission(
-        scope, f"{id}Permission", action="lambda:InvokeFunction", function_name=function.arn, principal="events.amazonaws.com",
-        source_arn=rule.attr_arn,
-    )  # fmt: skip
 
 
 def _check(monitors: Sequence[Monitor], policy: RetrainingPolicy, topic: sns.ITopic | None) -> None:

@@ -30,6 +30,13 @@ class DriftSpec(Part):
     baseline: str | None = Field(
         default=None, min_length=1, description="statistics.json of the training data; default: NAME.statistics.json beside it."
     )
+    share: float = Field(default=0.0, ge=0, le=1, description="Of all columns that must drift before it counts; 0: one does.")
+    judged_rows: int = Field(
+        default=int(drift.setting("judged_rows")),
+        ge=20,
+        le=20_000,
+        description="Newest labelled answers that KPIs are judged on.",
+    )
     on_drift: Literal["alert", "retrain"] = Field(default="alert", description="What drift alone does; a KPI below retrains.")
     min_labels: int = Field(default=int(drift.setting("min_labels")), ge=20, le=1_000_000)
     notify: str | None = Field(default=None, pattern=r"^arn:aws[a-z-]*:sns:", description="Topic that is told and asked.")
@@ -39,7 +46,7 @@ class DriftSpec(Part):
     def _whole_numbers(cls, value: Any) -> Any:
         return {key: _as_float(item) for key, item in value.items()} if isinstance(value, dict) else value
 
-    @field_validator("threshold", mode="before")
+    @field_validator("threshold", "share", mode="before")
     @classmethod
     def _whole_threshold(cls, value: Any) -> Any:
         return _as_float(value)
@@ -69,6 +76,7 @@ class RetrainingSpec(Part):
     dry_run: bool = Field(default=False, description="Decide and record, start nothing.")
     metric: str | None = Field(default=None, description="Decides between champion and challenger; default: the first KPI.")
     margin: float = Field(default=drift.setting("margin"), ge=0, description="By which the challenger must win.")
+    tolerance: float = Field(default=drift.setting("tolerance"), ge=0, description="That may be lost on holdout and slices.")
     protected: str | None = Field(default=None, description="A feature on none of whose values the challenger may lose.")
     approval: Literal["automatic", "person"] = "automatic"
     approval_hours: int = Field(default=72, ge=1, le=8_760)
@@ -77,7 +85,7 @@ class RetrainingSpec(Part):
     max_run_minutes: int = Field(default=60, ge=1, le=40_320)
     max_wait_minutes: int = Field(default=120, ge=1, le=40_320, description="For Spot; counts the run.")
 
-    @field_validator("margin", "cooldown_days", mode="before")
+    @field_validator("margin", "tolerance", "cooldown_days", mode="before")
     @classmethod
     def _whole_numbers(cls, value: Any) -> Any:
         return _as_float(value)

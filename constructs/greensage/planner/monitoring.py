@@ -1,0 +1,74 @@
+"""How a model with `drift` is captured and watched, how much of its traffic, and whether it can be retrained."""
+
+from __future__ import annotations
+
+import math
+
+from ..catalog import drift
+from ..spec import ModelSpec
+from .context import Request
+from .types import Choice, ImagePlan, Kind, MonitoringPlan
+
+# The endpoint's own capture, or our container's where SageMaker has none (sagemaker_facts, data capture).
+_BY_THE_SERVICE: tuple[Kind, ...] = ("real-time", "serial-pipeline")
+_BY_THE_CONTAINER: tuple[Kind, ...] = ("serverless", "asynchronous", "batch")
+_RETRAINED: tuple[Kind, ...] = ("real-time", "serverless", "asynchronous")
+_SCHEDULES = {"hourly": "rate(1 hour)", "daily": "rate(1 day)", "weekly": "rate(7 days)"}
+_HOURS = {"hourly": 1, "daily": 24, "weekly": 168}
+
+
+def plan_monitoring(request: Request, kind: Kind, image: ImagePlan) -> tuple[MonitoringPlan | None, list[Choice]]:
+    """Return how the model is watched, with the reasons; PlanError where its kind cannot be."""
+    spec = request.spec
+    if spec.drift is None:
+        return None, []
+    if kind not in (*_BY_THE_SERVICE, *_BY_THE_CONTAINER):
+        raise request.refuse(
+            "drift", f"requests to {kind} hosting are not captured for one model by this version", found=kind,
+            hint=f"hosting: {', '.join((*_BY_THE_SERVICE, *_BY_THE_CONTAINER))}; or sharing: never",
+        )  # fmt: skip
+    by = "service" if kind in _BY_THE_SERVICE else "container"
+    if by == "container" and image.origin != "serving":
+        raise request.refuse(
+            "drift", f"SageMaker captures nothing of {kind} endpoints, so the container has to, and this image cannot",
+            found=image.origin, hint="model.image: auto, for greensage's serving image",
+        )  # fmt: skip
+    if spec.retraining is not None and kind not in _RETRAINED:
+        raise request.refuse(
+            "retraining", f"a retrained model cannot be put behind {kind} hosting by this version", found=kind,
+            hint=f"hosting: {', '.join(_RETRAINED)}; drift alone works without retraining",
+        )  # fmt: skip
+    if spec.retraining is not None and (spec.variants or spec.model.artifact.endswith("/")):
+        raise request.refuse("retraining", "the champion is one archive behind one variant", hint="leave out variants")
+    percent, why = _sample(spec)
+    schedule = "rate(1 hour)" if spec.drift.every_captures else _SCHEDULES[spec.drift.schedule]
+    large = drift.analyzer_image(request.region) is not None
+    captured = Choice("capture", f"{percent} % of the requests, by the {by}", why)
+    watched = Choice("monitoring", f"{spec.drift.features}, {schedule}", _watched(spec, large))
+    return MonitoringPlan(by, percent, schedule, large), [captured, watched]
+
+
+def _sample(spec: ModelSpec) -> tuple[int, str]:
+    """Return the share to capture: what the tests need in a window at this traffic, not everything."""
+    if spec.capture is not None:
+        return spec.capture.sample_percent, "capture.sample_percent says so"
+    assert spec.drift is not None
+    hours = 24 if spec.drift.every_captures else _HOURS[spec.drift.schedule]
+    expected = spec.traffic.requests_per_day * hours / 24
+    wanted = max(drift.setting("rows_per_window"), spec.drift.every_captures, _for_labels(spec))
+    percent = min(100, max(1, math.ceil(100 * wanted / expected))) if expected else 100
+    found = f"{wanted:,.0f} rows of about {expected:,.0f} requests in {hours} hours find what the thresholds are set to"
+    return percent, found if percent < 100 else f"{found}; there are not that many, so all are captured"
+
+
+def _for_labels(spec: ModelSpec) -> int:
+    assert spec.drift is not None
+    return spec.drift.min_labels if spec.drift.kpi else 0
+
+
+def _watched(spec: ModelSpec, large: bool) -> str:
+    assert spec.drift is not None
+    kpi = ", ".join(f"{name} {value:g}" for name, value in spec.drift.kpi.items()) or "none: drift alone tells little of quality"
+    then = "retrains" if spec.retraining else "alerts (no retraining section)"
+    engine = "" if large else "; Model Monitor's container is not in this Region, so a function reads every window"
+    return f"KPIs: {kpi}; a KPI below its threshold {then}, drift alone {spec.drift.on_drift}s{engine}"

@@ -1,0 +1,95 @@
+"""What `drift` and `retraining` of a model file add to its stack: captures, the monitor, the decisions, the retraining."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_ssm as ssm
+
+from greensage.catalog import drift as catalog
+from greensage.endpoints import ContainerImage, DataCapture
+from greensage.endpoints.base import Endpoint
+from greensage.monitoring import Baseline, DriftMonitor, DriftSettings, MonitoringBucket, QualitySettings
+from greensage.retraining import DataFile, DriftAlerts, DriftTriggeredRetraining, RetrainingPolicy, TrainingSource
+from greensage.serving_tag import serving_tag
+from greensage.spec import DriftSpec, RetrainingSpec
+
+from .shared import serving_base
+
+if TYPE_CHECKING:
+    from .model_stack import ModelStack
+
+_DAYS = 7
+
+
+def loop_capture(stack: ModelStack) -> DataCapture | None:
+    """Return the capture of the loop, into its own bucket; None for a model without drift."""
+    plan, spec = stack.model.monitoring, stack.model.spec
+    if plan is None:
+        return None
+    days = spec.capture.days if spec.capture else _DAYS
+    bucket = MonitoringBucket(stack, "Loop", capture_days=days, encryption_key=stack.key)
+    return DataCapture(bucket, sample_percent=plan.sample_percent)
+
+
+def add_loop(stack: ModelStack, capture: DataCapture, endpoint: Endpoint | None) -> None:
+    """Watch the model, and retrain it if its file says how. `endpoint` is None for hosting without one."""
+    spec = stack.model.spec
+    drift, plan = spec.drift, stack.model.monitoring
+    assert drift is not None and plan is not None
+    monitor = DriftMonitor(
+        stack, "Drift", model=stack.model.name, bucket=capture.bucket, baseline=_baseline(stack, drift),
+        settings=DriftSettings(drift.features, drift.threshold, share=drift.share),
+        quality=QualitySettings(drift.kpi, min_labels=drift.min_labels, judged_rows=drift.judged_rows),
+        schedule=plan.schedule, every_rows=drift.every_captures, large_windows=plan.large_windows, encryption_key=stack.key,
+        log_retention_days=spec.retention.logs_days,
+    )  # fmt: skip
+    topic = sns.Topic.from_topic_arn(stack, "Topic", drift.notify) if drift.notify else None
+    days = spec.retention.logs_days
+    if spec.retraining is None:
+        DriftAlerts(stack, "Alerts", monitors=[monitor], topic=topic, encryption_key=stack.key, log_retention_days=days)
+        return
+    assert endpoint is not None and stack.champion is not None
+    stack.champion.follow(endpoint)
+    DriftTriggeredRetraining(
+        stack, "Retraining", monitors=[monitor], endpoint=endpoint, champion=stack.champion,
+        source=_source(stack, spec.retraining), policy=_policy(drift, spec.retraining), topic=topic,
+        green_hour=stack.model.green_hour, encryption_key=stack.key, log_retention_days=days, engine=spec.retraining.engine,
+    )  # fmt: skip
+
+
+def _policy(drift: DriftSpec, part: RetrainingSpec) -> RetrainingPolicy:
+    return RetrainingPolicy(
+        on_drift=drift.on_drift, cooldown_days=part.cooldown_days, retrainings_per_month=part.retrainings_per_month,
+        dry_run=part.dry_run, metric=part.metric, margin=part.margin, tolerance=part.tolerance, protected=part.protected, approval=part.approval,
+        approval_hours=part.approval_hours, flexible_hours=part.flexible_hours,
+    )  # fmt: skip
+
+
+def _source(stack: ModelStack, part: RetrainingSpec) -> TrainingSource:
+    repository = ssm.StringParameter.value_for_string_parameter(stack, stack.parameters.serving_repository)
+    tag = serving_tag("x86_64", serving_base(stack))
+    image = ContainerImage.from_repository_name(stack, repository, tag, architecture="x86_64")
+    return TrainingSource(
+        part.source, image=image, data=_data(stack, "TrainingData", part.data), label=part.label, script=part.script,
+        holdout=_data(stack, "Holdout", part.holdout) if part.holdout else None, max_run_minutes=part.max_run_minutes,
+        max_wait_minutes=part.max_wait_minutes,
+        instance_types=part.instance_types or catalog.training_types(),
+    )  # fmt: skip
+
+
+def _data(stack: ModelStack, id: str, place: str) -> DataFile:
+    if not place.startswith("s3://"):
+        return DataFile.from_file(stack, id, place)
+    bucket, _, key = place.removeprefix("s3://").partition("/")
+    return DataFile.in_bucket(s3.Bucket.from_bucket_name(stack, f"{id}Bucket", bucket), key)
+
+
+def _baseline(stack: ModelStack, drift: DriftSpec) -> Baseline:
+    place = drift.baseline or ""
+    if not place.startswith("s3://"):
+        return Baseline.from_file(stack, "Baseline", place)
+    bucket, _, key = place.removeprefix("s3://").partition("/")
+    return Baseline.in_bucket(s3.Bucket.from_bucket_name(stack, "BaselineBucket", bucket), key)
