@@ -21,9 +21,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "constructs"), str(ROOT / "tools")]
 
 import elec2  # noqa: E402
-from demo import CDK, cdk, step  # noqa: E402
+from demo import cdk, step  # noqa: E402
 
-from greensage.client import EndpointClient  # noqa: E402
 from greensage.drift.labels import label_line  # noqa: E402
 from greensage.local.cloud import ACCOUNT, LocalCloud  # noqa: E402
 
@@ -63,12 +62,13 @@ class Loop:
     def __init__(self, features: np.ndarray, labels: np.ndarray) -> None:
         self.features, self.labels = features, labels
         place = json.loads(boto3.client("ssm").get_parameter(Name=f"/greensage/models/{MODEL}")["Parameter"]["Value"])
-        self.bucket, self.client = place["loop"]["bucket"], EndpointClient(MODEL)
+        self.bucket, self.endpoint = place["loop"]["bucket"], place["endpoint"]
         rows = boto3.client("cloudformation").describe_stack_resources(StackName=MODEL)["StackResources"]
         machines = {row["LogicalResourceId"]: row["PhysicalResourceId"] for row in rows if row["ResourceType"].endswith("StateMachine")}
         self.monitor = next(arn for name, arn in machines.items() if name.startswith("Drift"))
         self.retraining = next(arn for name, arn in machines.items() if name.startswith("Retraining"))
         self.s3, self.machines = boto3.client("s3"), boto3.client("stepfunctions")
+        self.runtime = boto3.client("sagemaker-runtime")
 
     def run(self) -> bool:
         """Return whether the loop did what it should: nothing, then an alert, then one retraining, then nothing."""
@@ -108,10 +108,8 @@ class Loop:
     def ask(self, row: int, identity: str) -> float:
         """Send one row as CSV; return the answer."""
         body = ",".join(repr(float(value)) for value in self.features[row])
-        runtime = boto3.client("sagemaker-runtime") if not hasattr(self, "_runtime") else self._runtime
-        self._runtime = runtime
-        answer = runtime.invoke_endpoint(
-            EndpointName=self.client.endpoint_name, ContentType="text/csv", Accept="text/csv", Body=body, InferenceId=identity
+        answer = self.runtime.invoke_endpoint(
+            EndpointName=self.endpoint, ContentType="text/csv", Accept="text/csv", Body=body, InferenceId=identity
         )
         return float(answer["Body"].read())
 
@@ -161,6 +159,5 @@ class Loop:
         return run
 
 
-_ = CDK
 if __name__ == "__main__":
     sys.exit(main())

@@ -76,7 +76,7 @@ class Deployer:
         variants = [self._retargeted(row, name) for row in config["ProductionVariants"]]
         kept = {key: config[key] for key in _KEPT_OF_A_CONFIG if key in config}
         _unless_there(self.sagemaker.create_endpoint_config, EndpointConfigName=name, ProductionVariants=variants, **kept)
-        guard = {"DeploymentConfig": self.given["deployment"]} if self.given["deployment"] else {}
+        guard = {"DeploymentConfig": self.given["deployment"]} if self.given.get("deployment") else {}
         self.sagemaker.update_endpoint(
             EndpointName=self.given["endpoint"], EndpointConfigName=name, RetainAllVariantProperties=_scaled(variants), **guard
         )

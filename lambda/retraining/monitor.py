@@ -48,7 +48,7 @@ class Monitor:
     def __init__(self, given: dict[str, Any], store: Store) -> None:
         self.given, self.store = given, store
         # Two monitors of one model each have windows and reports of their own.
-        self.kind = "drift" if given["drift"] else "quality"
+        self.kind = "drift" if given.get("drift") else "quality"
 
     def collect(self, scheduled: str) -> dict[str, Any]:
         """Return the window to evaluate, and by which engine: a job when there is more than a function should read.

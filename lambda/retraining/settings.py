@@ -9,5 +9,5 @@ from typing import Any
 
 
 def settings(environment: Mapping[str, str] = os.environ) -> dict[str, Any]:
-    """Return the settings of this function."""
+    """Return the settings of this function; what is null where they are made is left out here."""
     return json.loads(environment["SETTINGS"])

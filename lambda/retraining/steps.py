@@ -49,7 +49,7 @@ class Steps:
             return {"refused": True, "reason": f"{other} is under way; one retraining at a time"}
         self.store.change_history(lambda history: _begun(history, name, number))
         rows = self._window_rows(name)
-        begin = start_time(time.time(), self.given["green_hour"], self.given["flexible_hours"])
+        begin = start_time(time.time(), self.given.get("green_hour"), self.given["flexible_hours"])
         return {
             "refused": False,
             "begin": datetime.fromtimestamp(begin, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
