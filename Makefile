@@ -5,10 +5,11 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION = 1
 export NODE_NO_WARNINGS = 1
 export CDK_DISABLE_CLI_TELEMETRY = 1
 
-.PHONY: help setup train demo test fast cloud lint format bench browser report clean
+.PHONY: help setup train demo demo-drift test fast cloud lint format bench browser report clean
 
 help:
 	@echo "make demo    deploy real models to a local cloud, call them, destroy it all"
+	@echo "make demo-drift  real prices drift: an alarm, one retraining, a better model promoted"
 	@echo "make test    everything: lint, types, unit, synth, serving and cloud tests"
 	@echo "make fast    lint, types and the tests that need no local cloud"
 	@echo "make bench   the measurements of bench/RESULTS.md"
@@ -51,6 +52,9 @@ browser:
 
 demo: setup
 	@$(BIN)/python tools/demo.py
+
+demo-drift: setup
+	@$(BIN)/python tools/demo_drift.py
 
 # Two at a time: most of a deployment is the CDK CLI waiting. Each worker has a local cloud of its own.
 test: setup .venv-sdk/installed browser lint

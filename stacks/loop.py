@@ -56,14 +56,15 @@ def add_loop(stack: ModelStack, capture: DataCapture, endpoint: Endpoint | None)
     DriftTriggeredRetraining(
         stack, "Retraining", monitors=[monitor], endpoint=endpoint, champion=stack.champion,
         source=_source(stack, spec.retraining), policy=_policy(drift, spec.retraining), topic=topic,
-        green_hour=stack.model.green_hour, encryption_key=stack.key, log_retention_days=days, engine=spec.retraining.engine,
+        green_hour=stack.model.green_hour, encryption_key=stack.key, log_retention_days=days,
     )  # fmt: skip
 
 
 def _policy(drift: DriftSpec, part: RetrainingSpec) -> RetrainingPolicy:
     return RetrainingPolicy(
         on_drift=drift.on_drift, cooldown_days=part.cooldown_days, retrainings_per_month=part.retrainings_per_month,
-        dry_run=part.dry_run, metric=part.metric, margin=part.margin, tolerance=part.tolerance, protected=part.protected, approval=part.approval,
+        dry_run=part.dry_run, metric=part.metric, margin=part.margin, tolerance=part.tolerance,
+        protected=part.protected, approval=part.approval,
         approval_hours=part.approval_hours, flexible_hours=part.flexible_hours,
     )  # fmt: skip
 

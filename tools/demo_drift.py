@@ -64,7 +64,8 @@ class Loop:
         place = json.loads(boto3.client("ssm").get_parameter(Name=f"/greensage/models/{MODEL}")["Parameter"]["Value"])
         self.bucket, self.endpoint = place["loop"]["bucket"], place["endpoint"]
         rows = boto3.client("cloudformation").describe_stack_resources(StackName=MODEL)["StackResources"]
-        machines = {row["LogicalResourceId"]: row["PhysicalResourceId"] for row in rows if row["ResourceType"].endswith("StateMachine")}
+        rows = [row for row in rows if row["ResourceType"].endswith("StateMachine")]
+        machines = {row["LogicalResourceId"]: row["PhysicalResourceId"] for row in rows}
         self.monitor = next(arn for name, arn in machines.items() if name.startswith("Drift"))
         self.retraining = next(arn for name, arn in machines.items() if name.startswith("Retraining"))
         self.s3, self.machines = boto3.client("s3"), boto3.client("stepfunctions")
@@ -146,10 +147,11 @@ class Loop:
         run = self.wait(arn)
         stop.set()
         thread.join()
-        record = json.loads(self.s3.get_object(Bucket=self.bucket, Key=f"retraining/{decision['execution']}/record.json")["Body"].read())
-        verdict = record["verdict"] or {}
+        key = f"retraining/{decision['execution']}/record.json"
+        record = json.loads(self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read())
+        verdict, taken = record["verdict"] or {}, f"{record['kwh'] * 1000:.2f} Wh, {record['grams']:.3f} gCO2e (estimates)"
         print(f"  {record['name']}: {record['outcome']}; {'; '.join(verdict.get('reasons', []))}{record['failure'] or ''}")
-        print(f"  {count[0]} requests meanwhile, {len(failures)} failed; {record['kwh'] * 1000:.2f} Wh, {record['grams']:.3f} gCO2e (estimates)")
+        print(f"  {count[0]} requests meanwhile, {len(failures)} failed; the training took {taken}")
         return run["status"] == "SUCCEEDED" and record["outcome"] == "promoted" and not failures
 
     def wait(self, arn: str) -> dict[str, Any]:

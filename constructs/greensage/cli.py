@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from .commands import catalog, check, clean, diff, local, plan, regions, report, schema, why
+from .commands import baseline, catalog, check, clean, diff, local, plan, regions, report, schema, why
 from .errors import GreensageError, ProblemsError, render
 
 _EXAMPLES = """examples:
@@ -17,6 +17,7 @@ _EXAMPLES = """examples:
   greensage diff main HEAD             what a change does to carbon and cost
   greensage report -o report.html      one page for your lead
   greensage check cdk.out              sustainability checks of any CDK app or template
+  greensage baseline train.csv -o model.statistics.json  what requests are compared with
   greensage catalog show eu-north-1    any figure down to its source
   greensage clean                      shared endpoints that nothing uses any more
   greensage schema > model.schema.json for your editor
@@ -53,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (plan, why, regions, diff, report, check, catalog, clean, schema, local):
+    for command in (plan, why, regions, diff, report, check, baseline, catalog, clean, schema, local):
         command.add(commands)
     return parser
 

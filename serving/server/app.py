@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import unquote
 
+from .capture import Capture
 from .errors import ServingError
 from .payload import JSON, decode, encode
 from .registry import Registry
@@ -28,6 +29,7 @@ class App:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._registry = Registry(settings)
+        self._capture = Capture(settings) if settings.capture_uri else None
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one request, or start up and shut down."""
@@ -46,6 +48,8 @@ class App:
             await send({"type": "lifespan.startup.failed", "message": f"the model was not loaded: {error.message}"})
             return
         await receive()
+        if self._capture:
+            await asyncio.to_thread(self._capture.stop)
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _http(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -91,7 +95,10 @@ class App:
         body = await self._body(receive)
         rows = decode(body, headers.get("content-type", ""))
         predictions = await asyncio.to_thread(self._registry.predict, name, rows)
-        return 200, *encode(predictions, headers.get("accept", ""))
+        answer, media = encode(predictions, headers.get("accept", ""))
+        if self._capture:
+            await asyncio.to_thread(self._capture.keep, name, headers, body, answer, media)
+        return 200, answer, media
 
     async def _body(self, receive: Receive) -> bytes:
         body = bytearray()

@@ -19,6 +19,9 @@ class Settings:
     trusted_types: tuple[str, ...] = ()
     max_payload_bytes: int = 26_214_400
     max_models: int = 0
+    capture_uri: str = ""
+    capture_percent: float = 0.0
+    capture_key: str = ""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
@@ -33,4 +36,7 @@ class Settings:
             trusted_types=tuple(name.strip() for name in trusted.split(",") if name.strip()),
             max_payload_bytes=int(environment.get("GREENSAGE_MAX_PAYLOAD_BYTES", cls.max_payload_bytes)),
             max_models=int(environment.get("GREENSAGE_MAX_MODELS", "0")),
+            capture_uri=environment.get("GREENSAGE_CAPTURE_URI", ""),
+            capture_percent=float(environment.get("GREENSAGE_CAPTURE_PERCENT", "0")),
+            capture_key=environment.get("GREENSAGE_CAPTURE_KMS_KEY", ""),
         )

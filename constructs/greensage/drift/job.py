@@ -22,6 +22,7 @@ import numpy as np
 
 from .compare import score, slices
 from .monitor_files import to_constraints, to_statistics
+from .tables import read_table
 from .window import of_table
 
 Predict = Callable[[np.ndarray], np.ndarray]
@@ -86,26 +87,6 @@ def compare_models() -> int:
     return 0
 
 
-def read_table(paths: list[Path], label: str) -> tuple[list[str], np.ndarray, np.ndarray]:
-    """Return names, features (rows, columns) and labels (rows,) of CSV files that have the same header."""
-    parts, names = [], []
-    for path in paths:
-        with path.open(encoding="utf-8") as file:
-            header = file.readline().strip().split(",")
-            if label not in header:
-                raise ValueError(f"{path.name} has no column {label!r}; it has {', '.join(header)}")
-            if names and header != names:
-                raise ValueError(f"the header of {path.name} is not that of {paths[0].name}")
-            names = header
-            rows = (
-                np.genfromtxt(file, delimiter=",", dtype=np.float64, ndmin=2) if _has_more(file) else np.empty((0, len(header)))
-            )
-            parts.append(rows.reshape(-1, len(header)))
-    table = np.concatenate(parts) if parts else np.empty((0, 1))
-    place = names.index(label) if names else 0
-    return [name for name in names if name != label], np.delete(table, place, axis=1), table[:, place]
-
-
 def _tables(inputs: Path, label: str) -> tuple[list[str], dict[str, tuple[np.ndarray, np.ndarray]]]:
     names: list[str] = []
     tables: dict[str, tuple[np.ndarray, np.ndarray]] = {}
@@ -156,13 +137,6 @@ def _unpack(archive: Path, folder: Path) -> None:
 
 def _flat(scores: np.ndarray) -> np.ndarray:
     return scores[:, 0] if scores.ndim == 2 and scores.shape[1] == 1 else scores
-
-
-def _has_more(file: Any) -> bool:
-    place = file.tell()
-    more = bool(file.read(1))
-    file.seek(place)
-    return more
 
 
 def _write(path: Path, content: Any) -> None:

@@ -126,7 +126,10 @@ class Hosted:
         many = definition.get("Mode") == "MultiModel"
         if not many and "ModelDataUrl" in definition:
             unpack(artifact_bytes(self.role, definition["ModelDataUrl"]), folder, definition["ModelDataUrl"])
-        container = Container(folder, {**definition.get("Environment", {}), **environment}, multi_model=many, on_line=log)
+        variables = {**definition.get("Environment", {}), **environment}
+        if "GREENSAGE_CAPTURE_URI" in variables:
+            variables |= cloud.role_environment(self.role)
+        container = Container(folder, variables, multi_model=many, on_line=log)
         log(f"started {image.uri} as process {container.pid}")
         return container
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import json
+import os
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -34,7 +35,9 @@ _PRIVATE_NAMES = {
     "ministack.services.cloudwatch": ("record_metric", "_alarms", "_metrics", "_dims_key", "_evaluate_alarm", "_set_alarm_state"),
     "ministack.services.sns": ("publish_internal",),
     "ministack.services.stepfunctions": ("_SERVICE_DISPATCH", "_ExecutionError", "_execute_task", "_state_machines",
-                                           "_invoke_with_callback"),
+                                           "_invoke_with_callback", "_call_lambda"),
+    "ministack.services.sts": ("register_session", "_gen_session_access_key", "_gen_secret", "_gen_session_token"),
+    "ministack.core.lambda_runtime": ("_PYTHON_WORKER_SCRIPT",),
     "ministack.services.ssm": ("_public_parameter", "get_region"),
     "ministack.services.eventbridge": ("_parse_rate_seconds", "_SCHEDULER_TICK_INTERVAL"),
     "ministack.services.iot": ("_thing_groups",),
@@ -190,6 +193,28 @@ def role_allows(role_arn: str, action: str, resource: str, context: Mapping[str,
             required = service in evaluator._POLICY_REQUIRED
             result = evaluator.combine_resource_policy(result, request, *found, required=required, limits=limits)
     return result.decision == "Allow"
+
+
+def role_environment(role_arn: str) -> dict[str, str]:
+    """Return the variables with which a container acts as its execution role, for as long as the local cloud runs."""
+    from ministack.core.responses import get_region
+    from ministack.services import sts
+
+    key, secret, token = sts._gen_session_access_key(), sts._gen_secret(), sts._gen_session_token()
+    name = role_arn.rsplit("/", 1)[-1]
+    sts.register_session(
+        key,
+        {
+            "Arn": f"arn:aws:sts::{role_arn.split(':')[4]}:assumed-role/{name}/SageMaker", "UserId": f"AROA:{name}",
+            "SecretAccessKey": secret, "SessionToken": token, "Expiration": time.time() + 365 * 86_400,
+            "AccountId": role_arn.split(":")[4], "PrincipalType": "AssumedRole", "SourceAccessKeyId": "",
+            "SourcePrincipalArn": "", "SessionTags": {}, "SessionPolicies": None,
+        },
+    )  # fmt: skip
+    return {
+        "AWS_ENDPOINT_URL": f"http://localhost:{os.environ['GATEWAY_PORT']}", "AWS_REGION": get_region(),
+        "AWS_DEFAULT_REGION": get_region(), "AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret, "AWS_SESSION_TOKEN": token,
+    }  # fmt: skip
 
 
 def role_trusts(role_arn: str, service: str) -> bool:

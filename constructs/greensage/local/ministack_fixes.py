@@ -24,6 +24,7 @@ def mend() -> None:
     _publish_the_numpy_layer()
     _run_schedules_faster()
     _scale_waits_for_people()
+    _name_the_errors_of_functions()
 
 
 def _publish_the_numpy_layer() -> None:
@@ -68,6 +69,30 @@ def _scale_waits_for_people() -> None:
         return invoke(resource, given, token, {**state, **limit})
 
     stepfunctions._invoke_with_callback = sooner
+
+
+def _name_the_errors_of_functions() -> None:
+    """Retry and Catch go by the class of a function's exception; ministack calls them all Runtime.HandlerError."""
+    from ministack.core import lambda_runtime
+    from ministack.services import stepfunctions
+
+    plain, named = '"error": str(e), "trace"', '"error": type(e).__name__ + "\\x1f" + str(e), "trace"'
+    if plain not in lambda_runtime._PYTHON_WORKER_SCRIPT:
+        raise RuntimeError("ministack's worker for Python has changed; greensage needs the pinned version")
+    lambda_runtime._PYTHON_WORKER_SCRIPT = lambda_runtime._PYTHON_WORKER_SCRIPT.replace(plain, named)
+    call = stepfunctions._call_lambda
+
+    def call_and_name(reference: str, event: Any) -> Any:
+        try:
+            return call(reference, event)
+        except stepfunctions._ExecutionError as failure:
+            said = json.loads(failure.cause) if failure.cause.startswith("{") else {}
+            kind, mark, message = str(said.get("errorMessage", "")).partition("\x1f")
+            if not mark:
+                raise
+            raise stepfunctions._ExecutionError(kind, json.dumps({"errorType": kind, "errorMessage": message})) from None
+
+    stepfunctions._call_lambda = call_and_name
 
 
 def _treat_loopback_as_tls() -> None:

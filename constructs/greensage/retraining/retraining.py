@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -84,7 +84,6 @@ class DriftTriggeredRetraining(Construct):
         topic: sns.ITopic | None = None,
         optimize: lambda_.IFunction | None = None,
         green_hour: int | None = None,
-        engine: Literal["step-functions", "pipelines"] = "step-functions",
         encryption_key: kms.IKey | None = None,
         log_retention_days: int = 14,
     ) -> None:

@@ -68,9 +68,6 @@ class RetrainingSpec(Part):
     data: str = Field(min_length=1, description="CSV with a header that it was trained on: a path, or s3:// key or prefix/.")
     holdout: str | None = Field(default=None, min_length=1, description="CSV that is only for comparing.")
     label: str = Field(min_length=1, description="Name of the label's column.")
-    engine: Literal["step-functions", "pipelines"] = Field(
-        default="step-functions", description="pipelines: as a SageMaker Pipeline, started by the same decision."
-    )
     cooldown_days: float = Field(default=7, ge=0, le=365, description="No other retraining for so long after one.")
     retrainings_per_month: int = Field(default=2, ge=1, le=100)
     dry_run: bool = Field(default=False, description="Decide and record, start nothing.")

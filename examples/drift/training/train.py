@@ -38,7 +38,7 @@ def main() -> None:
         features, labels = np.concatenate([features, recent]), np.concatenate([labels, recent_labels])
         weights = np.concatenate([weights, np.full(len(recent_labels), RECENT)])
     data = xgboost.DMatrix(features, label=labels, weight=weights)
-    kept = Path(os.environ.get("SM_CHECKPOINT_DIR", "/tmp/checkpoints"))
+    kept = Path(os.environ["SM_CHECKPOINT_DIR"])
     kept.mkdir(parents=True, exist_ok=True)
     found = sorted(kept.glob("*.ubj"))
     booster = xgboost.Booster(PARAMETERS, [data], model_file=str(found[-1])) if found else None
