@@ -8,7 +8,9 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_ssm as ssm
 
+from greensage.acknowledge import acknowledge_own
 from greensage.catalog import drift as catalog
+from greensage.catalog.checks import line
 from greensage.endpoints import ContainerImage, DataCapture
 from greensage.endpoints.base import Endpoint
 from greensage.monitoring import Baseline, DriftMonitor, DriftSettings, MonitoringBucket, QualitySettings
@@ -39,6 +41,9 @@ def add_loop(stack: ModelStack, capture: DataCapture, endpoint: Endpoint | None)
     spec = stack.model.spec
     drift, plan = spec.drift, stack.model.monitoring
     assert drift is not None and plan is not None
+    if plan.captured_by == "service" and endpoint is not None and plan.sample_percent > line("capture_percent_max"):
+        why = f"{plan.sample_percent} % is what the tests need in a window at the stated traffic; it expires."
+        acknowledge_own(endpoint.cfn_endpoint_config, "GS-CAP01", why)
     monitor = DriftMonitor(
         stack, "Drift", model=stack.model.name, bucket=capture.bucket, baseline=_baseline(stack, drift),
         settings=DriftSettings(drift.features, drift.threshold, share=drift.share),

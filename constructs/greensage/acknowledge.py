@@ -9,7 +9,7 @@ from aws_cdk import Acknowledgment, Stack, Validations
 
 from constructs import IConstruct
 
-_PACK = "AwsSolutions"
+_PACK, _OWN_PACK = "AwsSolutions", "Greensage"
 
 
 def acknowledge(resource: IConstruct, rule: str, reason: str) -> None:
@@ -18,6 +18,11 @@ def acknowledge(resource: IConstruct, rule: str, reason: str) -> None:
     cdk-nag 3 matches ids with the pack's prefix (`AwsSolutions::AwsSolutions-S1`); a bare one matches nothing.
     """
     Validations.of(resource).acknowledge(Acknowledgment(id=f"{_PACK}::{rule}", reason=reason))
+
+
+def acknowledge_own(resource: IConstruct, rule: str, reason: str) -> None:
+    """Say why `rule` of our own pack, for instance GS-CAP01, does not apply to `resource`."""
+    Validations.of(resource).acknowledge(Acknowledgment(id=f"{_OWN_PACK}::{rule}", reason=reason))
 
 
 def acknowledge_wildcards(policy: IConstruct, resource_arns: Iterable[str], reason: str) -> None:

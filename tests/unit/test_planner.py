@@ -172,6 +172,23 @@ def test_equal_input_gives_an_equal_plan(write):
     assert plan([load_spec(path)]) == plan([load_spec(path)])
 
 
-def test_what_is_read_but_not_built_yet_is_said(write):
-    model = planned(write("name: a\ndrift: {schedule: daily}\n" + MODEL))
-    assert any("drift" in note for note in model.notes)
+DRIFT = "name: a\ndrift: {schedule: daily, baseline: s3://bucket-of-tests/statistics.json}\n" + MODEL
+
+
+def test_a_watched_model_captures_what_the_tests_need_and_says_why(write):
+    model = planned(write(DRIFT + "traffic: {requests_per_day: 200_000}\n"))
+    assert model.monitoring is not None and model.monitoring.sample_percent == 1
+    assert any("only alert" in note for note in model.notes)
+    assert any(choice.about == "capture" and "2,000 rows" in choice.reason for choice in model.choices)
+
+
+def test_with_little_traffic_all_is_captured_and_by_sagemaker_where_it_can(write):
+    few = planned(write(DRIFT + "traffic: {requests_per_day: 10}\nhosting: serverless\n")).monitoring
+    assert few is not None and (few.sample_percent, few.captured_by) == (100, "container")
+    service = planned(write(DRIFT + "hosting: real-time\n")).monitoring
+    assert service is not None and service.captured_by == "service"
+
+
+def test_kinds_whose_requests_are_not_captured_are_refused_with_a_way_out(write):
+    text = refused(write(DRIFT + "hosting: {kind: multi-model}\ngroup: g\n"))
+    assert "drift" in text and "serverless" in text

@@ -45,7 +45,7 @@ def test_the_example_of_the_design_is_valid(write):
           allowed: [eu-north-1, eu-west-1]
         hosting: auto
         group: tabular
-        drift: {schedule: daily, kpi: {auc: 0.80}, features: psi}
+        drift: {schedule: daily, kpi: {auc: 0.80}, features: psi, baseline: s3://bucket-of-tests/statistics.json}
         retention: {logs_days: 14}
         """)
     )

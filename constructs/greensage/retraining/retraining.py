@@ -13,7 +13,7 @@ from aws_cdk import aws_sagemaker as sagemaker
 
 from constructs import Construct
 
-from ..acknowledge import acknowledge_wildcards
+from ..acknowledge import acknowledge_own, acknowledge_wildcards
 from ..catalog import drift
 from ..endpoints.base import Endpoint
 from ..footprint.retraining import of_training
@@ -237,6 +237,9 @@ class DriftTriggeredRetraining(Construct):
         if self._topic:
             statements.append(iam.PolicyStatement(actions=["sns:Publish"], resources=[self._topic.topic_arn]))
         made = state_machine(self, machine, statements, log_retention_days=self._days, name=self._champion.base)
+        acknowledge_own(
+            made.resource, "GS-TRN02", "Every instance type is tried on Spot first; on demand comes last, when none had capacity."
+        )
         acknowledge_wildcards(made.policy, [training, processing], "Job names end in the retraining's number.")
         return made
 

@@ -1,0 +1,150 @@
+"""The retraining loop as templates: clean by both packs, least rights, nothing kept for ever, and what is refused."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from aws_cdk import App, Stack
+from aws_cdk import aws_s3 as s3
+
+from greensage.checks import SustainabilityChecks
+from greensage.endpoints import ContainerImage
+from greensage.monitoring import Baseline, DriftMonitor, DriftSettings, ModelQualityMonitor, MonitoringBucket, QualitySettings
+from greensage.retraining import DataFile, DriftAlerts, RetrainingPolicy, TrainingSource
+from tests.looped import RETRAINED, WATCHED, write_models
+
+from .conftest import ENV, build_fleet, synthesize
+
+IMAGE = ContainerImage.prebuilt("xgboost", "3.0-5", architecture="x86_64", region="eu-north-1")
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    return write_models(tmp_path_factory.mktemp("models"), WATCHED, RETRAINED)
+
+
+@pytest.fixture(scope="module")
+def made(models, tmp_path_factory):
+    return synthesize(tmp_path_factory.mktemp("out"), build_fleet(models))
+
+
+def statements(made, stack: str, policy: str) -> list[dict]:
+    found = [row for name, row in made.resources(stack, "AWS::IAM::Policy").items() if name.startswith(policy)]
+    assert found, f"no policy {policy}"
+    return [item for row in found for item in row["Properties"]["PolicyDocument"]["Statement"]]
+
+
+def test_it_is_clean_by_cdk_nag(made):
+    assert made.error == ""
+
+
+def test_it_is_clean_by_our_own_pack(models, tmp_path):
+    app = App(outdir=str(tmp_path / "out"))
+    pack = SustainabilityChecks(errors_from="low")
+    from aws_cdk import Validations
+
+    Validations.of(app).add_plugins(pack)
+    build_fleet(models)(app)
+    app.synth()
+
+
+def test_every_function_and_machine_has_a_log_group_that_ends(made):
+    groups = made.resources("retrained", "AWS::Logs::LogGroup").values()
+    assert groups and all(row["Properties"].get("RetentionInDays") for row in groups)
+    for function in made.resources("retrained", "AWS::Lambda::Function").values():
+        assert "LogGroup" in function["Properties"]["LoggingConfig"] and function["Properties"]["Architectures"] == ["arm64"]
+
+
+def test_captures_expire_soon_reports_after_a_year_and_the_state_stays(made):
+    (bucket,) = made.resources("retrained", "AWS::S3::Bucket").values()
+    rules = {row.get("Prefix"): row.get("ExpirationInDays") for row in bucket["Properties"]["LifecycleConfiguration"]["Rules"]}
+    assert rules["capture/"] == rules["labels/"] == rules["quarantine/"] == 7 and rules["reports/"] == 365
+    assert "state/" not in rules
+
+
+def test_the_serverless_container_captures_what_sagemaker_does_not(made):
+    model = made.one("watched", "AWS::SageMaker::Model")
+    environment = model["Properties"]["PrimaryContainer"]["Environment"]
+    assert environment["GREENSAGE_CAPTURE_PERCENT"] == "100" and "capture/" in json.dumps(environment["GREENSAGE_CAPTURE_URI"])
+    writes = [row for row in statements(made, "watched", "EndpointAccess") if "s3:PutObject" in row["Action"]]
+    assert "capture/*" in json.dumps(writes) and len(writes) == 1
+
+
+def test_only_what_iam_cannot_limit_names_every_resource(made):
+    allowed = {
+        "logs:CreateLogDelivery", "cloudwatch:PutMetricData", "ecr:GetAuthorizationToken", "sagemaker:ListProcessingJobs",
+    }  # fmt: skip
+    for row in made.resources("retrained", "AWS::IAM::Policy").values():
+        for item in row["Properties"]["PolicyDocument"]["Statement"]:
+            if item["Resource"] == "*":
+                actions = item["Action"] if isinstance(item["Action"], list) else [item["Action"]]
+                assert set(actions) & allowed, actions
+
+
+def test_the_machine_trains_on_spot_with_a_bounded_wait_and_checkpoints(made):
+    machines = made.resources("retrained", "AWS::StepFunctions::StateMachine")
+    text = json.dumps(next(row for name, row in machines.items() if name.startswith("Retraining")))
+    assert "EnableManagedSpotTraining" in text and "MaxWaitTimeInSeconds" in text and "CheckpointConfig" in text
+    assert "waitForTaskToken" in text
+
+
+def test_the_champion_is_looked_up_again_when_the_config_changes(made):
+    champion = made.one("retrained", "Custom::GreensageChampion")["Properties"]
+    config = made.one("retrained", "AWS::SageMaker::EndpointConfig")["Properties"]["EndpointConfigName"]
+    assert champion["Deployment"] == config and champion["Parameter"] == "/greensage/champions/retrained"
+    assert "Fn::GetAtt" in json.dumps(made.one("retrained", "AWS::SageMaker::Model")["Properties"]["PrimaryContainer"])
+
+
+def alone(tmp_path, build) -> Stack:
+    stack = Stack(App(outdir=str(tmp_path)), "Alone", env=ENV)
+    build(stack)
+    return stack
+
+
+def monitor(stack: Stack, models, **props) -> DriftMonitor:
+    bucket = MonitoringBucket(stack, "Loop", capture_days=3)
+    baseline = Baseline.from_file(stack, "Baseline", models / "watched.statistics.json")
+    return DriftMonitor(stack, "Drift", model="churn", bucket=bucket, baseline=baseline, **props)
+
+
+def test_the_monitors_stand_alone_in_another_app(models, tmp_path):
+    def build(app: App) -> None:
+        stack = Stack(app, "Alone", env=ENV)
+        found = monitor(stack, models, quality=QualitySettings({"auc": 0.8}))
+        quality = ModelQualityMonitor(
+            stack, "Quality", model="other", bucket=found.bucket, prefix="other/", baseline=found.baseline,
+            quality=QualitySettings({"rmse": 3.0}),
+        )  # fmt: skip
+        DriftAlerts(stack, "Alerts", monitors=[found])
+        assert quality.metric_kpis_below_threshold() and found.report_pattern["detail"] == {"model": ["churn"]}
+
+    done = synthesize(tmp_path / "out", build)
+    assert done.error == ""
+    assert len(done.resources("Alone", "AWS::CloudWatch::Alarm")) == 3
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (lambda stack, models: monitor(stack, models, schedule="rate(0 days)"), "rate"),
+        (lambda stack, models: monitor(stack, models, prefix="a"), "slash"),
+        (lambda stack, models: MonitoringBucket(stack, "B", capture_days=0), "capture_days"),
+        (lambda stack, models: Baseline.from_file(stack, "B", models / "data.csv"), "no statistics.json"),
+        (lambda stack, models: Baseline.from_file(stack, "B", "nowhere.json"), "greensage baseline"),
+        (lambda stack, models: QualitySettings({"speed": 1}), "speed"),
+        (lambda stack, models: DriftSettings(threshold=-1), "threshold"),
+        (lambda stack, models: RetrainingPolicy(metric="speed"), "speed"),
+        (lambda stack, models: RetrainingPolicy(flexible_hours=30), "0 to 24"),
+        (lambda stack, models: DriftAlerts(stack, "A", monitors=[]), "empty"),
+        (
+            lambda stack, models: TrainingSource(
+                str(models), IMAGE, DataFile.in_bucket(s3.Bucket.from_bucket_name(stack, "X", "bucket-of-tests"), "k.csv"), "y"
+            ),
+            "train.py",
+        ),
+    ],
+)
+def test_what_cannot_work_is_refused_at_synth(wrong, said, models, tmp_path):
+    with pytest.raises(ValueError, match=said):
+        alone(tmp_path, lambda stack: wrong(stack, models))
