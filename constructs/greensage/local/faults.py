@@ -2,7 +2,8 @@
 
 `faults.json` in the local cloud's folder is a list of {"fault", "matching", "times"}: the next `times` occasions of `fault`
 whose name contains `matching` go wrong. Faults: the name of an API operation, for instance CreateModelPackage (answers
-ThrottlingException), spot-capacity (no machine within the wait), spot-interruption (the machine is taken away).
+ThrottlingException), spot-capacity (no machine within the wait), spot-interruption (the machine is taken away),
+training-failure and processing-failure (the container fails), endpoint-update (an alarm goes off at its end).
 """
 
 from __future__ import annotations

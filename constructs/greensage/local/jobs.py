@@ -127,6 +127,8 @@ class JobRun:
 
     def execute(self, command: list[str], environment: Mapping[str, str], seconds: float) -> None:
         """Run the container's command; AwsError when it fails, Interrupted when Spot takes the machine."""
+        if faults.take(f"{self.kind.lower()}-failure", self.name):
+            raise AwsError("AlgorithmError", "AlgorithmError: a fault that was asked for, exit code: 1")
         python = [sys.executable if part in ("python", "python3") else part for part in command]
         variables = {
             **base_environment(),

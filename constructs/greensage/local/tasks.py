@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from . import faults
 from . import ministack_api as cloud
 from . import ministack_services as services
 from .state import arn
@@ -17,6 +18,8 @@ def start(kind: str, create: Callable[[dict[str, Any]], dict[str, Any]], given: 
     """Start a job as the state machine's role. TaskFailed when it may not, or when SageMaker refuses."""
     demand(role, f"sagemaker:Create{kind}Job", arn(f"{kind.lower()}-job", given.get(f"{kind}JobName", "")))
     demand(role, "iam:PassRole", given.get("RoleArn", ""), {"iam:PassedToService": "sagemaker.amazonaws.com"})
+    if faults.take(f"Create{kind}Job", given.get(f"{kind}JobName", "")):
+        raise services.TaskFailed("SageMaker.ThrottlingException", "Rate exceeded")
     try:
         check_request(operation("sagemaker", f"Create{kind}Job"), given)
         return create(dict(given))
