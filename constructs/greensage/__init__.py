@@ -38,11 +38,23 @@ if TYPE_CHECKING:
     from .footprint import FleetFootprint as FleetFootprint
     from .footprint import Footprint as Footprint
     from .footprint import fleet_footprint as fleet_footprint
+    from .monitoring import Baseline as Baseline
+    from .monitoring import DriftMonitor as DriftMonitor
+    from .monitoring import DriftSettings as DriftSettings
+    from .monitoring import ModelQualityMonitor as ModelQualityMonitor
+    from .monitoring import MonitoringBucket as MonitoringBucket
+    from .monitoring import QualitySettings as QualitySettings
     from .planner import Plan as Plan
     from .planner import plan as plan
     from .retention import ArtifactBucket as ArtifactBucket
     from .retention import DataBucket as DataBucket
     from .retention import ServingRepository as ServingRepository
+    from .retraining import Champion as Champion
+    from .retraining import DataFile as DataFile
+    from .retraining import DriftAlerts as DriftAlerts
+    from .retraining import DriftTriggeredRetraining as DriftTriggeredRetraining
+    from .retraining import RetrainingPolicy as RetrainingPolicy
+    from .retraining import TrainingSource as TrainingSource
     from .scaling import BacklogTracking as BacklogTracking
     from .scaling import CopyTracking as CopyTracking
     from .scaling import ProvisionedConcurrency as ProvisionedConcurrency
@@ -56,12 +68,19 @@ _HOME = {
     "ArtifactLocation": "artifacts",
     "AsynchronousEndpoint": "endpoints",
     "BacklogTracking": "scaling",
+    "Baseline": "monitoring",
     "BatchTransform": "batch",
+    "Champion": "retraining",
     "Container": "endpoints",
     "ContainerImage": "endpoints",
     "CopyTracking": "scaling",
     "DataBucket": "retention",
     "DataCapture": "endpoints",
+    "DataFile": "retraining",
+    "DriftAlerts": "retraining",
+    "DriftMonitor": "monitoring",
+    "DriftSettings": "monitoring",
+    "DriftTriggeredRetraining": "retraining",
     "EdgeComponent": "edge",
     "EndpointClient": "client",
     "FleetFootprint": "footprint",
@@ -71,15 +90,19 @@ _HOME = {
     "InferenceComponent": "endpoints",
     "InferenceComponentEndpoint": "endpoints",
     "ModelArtifact": "artifacts",
+    "ModelQualityMonitor": "monitoring",
     "ModelSpec": "spec",
+    "MonitoringBucket": "monitoring",
     "MultiContainerEndpoint": "endpoints",
     "MultiModelEndpoint": "endpoints",
     "Network": "endpoints",
     "Plan": "planner",
     "PlanError": "errors",
     "ProvisionedConcurrency": "scaling",
+    "QualitySettings": "monitoring",
     "RealTimeEndpoint": "endpoints",
     "Resources": "endpoints",
+    "RetrainingPolicy": "retraining",
     "ScheduledLimits": "scaling",
     "SerialPipelineEndpoint": "endpoints",
     "ServerlessEndpoint": "endpoints",
@@ -87,6 +110,7 @@ _HOME = {
     "SpecError": "errors",
     "SustainabilityChecks": "checks",
     "TargetTracking": "scaling",
+    "TrainingSource": "retraining",
     "UseDashboard": "dashboard",
     "Variant": "endpoints",
     "fleet_footprint": "footprint",
@@ -98,12 +122,19 @@ __all__ = [
     "ArtifactLocation",
     "AsynchronousEndpoint",
     "BacklogTracking",
+    "Baseline",
     "BatchTransform",
+    "Champion",
     "Container",
     "ContainerImage",
     "CopyTracking",
     "DataBucket",
     "DataCapture",
+    "DataFile",
+    "DriftAlerts",
+    "DriftMonitor",
+    "DriftSettings",
+    "DriftTriggeredRetraining",
     "EdgeComponent",
     "EndpointClient",
     "FleetFootprint",
@@ -113,15 +144,19 @@ __all__ = [
     "InferenceComponent",
     "InferenceComponentEndpoint",
     "ModelArtifact",
+    "ModelQualityMonitor",
     "ModelSpec",
+    "MonitoringBucket",
     "MultiContainerEndpoint",
     "MultiModelEndpoint",
     "Network",
     "Plan",
     "PlanError",
     "ProvisionedConcurrency",
+    "QualitySettings",
     "RealTimeEndpoint",
     "Resources",
+    "RetrainingPolicy",
     "ScheduledLimits",
     "SerialPipelineEndpoint",
     "ServerlessEndpoint",
@@ -129,6 +164,7 @@ __all__ = [
     "SpecError",
     "SustainabilityChecks",
     "TargetTracking",
+    "TrainingSource",
     "UseDashboard",
     "Variant",
     "fleet_footprint",
