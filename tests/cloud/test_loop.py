@@ -124,7 +124,7 @@ def test_an_event_that_comes_twice_is_decided_once(loop):
         (17, "training-failure", 9, "TrainOnSpot", "AlgorithmError"),
         (18, "processing-failure", 9, "CompareJob", "AlgorithmError"),
         (19, "CreateModelPackage", 60, "Register", "Rate exceeded"),
-        (20, "endpoint-update", 1, "IsItUpdated", "rolled back"),
+        (20, "endpoint-update", 1, "IsItUpdated", "RolledBack"),
     ],
 )
 def test_whatever_fails_is_recorded_and_leaves_nothing_half_made(loop, cloud, number, fault, times, last, said):
