@@ -204,8 +204,8 @@ def test_deleting_an_endpoint_deregisters_its_target(aws, sagemaker, scaled):
 
 
 def test_an_operation_that_is_not_there_is_refused_by_name(sagemaker):
-    with pytest.raises(ClientError, match="The local cloud does not have sagemaker:ListTrainingJobs"):
-        sagemaker.list_training_jobs()
+    with pytest.raises(ClientError, match="The local cloud does not have sagemaker:ListAutoMLJobs"):
+        sagemaker.list_auto_ml_jobs()
 
 
 def naive(instance_type: str) -> str:
