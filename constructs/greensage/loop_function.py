@@ -25,7 +25,7 @@ from .retention import log_retention
 from .roles import service_role
 
 NAMESPACE = "greensage/Drift"
-_CODE_ID, _LAYER_ID = "GreensageLoopCode", "GreensageNumpy"
+_CODE_ID = "GreensageLoopCode"
 _NOT_CODE = shutil.ignore_patterns("__pycache__", "*.pyc")
 # PutMetricData has no resource-level permissions in IAM; the namespace limits it.
 _ANY = "*"

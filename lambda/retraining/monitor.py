@@ -10,6 +10,7 @@ import itertools
 import json
 import time
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 import boto3
@@ -95,12 +96,13 @@ class Monitor:
             if content is None:
                 raise Permanent(f"the job left no reports/{window['id']}/statistics.json")
             return from_statistics(content), []
-        made, bad = Statistics.of(list(self.baseline().features)), []
+        made, bad = Statistics.of(list(self.baseline.features)), []
         for file in self.store.files("capture/", after=window["after"], until=window["until"]):
             for batch in capture.read(self.store.lines(file), len(made.features)):
                 bad += [(file.key, line) for line in made.add(batch)]
         return made, bad
 
+    @cached_property
     def baseline(self) -> Statistics:
         """Return the champion's baseline; a retrained one counts as long as the model it came from is the deployed one."""
         place = self.given["baseline"]
@@ -116,7 +118,7 @@ class Monitor:
         if not self.given.get("drift"):
             counted = {"rows": statistics.rows, "requests": statistics.requests, "bad_lines": dict(statistics.bad)}
             return {"status": "ok", "drifted": [], "columns": [], "violations": [], **counted}
-        return evaluate(self.baseline(), statistics, Settings(**self.given["drift"]))
+        return evaluate(self.baseline, statistics, Settings(**self.given["drift"]))
 
     def _quality(self, window: dict[str, Any]) -> dict[str, Any]:
         """KPIs of the answers of the last `label_days`, by the labels there are now; labels may be late."""
@@ -127,8 +129,8 @@ class Monitor:
         known, scores, _ = rows.arrays()
         newest = slice(-self.given["judged_rows"], None)
         return {
-            "kpi": quality.judge(known[newest], _flat(scores[newest]), kpi, min_labels=self.given["min_labels"]),
-            "kpi_estimate": quality.estimate(_flat(rows.latest()[newest]), list(kpi)),
+            "kpi": quality.judge(known[newest], quality.flat(scores[newest]), kpi, min_labels=self.given["min_labels"]),
+            "kpi_estimate": quality.estimate(quality.flat(rows.latest()[newest]), list(kpi)),
             "unlabelled": rows.unlabelled,
             "bad_labels": len(labels.bad),
         }
@@ -139,7 +141,7 @@ class Monitor:
         for file in self.store.files("labels/"):
             labels.add(self.store.lines(file))
         rows = Joined(most=self.given["most_rows"])
-        width = len(self.baseline().features)
+        width = len(self.baseline.features)
         for file in self.store.files("capture/", after=after, until=until):
             for batch in capture.read(self.store.lines(file), width):
                 rows.add(batch, labels)
@@ -159,11 +161,6 @@ class Monitor:
 
 def _evaluated(history: History, kind: str, until: float) -> None:
     history.evaluated[kind] = max(history.evaluated.get(kind, 0.0), until)
-
-
-def _flat(scores: Any) -> Any:
-    """One output is a score for each row; several are a probability for each class."""
-    return scores[:, 0] if scores.ndim == 2 and scores.shape[1] == 1 else scores
 
 
 def _publish(report: dict[str, Any], given: dict[str, Any], cloudwatch: Any, events: Any) -> None:

@@ -98,7 +98,7 @@ class Steps:
         monitor = Monitor(self.given, self.store)
         _, joined = monitor.joined(time.time())
         labels, _, features = joined.arrays()
-        header = [*monitor.baseline().features, self.given["label"]]
+        header = [*monitor.baseline.features, self.given["label"]]
         older, newer = split(len(labels), self.given["judged_rows"])
         for folder, part in (("recent", older), ("window", newer)):
             rows = [[*features[index].tolist(), labels[index].item()] for index in part]

@@ -22,6 +22,7 @@ import numpy as np
 
 from .compare import score, slices
 from .monitor_files import to_constraints, to_statistics
+from .quality import flat
 from .tables import read_table
 from .window import of_table
 
@@ -71,7 +72,7 @@ def compare_models() -> int:
     for name, (features, labels) in tables.items():
         if name == "train" or not len(labels):
             continue
-        answers = {who: _flat(predict(features)) for who, predict in models.items()}
+        answers = {who: flat(predict(features)) for who, predict in models.items()}
         metrics[name] = {who: score(labels, scores, given["metrics"]) for who, scores in answers.items()}
         if name == "window" and given["protected"]:
             for label, mask in slices(features[:, names.index(given["protected"])], given["least_rows"]).items():
@@ -79,7 +80,7 @@ def compare_models() -> int:
                     who: score(labels[mask], scores[mask], given["metrics"]) for who, scores in answers.items()
                 }
     features, _ = tables["train"]
-    baseline = of_table(names, features, _flat(models["challenger"](features)))
+    baseline = of_table(names, features, flat(models["challenger"](features)))
     output.mkdir(parents=True, exist_ok=True)
     _write(output / "evaluation.json", {"metrics": metrics, "rows": {name: len(rows) for name, (_, rows) in tables.items()}})
     _write(output / "statistics.json", to_statistics(baseline))
@@ -133,10 +134,6 @@ def _unpack(archive: Path, folder: Path) -> None:
             if not (folder / name).resolve().is_relative_to(folder.resolve()):
                 raise ValueError(f"{archive.name} holds {name!r}, which lies outside of it")
         content.extractall(folder)  # noqa: S202 - every name was looked at
-
-
-def _flat(scores: np.ndarray) -> np.ndarray:
-    return scores[:, 0] if scores.ndim == 2 and scores.shape[1] == 1 else scores
 
 
 def _write(path: Path, content: Any) -> None:

@@ -36,11 +36,6 @@ class Kll:
             values = rest
         self._push(values, 0)
 
-    def merge(self, other: Kll) -> None:
-        """Add all that `other` has seen."""
-        for level, items in enumerate(other._levels):
-            self._push(items, level)
-
     def weighted(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the sorted sample and how many values each item stands for, both of shape (items,)."""
         values = np.concatenate(self._levels)

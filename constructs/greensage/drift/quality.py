@@ -166,10 +166,15 @@ def _interval(metric: Metric, labels: np.ndarray, scores: np.ndarray) -> tuple[f
     return float(middle - (middle - low) * narrower), float(middle + (high - middle) * narrower)
 
 
+def flat(scores: np.ndarray) -> np.ndarray:
+    """Return scores of one output as (rows,); several outputs stay (rows, classes)."""
+    return scores[:, 0] if scores.ndim == 2 and scores.shape[1] == 1 else scores
+
+
 def _positive(scores: np.ndarray) -> np.ndarray:
     """The score of the positive class."""
     if scores.ndim == 2:
-        return scores[:, 1] if scores.shape[1] == 2 else scores[:, 0] if scores.shape[1] == 1 else scores
+        return scores[:, 1] if scores.shape[1] == 2 else flat(scores)
     return scores
 
 

@@ -138,7 +138,6 @@ class JobRun:
         process = subprocess.Popen(
             python, cwd=serving_folder(), env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
-        self.row["_process"] = process
         reader = threading.Thread(target=self._read, args=(process,), daemon=True)
         reader.start()
         taken = self._watch(process, time.monotonic() + seconds)
@@ -205,7 +204,7 @@ def archive(folder: Path) -> bytes:
     return made.getvalue()
 
 
-def seconds_of(row: Mapping[str, Any], begin: float) -> int:
+def seconds_since(begin: float) -> int:
     """Return whole seconds since `begin`, at least one."""
     return max(1, math.ceil(time.time() - begin))
 

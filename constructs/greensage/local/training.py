@@ -9,7 +9,7 @@ from typing import Any
 
 from . import faults
 from . import ministack_services as services
-from .jobs import Interrupted, JobRun, archive, check_job, names_with, seconds_of, shown, stop, wait
+from .jobs import Interrupted, JobRun, archive, check_job, names_with, seconds_since, shown, stop, wait
 from .protocol import Request
 from .state import arn, store
 from .tasks import demand, start
@@ -99,7 +99,7 @@ def _run(job: JobRun) -> None:
     checkpoints = row.get("CheckpointConfig")
     if checkpoints:
         job.upload_folder(checkpoints["S3Uri"], job.path("checkpoints"))
-    row["TrainingTimeInSeconds"] = row["BillableTimeInSeconds"] = seconds_of(row, begun)
+    row["TrainingTimeInSeconds"] = row["BillableTimeInSeconds"] = seconds_since(begun)
     if not row.get("_stop"):
         target = f"{row['OutputDataConfig']['S3OutputPath'].rstrip('/')}/{job.name}/output"
         job.upload(target, "model.tar.gz", archive(job.path("model")))
