@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_ssm as ssm
@@ -61,7 +62,8 @@ def add_loop(stack: ModelStack, capture: DataCapture, endpoint: Endpoint | None)
     DriftTriggeredRetraining(
         stack, "Retraining", monitors=[monitor], endpoint=endpoint, champion=stack.champion,
         source=_source(stack, spec.retraining), policy=_policy(drift, spec.retraining), topic=topic,
-        green_hour=stack.model.green_hour, encryption_key=stack.key, log_retention_days=days,
+        optimize=_function(stack, spec.retraining.optimize), green_hour=stack.model.green_hour,
+        encryption_key=stack.key, log_retention_days=days,
     )  # fmt: skip
 
 
@@ -84,6 +86,12 @@ def _source(stack: ModelStack, part: RetrainingSpec) -> TrainingSource:
         max_wait_minutes=part.max_wait_minutes,
         instance_types=part.instance_types or catalog.training_types(),
     )  # fmt: skip
+
+
+def _function(stack: ModelStack, arn: str | None) -> lambda_.IFunction | None:
+    if arn is None:
+        return None
+    return lambda_.Function.from_function_attributes(stack, "Optimize", function_arn=arn, same_environment=True)
 
 
 def _data(stack: ModelStack, id: str, place: str) -> DataFile:

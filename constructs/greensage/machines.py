@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from aws_cdk import ArnFormat, RemovalPolicy, Stack
+from aws_cdk import ArnFormat, Duration, RemovalPolicy, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
@@ -120,3 +121,18 @@ def schedule_machine(scope: Construct, machine: Machine, schedule: str, target: 
     rule = events.CfnRule(scope, "Schedule", schedule_expression=schedule, targets=[whole])
     rule.node.add_dependency(policy)
     return rule
+
+
+def failures(machine: Machine, **options: Any) -> cloudwatch.Metric:
+    """Return the number of executions that failed, summed over an hour unless `options` of the metric say otherwise."""
+    given = {"statistic": "Sum", "period": Duration.hours(1), "dimensions_map": {"StateMachineArn": machine.resource.attr_arn}}
+    return cloudwatch.Metric(namespace="AWS/States", metric_name="ExecutionsFailed", **{**given, **options})
+
+
+def alarm_from_one(scope: Construct, id: str, metric: cloudwatch.Metric, text: str) -> cloudwatch.Alarm:
+    """Return an alarm that goes off when `metric` is 1 or more in one period; no data is fine."""
+    return cloudwatch.Alarm(
+        scope, id, metric=metric, threshold=1, evaluation_periods=1, alarm_description=text,
+        comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+        treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+    )  # fmt: skip

@@ -13,7 +13,8 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
-from retraining.errors import told_apart
+from greensage.drift.retrain import training_of
+from retraining.errors import Busy, told_apart
 from retraining.settings import settings
 
 State = dict[str, Any]
@@ -21,7 +22,7 @@ _KEPT_OF_A_CONFIG = (
     "KmsKeyId", "DataCaptureConfig", "AsyncInferenceConfig", "ExecutionRoleArn", "VpcConfig", "EnableNetworkIsolation",
     "ShadowProductionVariants", "ExplainerConfig", "MetricsConfig",
 )  # fmt: skip
-_ENDED = ("Completed", "Failed", "Stopped")
+_MOVING = ("Creating", "RollingBack", "SystemUpdating", "Updating")
 
 
 @told_apart
@@ -67,10 +68,10 @@ class Deployer:
         endpoint = self.sagemaker.describe_endpoint(EndpointName=self.given["endpoint"])
         before = endpoint["EndpointConfigName"]
         if before == name:
-            return {"config": name, "before": before}
+            return {"config": name}
         if endpoint["EndpointStatus"] == "Updating":
             # Either our own update, asked for twice, or someone's deployment: the check tells them apart.
-            return {"config": name, "before": before}
+            return {"config": name}
         config = self.sagemaker.describe_endpoint_config(EndpointConfigName=before)
         self._make_model(name, self._main(config)["ModelName"], state["artifact"])
         variants = [self._retargeted(row, name) for row in config["ProductionVariants"]]
@@ -80,42 +81,48 @@ class Deployer:
         self.sagemaker.update_endpoint(
             EndpointName=self.given["endpoint"], EndpointConfigName=name, RetainAllVariantProperties=_scaled(variants), **guard
         )
-        return {"config": name, "before": before}
+        return {"config": name}
 
     def check(self, state: State) -> State:
         """Return how the update stands: "updating", "done" or "rolled-back" (which SageMaker reports as InService)."""
         found = self.sagemaker.describe_endpoint(EndpointName=self.given["endpoint"])
         status = found["EndpointStatus"]
-        if status in ("Updating", "RollingBack", "SystemUpdating", "Creating"):
+        if status in _MOVING:
             return {"status": "updating"}
         done = status == "InService" and found["EndpointConfigName"] == state["deployed"]["config"]
         reason = found.get("FailureReason", "") or f"the endpoint is {status} on {found['EndpointConfigName']}"
         return {"status": "done"} if done else {"status": "rolled-back", "reason": reason}
 
     def finish(self, state: State) -> State:
-        """Point to the new champion, and delete what it replaced."""
-        name = state["deployed"]["config"]
-        champion = {"artifact": state["artifact"], "id": f"r{state['number']}", "retraining": state["name"]}
+        """Delete what the new champion replaced, then point to the new one; in this order it can be repeated."""
         known = json.loads(self.ssm.get_parameter(Name=self.given["champion"])["Parameter"]["Value"])
+        champion = {"artifact": state["artifact"], "id": f"r{state['number']}", "retraining": state["name"]}
+        before = str(known.get("id", ""))
+        if before.startswith("r") and before != champion["id"]:
+            self._delete(f"{self.given['base']}-{before}")
         self.ssm.put_parameter(Name=self.given["champion"], Value=json.dumps({**known, **champion}), Overwrite=True)
-        before = state["deployed"]["before"]
-        if before != name and before.startswith(f"{self.given['base']}-r"):
-            self._delete(before)
         return champion
 
     def clean_up(self, state: State) -> State:
-        """Leave nothing half made: stop jobs that run, reject the package, delete model, config and artifact."""
+        """Leave nothing half made: stop jobs that run, reject the package, delete model, config and artifact.
+
+        A challenger that serves already, because only a later step failed, stays and becomes the champion.
+        """
         stopped = [name for name in self._jobs(state) if self._stop(name)]
+        name = f"{self.given['base']}-r{state['number']}"
+        endpoint = self.sagemaker.describe_endpoint(EndpointName=self.given["endpoint"])
+        if endpoint["EndpointStatus"] in _MOVING:
+            raise Busy(f"the endpoint is {endpoint['EndpointStatus']}; what it moves to cannot be deleted")
+        if endpoint["EndpointConfigName"] == name:
+            self.finish(state)
+            return {"stopped": stopped, "in_use": True}
         package = (state.get("registered") or {}).get("package") or self._package_of(state)
         if package:
             self._set_status(package, "Rejected", str(state["why"] or "the retraining failed")[:900])
-        name = f"{self.given['base']}-r{state['number']}"
-        in_use = self.sagemaker.describe_endpoint(EndpointName=self.given["endpoint"])["EndpointConfigName"] == name
-        if not in_use:
-            self._delete(name)
-            if not package:  # a registered challenger keeps its artifact, a loser has none to keep
-                self._delete_artifact(state)
-        return {"stopped": stopped, "rejected": package, "in_use": in_use}
+        else:  # a registered challenger keeps its artifact, a loser has none to keep
+            self._delete_artifact(state)
+        self._delete(name)
+        return {"stopped": stopped, "rejected": package, "in_use": False}
 
     def _current_container(self) -> State:
         endpoint = self.sagemaker.describe_endpoint(EndpointName=self.given["endpoint"])
@@ -149,12 +156,13 @@ class Deployer:
         }
 
     def _lineage(self, state: State, champion: State) -> dict[str, str]:
-        trained = state["trained"]
+        trained = training_of(state["trained"])
+        assert trained is not None
         rows = {
             "retraining": state["name"], "report": state.get("report", ""), "trainingJob": trained["job"],
             "instanceType": trained["type"], "billedSeconds": trained["seconds"], "champion": champion.get("ModelDataUrl", ""),
             "gain": (state.get("verdict") or {}).get("gain", ""), "reasons": "; ".join(state.get("reasons", [])),
-            **self._taken(float(trained["seconds"])),
+            **self._taken(trained["seconds"]),
         }  # fmt: skip
         return {key: str(value)[:256] for key, value in rows.items() if str(value)}
 

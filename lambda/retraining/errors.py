@@ -20,6 +20,10 @@ class Transient(Exception):
     """May succeed when it is tried again."""
 
 
+class Busy(Exception):
+    """Cannot be done while something else is under way, which will end."""
+
+
 class Permanent(Exception):
     """Will fail again."""
 

@@ -21,7 +21,7 @@ from greensage.drift.decide import History
 from greensage.drift.evaluate import Settings, constraint_violations, evaluate
 from greensage.drift.labels import Joined, Labels
 from greensage.drift.monitor_files import from_statistics
-from greensage.drift.window import Statistics
+from greensage.drift.window import Statistics, kind_of
 from retraining.errors import Permanent, told_apart
 from retraining.settings import settings
 from retraining.store import Store
@@ -80,10 +80,13 @@ class Monitor:
         if statistics.rows < self.given["every_rows"]:
             return {"id": window["id"], **report, "status": "waiting"}
         report |= self._quality(window)
+        if window["engine"] == "model-monitor":
+            report["requests"] = None  # the container counts rows
         report |= {
             "id": window["id"], "model": self.given["model"], "engine": window["engine"], "files": window["files"],
             "after": window["after"], "until": window["until"],
             "quarantine": self._quarantine(window["id"], bad),
+            "job_failure": (window.get("job_failure") or {}).get("Cause"),
         }  # fmt: skip
         self.store.write(f"reports/{window['id']}.violations.json", constraint_violations(report))
         self.store.write(f"reports/{window['id']}.json", report)
@@ -95,12 +98,23 @@ class Monitor:
             content = self.store.read(f"reports/{window['id']}/statistics.json")
             if content is None:
                 raise Permanent(f"the job left no reports/{window['id']}/statistics.json")
-            return from_statistics(content), []
+            made, bad = from_statistics(content), self._set_aside(window["id"])
+            made.bad.update(kind_of(line.reason) for _, line in bad)
+            return made, bad
         made, bad = Statistics.of(list(self.baseline.features)), []
         for file in self.store.files("capture/", after=window["after"], until=window["until"]):
             for batch in capture.read(self.store.lines(file), len(made.features)):
                 bad += [(file.key, line) for line in made.add(batch)]
         return made, bad
+
+    def _set_aside(self, name: str) -> list[tuple[str, BadLine]]:
+        """Return what the container's preprocessor could not read."""
+        found = []
+        for file in self.store.files(f"reports/{name}/set-aside-"):
+            for number, line in enumerate(self.store.lines(file), 1):
+                row = json.loads(line)
+                found.append((file.key, BadLine(number, row["reason"], json.dumps(row["content"]).encode())))
+        return found
 
     @cached_property
     def baseline(self) -> Statistics:

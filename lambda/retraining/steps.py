@@ -17,7 +17,7 @@ import boto3
 
 from greensage.drift.compare import Rules, verdict
 from greensage.drift.decide import History
-from greensage.drift.retrain import next_candidate, split, start_time
+from greensage.drift.retrain import next_candidate, split, start_time, training_of
 from retraining.errors import Permanent, told_apart
 from retraining.monitor import Monitor
 from retraining.settings import settings
@@ -71,11 +71,13 @@ class Steps:
 
     def record(self, state: State) -> State:
         """Keep what came out, whatever it was, and make the next retraining possible."""
-        outcome, name = state["outcome"], state["name"]
+        name = state["name"]
+        serves = (state.get("cleaned") or {}).get("in_use")
+        outcome = "promoted" if serves else state["outcome"]
         spent = self._spent(state)
         record = {
             "name": name, "outcome": outcome, "report": state.get("report"), "reasons": state.get("reasons", []),
-            "verdict": state.get("verdict"), "training": state.get("trained"), "failure": state.get("failure"),
+            "verdict": state.get("verdict"), "training": training_of(state.get("trained")), "failure": state.get("failure"),
             "package": (state.get("registered") or {}).get("package"), "ended": time.time(), **spent,
         }  # fmt: skip
         if outcome == "promoted":
@@ -107,7 +109,7 @@ class Steps:
 
     def _spent(self, state: State) -> dict[str, float]:
         """What the training took, in the proportion of its billed seconds to those that the estimate was made for."""
-        seconds = float((state.get("trained") or {}).get("seconds", 0))
+        seconds = (training_of(state.get("trained")) or {}).get("seconds", 0.0)
         share = seconds / self.given["footprint"]["seconds"]
         return {name: self.given["footprint"][name] * share for name in ("kwh", "grams")}
 

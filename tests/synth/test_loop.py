@@ -121,7 +121,7 @@ def test_the_monitors_stand_alone_in_another_app(models, tmp_path):
 
     done = synthesize(tmp_path / "out", build)
     assert done.error == ""
-    assert len(done.resources("Alone", "AWS::CloudWatch::Alarm")) == 3
+    assert len(done.resources("Alone", "AWS::CloudWatch::Alarm")) == 5
 
 
 @pytest.mark.parametrize(

@@ -49,3 +49,13 @@ def why_failed(failure: Mapping[str, Any]) -> str:
         words = []
     found = "; ".join(str(word) for word in words if word)
     return f"{failure.get('Error', 'error')}: {found or cause}"[:1_000]
+
+
+def training_of(described: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Return job, type and billed seconds of a training as SageMaker describes it; one that never started billed nothing."""
+    if not described:
+        return None
+    return {
+        "job": described["TrainingJobName"], "status": described["TrainingJobStatus"],
+        "type": described["ResourceConfig"]["InstanceType"], "seconds": float(described.get("BillableTimeInSeconds") or 0),
+    }  # fmt: skip

@@ -58,8 +58,9 @@ def _preprocessor(script: Path) -> Any:
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    # The script names the container's own folder; here it lies below the job's root.
-    module._BASELINE = Path(os.environ["GREENSAGE_ML_ROOT"]) / "processing/baseline/stats"  # type: ignore[attr-defined]
+    # The script names the container's own folders; here they lie below the job's root.
+    root = Path(os.environ["GREENSAGE_ML_ROOT"]) / "processing"
+    module._BASELINE, module._OUTPUT = root / "baseline/stats", root / "output"  # type: ignore[attr-defined]
     return module.preprocess_handler
 
 

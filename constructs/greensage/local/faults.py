@@ -3,7 +3,8 @@
 `faults.json` in the local cloud's folder is a list of {"fault", "matching", "times"}: the next `times` occasions of `fault`
 whose name contains `matching` go wrong. Faults: the name of an API operation, for instance CreateModelPackage (answers
 ThrottlingException), spot-capacity (no machine within the wait), spot-interruption (the machine is taken away),
-training-failure and processing-failure (the container fails), endpoint-update (an alarm goes off at its end).
+training-failure and processing-failure (the container fails), endpoint-update (an alarm goes off at its end), task-timeout
+and task-failure (of the state of a state machine with exactly the name `state`, see task_faults).
 """
 
 from __future__ import annotations
@@ -12,20 +13,25 @@ import json
 import os
 import threading
 from pathlib import Path
+from typing import Any
 
 _lock = threading.Lock()
 
 
-def take(fault: str, name: str) -> bool:
-    """Return whether this occasion goes wrong, and count it."""
+def take(fault: str, name: str) -> dict[str, Any]:
+    """Return the fault if this occasion goes wrong, and count it; empty if it does not."""
     place = Path(os.environ.get("GREENSAGE_FAULTS", ""))
     if not place.is_file():
-        return False
+        return {}
     with _lock:
         rows = json.loads(place.read_text(encoding="utf-8") or "[]")
         for row in rows:
-            if row["fault"] == fault and row.get("matching", "") in name and row.get("times", 1) > 0:
+            if row["fault"] == fault and _meant(row, name) and row.get("times", 1) > 0:
                 row["times"] = row.get("times", 1) - 1
                 place.write_text(json.dumps(rows), encoding="utf-8")
-                return True
-    return False
+                return row
+    return {}
+
+
+def _meant(row: dict[str, Any], name: str) -> bool:
+    return row["state"] == name if "state" in row else str(row.get("matching", "")) in name

@@ -27,11 +27,11 @@ from . import ministack_services as services
 from .containers import base_environment
 from .hosted import log_writer
 from .images import find_image
+from .job_kinds import ENDED
 from .rules import check_image_access, check_role
 from .wire import AwsError, validation_error
 
 _POLL_SECONDS = 0.02
-ENDED = ("Completed", "Failed", "Stopped")
 _ML = "/opt/ml"
 
 
@@ -207,31 +207,3 @@ def archive(folder: Path) -> bytes:
 def seconds_since(begin: float) -> int:
     """Return whole seconds since `begin`, at least one."""
     return max(1, math.ceil(time.time() - begin))
-
-
-def names_with(rows: Mapping[str, dict[str, Any]], kind: str, request: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the jobs that a list request asks for."""
-    return [
-        row
-        for name, row in rows.items()
-        if request.get("NameContains", "") in name
-        and request.get("StatusEquals", row[f"{kind}JobStatus"]) == row[f"{kind}JobStatus"]
-    ]
-
-
-def stop(row: dict[str, Any], kind: str) -> None:
-    """Ask a job that runs to end."""
-    if row[f"{kind}JobStatus"] != "InProgress":
-        raise validation_error(f"The request was rejected because the {kind.lower()} job is in status {row[f'{kind}JobStatus']}.")
-    row["_stop"], row[f"{kind}JobStatus"] = True, "Stopping"
-
-
-def wait(row: Mapping[str, Any], kind: str) -> None:
-    """Return when the job has ended."""
-    while row[f"{kind}JobStatus"] not in ENDED:
-        time.sleep(_POLL_SECONDS)
-
-
-def shown(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is for the caller's eyes."""
-    return {key: value for key, value in row.items() if not key.startswith("_") and key != "Tags"}

@@ -23,6 +23,7 @@ def main() -> int:
         processing,
         runtime,
         sagemaker_api,
+        task_faults,
         training,
         transform,
     )
@@ -43,8 +44,10 @@ def main() -> int:
     cfn.install()
     cfn_edge.install()
     ministack_services.on_build(images.built_image)
-    for jobs in (transform, training, processing):
-        ministack_services.on_task(jobs.TASK_PREFIX, jobs.task)
+    tasks = ((transform.JOBS, transform.task), (training.JOBS, training.JOBS.task), (processing.JOBS, processing.JOBS.task))
+    for jobs, task in tasks:
+        ministack_services.on_task(jobs.task_prefix, task)
+    task_faults.install()
     ministack_services.replace_alarm_evaluation()
     Scaler().start()
     try:

@@ -14,10 +14,12 @@ from .wire import AwsError, check_request, operation
 _NAMED = ("ThrottlingException", "ResourceLimitExceeded")
 
 
-def start(kind: str, create: Callable[[dict[str, Any]], dict[str, Any]], given: Mapping[str, Any], role: str) -> dict[str, Any]:
-    """Start a job as the state machine's role. TaskFailed when it may not, or when SageMaker refuses."""
+def start(
+    kind: str, create: Callable[[dict[str, Any]], dict[str, Any]], given: Mapping[str, Any], role: str, passed: str
+) -> dict[str, Any]:  # fmt: skip
+    """Start a job as the state machine's role, with the role `passed`. TaskFailed when it may not, or when SageMaker refuses."""
     demand(role, f"sagemaker:Create{kind}Job", arn(f"{kind.lower()}-job", given.get(f"{kind}JobName", "")))
-    demand(role, "iam:PassRole", given.get("RoleArn", ""), {"iam:PassedToService": "sagemaker.amazonaws.com"})
+    demand(role, "iam:PassRole", passed, {"iam:PassedToService": "sagemaker.amazonaws.com"})
     if faults.take(f"Create{kind}Job", given.get(f"{kind}JobName", "")):
         raise services.TaskFailed("SageMaker.ThrottlingException", "Rate exceeded")
     try:

@@ -11,96 +11,47 @@ from ..catalog.instances import batch_types
 from . import ministack_api as cloud
 from . import ministack_services as services
 from .hosted import Hosted, log_writer
+from .job_kinds import JobKind
 from .protocol import Request
 from .rules import check_role
 from .state import Store, arn, store
 from .tasks import demand
-from .wire import AwsError, check_request, operation, validation_error
+from .wire import AwsError, validation_error
 
 LOG_GROUP = "/aws/sagemaker/TransformJobs"
-TASK_PREFIX = "arn:aws:states:::sagemaker:createTransformJob"
-_POLL_SECONDS = 0.05
 _MEGABYTE = 1_000_000
-_ENDED = ("Completed", "Failed", "Stopped")
 
 
 def create(request: Request) -> Request:
     """Start a job."""
-    state, name = store(), request["TransformJobName"]
-    if name in state.transform_jobs:
-        raise AwsError("ResourceInUse", f"Job name must be unique within an AWS account and region: {name}.")
+    state = store()
     if request["ModelName"] not in state.models:
         raise validation_error(f'Could not find model "{request["ModelName"]}".')
     kind = request["TransformResources"]["InstanceType"]
     if kind not in batch_types():
         raise validation_error(f"{kind} is not an instance type of batch transform.")
-    row = {
-        **request,
-        "TransformJobArn": arn("transform-job", name),
-        "TransformJobStatus": "InProgress",
-        "CreationTime": time.time(),
-    }
-    state.transform_jobs[name] = row
+    row = JOBS.add(request)
     account, region = cloud.account(), cloud.region()
 
     def run() -> None:
         with cloud.scope(account, region):
             _run(state, row)
 
-    threading.Thread(target=run, daemon=True, name=f"transform-{name}").start()
+    threading.Thread(target=run, daemon=True, name=f"transform-{row['TransformJobName']}").start()
     return {"TransformJobArn": row["TransformJobArn"]}
 
 
-def describe(request: Request) -> Request:
-    """Describe a job."""
-    hidden = ("Tags", "_stop")
-    return {key: value for key, value in _find(request).items() if key not in hidden}
-
-
-def stop(request: Request) -> Request:
-    """Stop a job that runs."""
-    row = _find(request)
-    if row["TransformJobStatus"] in _ENDED:
-        raise validation_error(f"The job {row['TransformJobName']} is {row['TransformJobStatus']}.")
-    row["_stop"], row["TransformJobStatus"] = True, "Stopping"
-    return {}
-
-
-def list_all(request: Request) -> Request:
-    """List the jobs."""
-    keys = ("TransformJobName", "TransformJobArn", "CreationTime", "TransformJobStatus")
-    return {"TransformJobSummaries": [{key: row[key] for key in keys} for row in store().transform_jobs.values()]}
-
-
-def task(resource: str, given: Mapping[str, Any], role: str) -> dict[str, Any]:
-    """Do Step Functions' createTransformJob as the state machine's role; with .sync, wait for the end of the job."""
-    name = given.get("TransformJobName", "")
-    model = store().models.get(given.get("ModelName", ""), {})
-    demand(role, "sagemaker:CreateTransformJob", arn("transform-job", name))
+def task(resource: str, given: Mapping[str, Any], role: str) -> Request:
+    """Do Step Functions' createTransformJob; it needs the right to use the model too."""
     demand(role, "sagemaker:CreateTransformJob", arn("model", given.get("ModelName", "")))
-    demand(role, "iam:PassRole", model.get("ExecutionRoleArn", ""), {"iam:PassedToService": "sagemaker.amazonaws.com"})
-    try:
-        check_request(operation("sagemaker", "CreateTransformJob"), given)
-        made = create(dict(given))
-    except AwsError as error:
-        raise services.TaskFailed("SageMaker.AmazonSageMakerException", error.message) from None
-    if not resource.endswith(".sync"):
-        return made
-    for action in ("sagemaker:DescribeTransformJob", "sagemaker:StopTransformJob"):
-        demand(role, action, arn("transform-job", name))
-    row = store().transform_jobs[name]
-    while row["TransformJobStatus"] not in _ENDED:
-        time.sleep(_POLL_SECONDS)
-    if row["TransformJobStatus"] != "Completed":
-        raise services.TaskFailed("States.TaskFailed", row.get("FailureReason", row["TransformJobStatus"]))
-    return describe({"TransformJobName": name})
+    return JOBS.task(resource, given, role)
 
 
-def _find(request: Request) -> dict[str, Any]:
-    name = request["TransformJobName"]
-    if name not in store().transform_jobs:
-        raise validation_error(f"Could not find requested job with name: {name}")
-    return store().transform_jobs[name]
+def _models_role(given: Mapping[str, Any]) -> str:
+    return store().models.get(given.get("ModelName", ""), {}).get("ExecutionRoleArn", "")
+
+
+JOBS = JobKind("Transform", create, passed=_models_role)
 
 
 def _run(state: Store, row: dict[str, Any]) -> None:

@@ -67,13 +67,19 @@ class Analyzer(Construct):
             service="sagemaker", resource="processing-job", resource_name=f"{job_base(self)}-*"
         )
 
-    def state(self, partition: str) -> dict[str, Any]:
-        """Return the state that analyzes `$.window` and goes on to Report."""
+    def states(self, partition: str) -> dict[str, Any]:
+        """Return the states that analyze `$.window` and go on to Report.
+
+        When the job fails, for instance on a file that is no JSON, the function reads the window, and the report says so.
+        """
         retry = {"ErrorEquals": TRANSIENT, "IntervalSeconds": 60, "MaxAttempts": 3, "BackoffRate": 2.0}
-        return {
+        analyze = {
             "Type": "Task", "Resource": f"arn:{partition}:states:::sagemaker:createProcessingJob.sync", "Parameters": self._job(),
             "ResultPath": "$.job", "ResultSelector": {"name.$": "$.ProcessingJobName"}, "Retry": [retry], "Next": "Report",
+            "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.window.job_failure", "Next": "ReadInFunction"}],
         }  # fmt: skip
+        by_function = {"Type": "Pass", "Result": "lambda", "ResultPath": "$.window.engine", "Next": "Report"}
+        return {"Analyze": analyze, "ReadInFunction": by_function}
 
     def _job(self) -> dict[str, Any]:
         root = f"s3://{self._bucket.bucket_name}/{self._prefix}reports"

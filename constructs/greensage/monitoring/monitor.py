@@ -15,7 +15,7 @@ from constructs import Construct
 from ..acknowledge import acknowledge_wildcards
 from ..catalog import drift
 from ..loop_function import NAMESPACE, LoopFunction
-from ..machines import job_statements, schedule_machine, state_machine
+from ..machines import alarm_from_one, failures, job_statements, schedule_machine, state_machine
 from ..spec.cron import check_schedule
 from .analyzer import Analyzer
 from .baseline import Baseline
@@ -84,6 +84,7 @@ class Monitor(Construct):
             acknowledge_wildcards(self.machine.policy, [self.analyzer.jobs_arn], "Job names end in the window's own id.")
         occasion = {"inputTransformer": {"inputPathsMap": {"time": "$.time"}, "inputTemplate": '{"time": "<time>"}'}}
         self.schedule = schedule_machine(self, self.machine, schedule, occasion)
+        self.failed_alarm = alarm_from_one(self, "FailedAlarm", self.metric_failed(), f"An evaluation of {model} failed")
 
     def grant_start(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let `grantee` evaluate at once: an execution of the state machine with the input {"time": ""}."""
@@ -129,12 +130,9 @@ class Monitor(Construct):
         """Return how many KPIs were worse than their threshold."""
         return self.metric("KpisBelowThreshold", **options)
 
-    def _alarm(self, id: str, metric: cloudwatch.Metric, text: str) -> cloudwatch.Alarm:
-        return cloudwatch.Alarm(
-            self, id, metric=metric, threshold=1, evaluation_periods=1, alarm_description=text,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
-        )  # fmt: skip
+    def metric_failed(self, **options: Any) -> cloudwatch.Metric:
+        """Return how many evaluations failed; what they should have seen is seen by the next one."""
+        return failures(self.machine, **options)
 
     def _allow_reports(self, key: kms.IKey | None) -> None:
         arn, prefix = self.bucket.bucket_arn, self.prefix
@@ -169,7 +167,7 @@ class Monitor(Construct):
             "Report": report,
         }
         if self.analyzer:
-            states["Analyze"] = self.analyzer.state(Stack.of(self).partition)
+            states |= self.analyzer.states(Stack.of(self).partition)
         else:
             del states["HowMuch"]
             collect["Next"] = "Report"
@@ -216,11 +214,13 @@ class DriftMonitor(Monitor):
         **props: Any,
     ) -> None:  # fmt: skip
         super().__init__(scope, id, drift_settings=settings or DriftSettings(), quality=quality or _NOTHING, **props)
-        self.drift_alarm = self._alarm("DriftAlarm", self.metric_drifted_columns(), f"Inputs or answers of {self.model} drift")
+        self.drift_alarm = alarm_from_one(
+            self, "DriftAlarm", self.metric_drifted_columns(), f"Inputs or answers of {self.model} drift"
+        )
         self.kpi_alarm = None
         if self.quality.kpi:
             text = f"A KPI of {self.model} is worse than its threshold"
-            self.kpi_alarm = self._alarm("KpiAlarm", self.metric_kpis_below_threshold(), text)
+            self.kpi_alarm = alarm_from_one(self, "KpiAlarm", self.metric_kpis_below_threshold(), text)
 
 
 class ModelQualityMonitor(Monitor):
@@ -240,7 +240,7 @@ class ModelQualityMonitor(Monitor):
             raise ValueError("quality names no KPI; for instance QualitySettings({'auc': 0.8})")
         super().__init__(scope, id, drift_settings=None, quality=quality, **props)
         text = f"A KPI of {self.model} is worse than its threshold"
-        self.kpi_alarm = self._alarm("KpiAlarm", self.metric_kpis_below_threshold(), text)
+        self.kpi_alarm = alarm_from_one(self, "KpiAlarm", self.metric_kpis_below_threshold(), text)
 
 
 def allow_reading(function: LoopFunction, bucket: s3.IBucket, prefix: str, baseline: Baseline, key: kms.IKey | None) -> None:

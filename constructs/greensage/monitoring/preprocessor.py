@@ -3,22 +3,39 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 _BASELINE = Path("/opt/ml/processing/baseline/stats")
+_OUTPUT = Path("/opt/ml/processing/output")
 _names: list[str] = []
 
 
 def preprocess_handler(inference_record: Any) -> Any:
-    """Return the row as a flat mapping; several rows as a list of mappings; nothing for what is no request of the model."""
-    rows = _rows(inference_record.endpoint_input.data)
-    answers = _rows(inference_record.endpoint_output.data)
+    """Return the row as a flat mapping; several rows as a list of mappings; what is no request of the model is set aside."""
     names = _columns()
-    if len(rows) != len(answers) or any(len(row) != len(names) for row in rows):
-        return []
+    try:
+        rows = _rows(inference_record.endpoint_input.data)
+        answers = _rows(inference_record.endpoint_output.data)
+    except (ValueError, KeyError, TypeError, AttributeError) as problem:
+        return _set_aside(inference_record, f"not a captured request: {type(problem).__name__}: {problem}")
+    if len(rows) != len(answers):
+        return _set_aside(inference_record, f"{len(rows)} rows went in, {len(answers)} came out")
+    if any(len(row) != len(names) for row in rows):
+        return _set_aside(inference_record, f"a row has {len(rows[0])} features, {len(names)} are expected")
     found = [{**dict(zip(names, row, strict=True)), **_named(answer)} for row, answer in zip(rows, answers, strict=True)]
     return found[0] if len(found) == 1 else found
+
+
+def _set_aside(record: Any, reason: str) -> list[Any]:
+    """Keep what was not read, in a file of this process: Spark has several."""
+    sides = (getattr(record, "endpoint_input", None), getattr(record, "endpoint_output", None))
+    row = {"reason": reason, "content": [str(getattr(side, "data", ""))[:10_000] for side in sides]}
+    _OUTPUT.mkdir(parents=True, exist_ok=True)
+    with (_OUTPUT / f"set-aside-{os.getpid()}.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps(row) + "\n")
+    return []
 
 
 def _columns() -> list[str]:

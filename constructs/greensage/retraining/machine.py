@@ -11,6 +11,8 @@ States = dict[str, Any]
 # Capacity is no transient error of a training: another type is tried instead.
 _API_ERRORS = [name for name in TRANSIENT if "ResourceLimit" not in name]
 _CHECK_SECONDS = 30
+# A question that was not sent is sent again; an answer, which may be an error too, is not asked for twice.
+_UNSENT = ["SNS.InternalErrorException", "SNS.KmsThrottlingException", "SNS.SdkClientException", "SNS.ThrottledException"]
 # SageMaker stops a job at its own limits; this is for the service's bookkeeping around it.
 _SPARE_SECONDS = 900
 
@@ -27,14 +29,10 @@ def definition(
     """
     sync = f"arn:{partition}:states:::sagemaker"
     publish = f"arn:{partition}:states:::sns:publish"
-    result = {
-        "job.$": "$.TrainingJobName", "artifact.$": "$.ModelArtifacts.S3ModelArtifacts", "seconds.$": "$.BillableTimeInSeconds",
-        "type.$": "$.ResourceConfig.InstanceType", "status.$": "$.TrainingJobStatus",
-    }  # fmt: skip
 
     def training(request: States, seconds: int) -> States:
         return {
-            "Type": "Task", "Resource": f"{sync}:createTrainingJob.sync", "Parameters": request, "ResultSelector": result,
+            "Type": "Task", "Resource": f"{sync}:createTrainingJob.sync", "Parameters": request,
             "ResultPath": "$.trained", "TimeoutSeconds": seconds + _SPARE_SECONDS, "Retry": [_retry(_API_ERRORS, 60)],
             "Catch": [_catch("NextPlace")], "Next": "DidItEnd",
         }  # fmt: skip
@@ -48,14 +46,16 @@ def definition(
         "OnSpot": _choice({"Variable": "$.place.candidate.spot", "BooleanEquals": True, "Next": "TrainOnSpot"}, "TrainOnDemand"),
         "TrainOnSpot": training(train_spot, wait_seconds),
         "TrainOnDemand": training(train_on_demand, run_seconds),
-        "DidItEnd": _choice({"Variable": "$.trained.status", "StringEquals": "Completed", "Next": "Challenger"}, "Stopped"),
+        "DidItEnd": _choice(
+            {"Variable": "$.trained.TrainingJobStatus", "StringEquals": "Completed", "Next": "Challenger"}, "Stopped"
+        ),
         "Stopped": {
             "Type": "Pass", "Result": {"Error": "Stopped", "Cause": "CapacityError: the job was stopped before it ended"},
             "ResultPath": "$.failure", "Next": "NextPlace",
         },
         "NextPlace": _task(data, "next", "$.place", "AnotherPlace"),
         "AnotherPlace": _choice({"Variable": "$.place.again", "BooleanEquals": True, "Next": "OnSpot"}, "CleanUp"),
-        "Challenger": _pass("$.trained.artifact", "$.artifact", "CompareJob"),
+        "Challenger": _pass("$.trained.ModelArtifacts.S3ModelArtifacts", "$.artifact", "CompareJob"),
         "CompareJob": {
             "Type": "Task", "Resource": f"{sync}:createProcessingJob.sync", "Parameters": compare,
             "ResultSelector": {"job.$": "$.ProcessingJobName"}, "ResultPath": "$.compared",
@@ -88,7 +88,9 @@ def definition(
         "RecordPromoted": _record(data, "promoted", "Tell"),
         "Tell": _tell(publish, topic, "Done"),
         "Done": {"Type": "Succeed"},
-        "CleanUp": _task(deploy, "clean_up", "$.cleaned", "RecordFailed", catch="RecordFailed", at="$.clean_up_failure"),
+        "CleanUp": _patient(
+            _task(deploy, "clean_up", "$.cleaned", "RecordFailed", catch="RecordFailed", at="$.clean_up_failure"), wait_seconds
+        ),
         "RecordFailed": _record(data, "failed", "TellFailure"),
         "TellFailure": _tell(publish, topic, "Failed"),
         "Failed": {"Type": "Fail", "Error": "RetrainingFailed", "Cause": "The record of the retraining says why."},
@@ -110,6 +112,12 @@ def _task(
     }  # fmt: skip
 
 
+def _patient(task: States, seconds: int) -> States:
+    """What cannot be cleaned up while the endpoint is being updated is cleaned up when that has ended."""
+    waits = {"ErrorEquals": ["Busy"], "IntervalSeconds": 60, "MaxAttempts": max(10, seconds // 60), "BackoffRate": 1.0}
+    return {**task, "Retry": [waits, *task["Retry"]]}
+
+
 def _record(function: str, outcome: str, then: str) -> States:
     told = {"step": "record", "outcome": outcome, "state.$": "$"}
     return {
@@ -129,7 +137,8 @@ def _ask(publish: str, topic: str, hours: int) -> States:
     return {
         "Type": "Task", "Resource": f"{publish}.waitForTaskToken",
         "Parameters": {"TopicArn": topic, "Subject": "greensage: a retrained model waits for approval", "Message": message},
-        "ResultPath": "$.approval", "TimeoutSeconds": hours * 3600, "Catch": [_catch("CleanUp")], "Next": "Approve",
+        "ResultPath": "$.approval", "TimeoutSeconds": hours * 3600, "Retry": [_retry(_UNSENT, 20)], "Catch": [_catch("CleanUp")],
+        "Next": "Approve",
     }  # fmt: skip
 
 

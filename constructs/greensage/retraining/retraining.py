@@ -18,7 +18,7 @@ from ..catalog import drift
 from ..endpoints.base import Endpoint
 from ..footprint.retraining import of_training
 from ..loop_function import NAMESPACE, LoopFunction
-from ..machines import job_statements, state_machine
+from ..machines import alarm_from_one, failures, job_statements, state_machine
 from ..monitoring.monitor import Monitor, allow_reading
 from ..stack_helper import StackHelper
 from .champion import Champion
@@ -104,6 +104,8 @@ class DriftTriggeredRetraining(Construct):
         self.data_function = self._data_function(green_hour)
         self.deploy_function = self._deploy_function()
         self.machine = self._machine(optimize)
+        text = f"A retraining of {self._monitor.model} failed; its record says why"
+        self.failed_alarm = alarm_from_one(self, "FailedAlarm", self.metric_failed(), text)
         self.decide_function = self._decide_function()
         for monitor in monitors:
             self._listen(monitor)
@@ -129,8 +131,7 @@ class DriftTriggeredRetraining(Construct):
 
     def metric_failed(self, **options: Any) -> cloudwatch.Metric:
         """Return the number of retrainings that failed, summed; one whose challenger lost did not fail."""
-        settings = {"statistic": "Sum", "dimensions_map": {"StateMachineArn": self.machine.resource.attr_arn}, **options}
-        return cloudwatch.Metric(namespace="AWS/States", metric_name="ExecutionsFailed", **settings)
+        return failures(self.machine, **options)
 
     @property
     def footprint(self) -> dict[str, float]:

@@ -78,6 +78,11 @@ class RetrainingSpec(Part):
     approval: Literal["automatic", "person"] = "automatic"
     approval_hours: int = Field(default=72, ge=1, le=8_760)
     flexible_hours: int = Field(default=0, ge=0, le=24, description="May wait so long for the cleanest hour of the grid.")
+    optimize: str | None = Field(
+        default=None,
+        pattern=r"^arn:aws[a-z-]*:lambda:",
+        description="Function that gets {artifact, name, number} of the winner and returns {artifact}, for instance pruned.",
+    )
     instance_types: Texts = Field(default=(), description="Smallest first; each on Spot, then the first on demand.")
     max_run_minutes: int = Field(default=60, ge=1, le=40_320)
     max_wait_minutes: int = Field(default=120, ge=1, le=40_320, description="For Spot; counts the run.")
