@@ -75,7 +75,13 @@ format:
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: setup
+.venv-rivals/installed: bench/rivals.txt
+	@echo "== What drift is benchmarked against (in an environment of its own)"
+	@test -d .venv-rivals || $(PYTHON) -m venv .venv-rivals
+	@.venv-rivals/bin/pip install --quiet --disable-pip-version-check -r bench/rivals.txt
+	@touch $@
+
+bench: setup .venv-rivals/installed
 	@$(BIN)/python bench/run.py
 
 clean:

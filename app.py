@@ -20,7 +20,7 @@ from stacks.read import read_plan  # noqa: E402
 
 
 def main() -> int:
-    """Read, plan, build, synthesize; 2 when the model files are wrong."""
+    """Read, plan, build, synthesize; 2 when the model files are wrong, or what they ask for is not installed."""
     app = App()
     models = Path(app.node.try_get_context("models") or ROOT / "models")
     only = app.node.try_get_context("model")
@@ -28,12 +28,12 @@ def main() -> int:
         region = os.environ.get("AWS_REGION") or os.environ.get("CDK_DEFAULT_REGION")
         fleet = read_plan(models, only=only, region=region, intensity=app.node.try_get_context("intensity"))
         footprint = fleet_footprint(fleet)
+        root = app.node.try_get_context("parameters") or Parameters().root
+        account = os.environ.get("CDK_DEFAULT_ACCOUNT")
+        add_fleet(app, fleet, account=account, parameters=Parameters(root), only=only, footprint=footprint)
     except GreensageError as error:
         print(render(error), file=sys.stderr)
         return 2
-    root = app.node.try_get_context("parameters") or Parameters().root
-    account = os.environ.get("CDK_DEFAULT_ACCOUNT")
-    add_fleet(app, fleet, account=account, parameters=Parameters(root), only=only, footprint=footprint)
     print(synth_line(footprint, only), file=sys.stderr)
     app.synth()
     return 0

@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "constructs"), str(ROOT / "tools"), str(ROOT / "bench")]
 
 import drift_rivals as rivals  # noqa: E402
+import elec2  # noqa: E402
 import pandas as pd  # noqa: E402
 
 from greensage.catalog import drift as catalog  # noqa: E402
@@ -35,6 +36,7 @@ Windows = Iterator[tuple[np.ndarray, np.ndarray]]
 
 def main() -> None:
     warnings.simplefilter("ignore")
+    elec2.OUT.mkdir(parents=True, exist_ok=True)
     windows = int(sys.argv[1]) if len(sys.argv) > 1 else 100
     found: dict[str, Any] = {"false alarms": {}, "found": {}, "delay": {}, "concept": {}}
     for name, table in tables().items():
@@ -46,12 +48,11 @@ def main() -> None:
         found["found"][f"randhie reweighted by {strength}"] = per_hundred(pairs, windows)
     found["delay"] = electricity()
     found["concept"] = concept()
-    print(json.dumps(found))
+    sys.stdout.write(f"\n{json.dumps(found, default=str)}\n")
 
 
 def tables() -> dict[str, np.ndarray]:
     """Real tables: the RAND health insurance experiment (20,190 x 10, in statsmodels), and ELEC2 of 1996 (10,656 x 6)."""
-    import elec2
     import statsmodels.api as sm
 
     features, _ = elec2.series()
@@ -102,8 +103,6 @@ def electricity() -> dict[str, dict[str, Any]]:
 
     What counts is half of the columns, as in the example and as evidently counts: seasons change one or two of them.
     """
-    import elec2
-
     features, _ = elec2.series()
     reference, week = features[elec2.TRAINED], 336
     names = [*(f"greensage {method}" for method in METHODS), "evidently dataset", "evidently any column", "frouros KS"]

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import checks
+import drift
 import sharing
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -50,6 +51,7 @@ def main() -> int:
                 footprints(),
                 sharing.row(),
                 *checks.rows(),
+                *drift.rows(ROUNDS),
                 interactive(),
                 importing(),
                 installing(),

@@ -72,7 +72,7 @@ def _policy(drift: DriftSpec, part: RetrainingSpec) -> RetrainingPolicy:
         on_drift=drift.on_drift, cooldown_days=part.cooldown_days, retrainings_per_month=part.retrainings_per_month,
         dry_run=part.dry_run, metric=part.metric, margin=part.margin, tolerance=part.tolerance,
         protected=part.protected, approval=part.approval,
-        approval_hours=part.approval_hours, flexible_hours=part.flexible_hours,
+        approval_hours=part.approval_hours, engine=part.engine, flexible_hours=part.flexible_hours,
     )  # fmt: skip
 
 

@@ -82,12 +82,19 @@ def job_statements(scope: Construct, kind: Job, jobs: str, passed_role: str) -> 
     rule = Stack.of(scope).format_arn(
         service="events", resource="rule", resource_name=f"StepFunctionsGetEventsForSageMaker{kind}JobsRule"
     )
+    return [
+        *job_rights(kind, jobs, passed_role),
+        iam.PolicyStatement(actions=["events:DescribeRule", "events:PutRule", "events:PutTargets"], resources=[rule]),
+    ]
+
+
+def job_rights(kind: Job, jobs: str, passed_role: str) -> list[iam.PolicyStatement]:
+    """Return what it takes to run jobs whose ARN matches `jobs` as `passed_role`."""
     passed = {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
     return [
         iam.PolicyStatement(actions=[f"sagemaker:{name}{kind}Job" for name in ("Create", "Describe", "Stop")], resources=[jobs]),
         iam.PolicyStatement(actions=["sagemaker:AddTags", "sagemaker:ListTags"], resources=[jobs]),
         iam.PolicyStatement(actions=["iam:PassRole"], resources=[passed_role], conditions=passed),
-        iam.PolicyStatement(actions=["events:DescribeRule", "events:PutRule", "events:PutTargets"], resources=[rule]),
     ]
 
 

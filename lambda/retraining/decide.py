@@ -1,7 +1,7 @@
 """Gets the event that there is a report, decides, keeps the decision, starts a retraining and tells people.
 
-Settings: model, bucket, prefix, policy, footprint {kwh, grams, usual_days}, machine (ARN, or ""), topic (ARN, or ""),
-namespace.
+Settings: model, bucket, prefix, policy, footprint {kwh, grams, usual_days}, machine (ARN, or ""), pipeline (name, or ""), topic
+(ARN, or ""), namespace.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import time
 from typing import Any
 
 import boto3
-from botocore.exceptions import ClientError
 
 from greensage.drift.decide import Footprint, History, Policy, decide
 from retraining.errors import Permanent, told_apart
+from retraining.runs import Runs, runs_of
 from retraining.settings import settings
 from retraining.store import Store
 
@@ -24,15 +24,16 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Decide on the report that an event of the monitor names, or on {"report": id} given by hand."""
     given = settings()
     store = Store(boto3.client("s3"), given["bucket"], given["prefix"])
-    decider = Decider(given, store, boto3.client("stepfunctions"), boto3.client("sns"), boto3.client("cloudwatch"))
+    runs = runs_of(given) if given.get("machine") or given.get("pipeline") else None
+    decider = Decider(given, store, runs, boto3.client("sns"), boto3.client("cloudwatch"))
     return decider.decide(event.get("detail", event)["report"], time.time())
 
 
 class Decider:
     """Decides once on each report, however often it is asked."""
 
-    def __init__(self, given: dict[str, Any], store: Store, machines: Any, topics: Any, cloudwatch: Any) -> None:
-        self.given, self.store, self.machines, self.topics, self.cloudwatch = given, store, machines, topics, cloudwatch
+    def __init__(self, given: dict[str, Any], store: Store, runs: Runs | None, topics: Any, cloudwatch: Any) -> None:
+        self.given, self.store, self.runs, self.topics, self.cloudwatch = given, store, runs, topics, cloudwatch
 
     def decide(self, name: str, now: float) -> dict[str, Any]:
         """Return the decision on report `name`."""
@@ -43,7 +44,7 @@ class Decider:
         if report is None:
             raise Permanent(f"there is no report {name}")
         history = self.store.history()
-        if history.running and not self._runs(history.running):
+        if history.running and self.runs and not self.runs.is_running(history.running):
             history.running = ""
         policy, footprint = Policy(**self.given["policy"]), Footprint(**self.given["footprint"])
         made = {"report": name, "model": self.given["model"], **decide(report, policy, history, footprint, now=now)}
@@ -57,31 +58,18 @@ class Decider:
     def _start(self, history: History, made: dict[str, Any]) -> tuple[str, bool]:
         """Start the next retraining; return its name, and whether it was under way already.
 
-        Its name is its number. Step Functions takes a name once, so two decisions at the same moment start one
-        retraining: the second joins it.
+        Its name is its number, and a name is taken once, so two decisions at the same moment start one retraining: the
+        second joins it.
         """
         number = history.sequence + 1
         while True:
             name = f"retraining-{number}"
             given = {"number": number, "name": name, "report": made["report"], "reasons": made["reasons"]}
-            try:
-                self.machines.start_execution(stateMachineArn=self.given["machine"], name=name, input=json.dumps(given))
-                return name, False
-            except ClientError as error:
-                if error.response["Error"]["Code"] != "ExecutionAlreadyExists":
-                    raise
-            if self._runs(name):
-                return name, True
+            assert self.runs is not None
+            outcome = self.runs.start(name, given)
+            if outcome != "ended":
+                return name, outcome == "joined"
             number += 1  # a retraining that ended without leaving a record
-
-    def _runs(self, name: str) -> bool:
-        arn = f"{self.given['machine'].replace(':stateMachine:', ':execution:')}:{name}"
-        try:
-            return self.machines.describe_execution(executionArn=arn)["status"] == "RUNNING"
-        except ClientError as error:
-            if error.response["Error"]["Code"] == "ExecutionDoesNotExist":
-                return False
-            raise
 
     def _tell(self, made: dict[str, Any]) -> None:
         """Count what was decided, and write to the topic if it is more than nothing."""

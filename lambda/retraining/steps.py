@@ -20,6 +20,7 @@ from greensage.drift.decide import History
 from greensage.drift.retrain import next_candidate, split, start_time, training_of
 from retraining.errors import Permanent, told_apart
 from retraining.monitor import Monitor
+from retraining.runs import Runs, runs_of
 from retraining.settings import settings
 from retraining.store import Store
 
@@ -31,15 +32,15 @@ def handler(event: State, context: Any) -> State:
     """Do the step that `event["step"]` names, on `event["state"]`, what the state machine knows so far."""
     given = settings()
     store = Store(boto3.client("s3"), given["bucket"], given["prefix"])
-    steps = Steps(given, store, boto3.client("stepfunctions"), boto3.client("ssm"))
+    steps = Steps(given, store, runs_of(given), boto3.client("ssm"))
     return getattr(steps, event["step"])({**event["state"], "outcome": event.get("outcome")})
 
 
 class Steps:
     """The data steps of one model's retraining."""
 
-    def __init__(self, given: dict[str, Any], store: Store, machines: Any, ssm: Any) -> None:
-        self.given, self.store, self.machines, self.ssm = given, store, machines, ssm
+    def __init__(self, given: dict[str, Any], store: Store, runs: Runs, ssm: Any) -> None:
+        self.given, self.store, self.runs, self.ssm = given, store, runs, ssm
 
     def prepare(self, state: State) -> State:
         """Refuse to run beside another; write the labelled rows of the window; choose where and when to train."""
@@ -91,9 +92,8 @@ class Steps:
 
     def _other(self, name: str) -> str | None:
         """Return an execution that runs and was started before this one."""
-        answer = self.machines.list_executions(stateMachineArn=self.given["machine"], statusFilter="RUNNING")
-        running = sorted((row["startDate"], row["name"]) for row in answer["executions"])
-        return None if not running or running[0][1] == name else running[0][1]
+        first = self.runs.first()
+        return None if first == name else first
 
     def _window_rows(self, name: str) -> dict[str, int]:
         """Write the captured rows that have labels: the older part to train on, the newer one to compare on."""

@@ -2,206 +2,23 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import threading
 import time
-import zipfile
-from collections import defaultdict
 from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 
-from greensage.local import cloud as local
-from greensage.local.cloud import ACCOUNT, LocalCloud
-from tests.looped import NAMES, write_models
-
-from .conftest import REGION, Cdk, bootstrapped, environment_of, session_of
+from .full_loop import SCALE, deployed
 
 pytestmark = pytest.mark.cloud
-# An hour lasts 18 seconds: people who do not answer, and hours of green electricity, are waited for.
-SCALE = 0.005
-OPTIMIZE = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:prune"
-TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:people"
-MODEL = f"""
-name: full
-model: {{artifact: full.tar.gz, framework: xgboost}}
-sla: {{latency_p95_ms: 5000, cold_start_ok: false}}
-region: {{allowed: [{REGION}]}}
-hosting: real-time
-capture: {{sample_percent: 100}}
-drift: {{kpi: {{auc: 0.8}}, notify: "{TOPIC}"}}
-retraining:
-  {{source: training, data: data.csv, holdout: holdout.csv, label: y, margin: 0, cooldown_days: 0, approval: person,
-    approval_hours: 1, optimize: "{OPTIMIZE}", flexible_hours: 24, max_run_minutes: 5, max_wait_minutes: 5}}
-"""
-TRAIN = """
-import csv, os
-from pathlib import Path
-import numpy as np, xgboost
-rows = [row for path in Path(os.environ["SM_CHANNEL_TRAIN"]).glob("*.csv") for row in list(csv.reader(path.open()))[1:]]
-table = np.array(rows, dtype=float)
-made = xgboost.train({"seed": 1, "nthread": 1}, xgboost.DMatrix(table[:, :-1], label=table[:, -1]), num_boost_round=5)
-made.save_model(Path(os.environ["SM_MODEL_DIR"]) / "model.ubj")
-"""
-PRUNE = "def handler(event, context):\n    return {'artifact': event['artifact']}\n"
-
-
-class Full:
-    """The deployed model's machines, and what was seen of their states."""
-
-    def __init__(self, cloud: LocalCloud) -> None:
-        self.cloud, self.session = cloud, session_of(cloud)
-        self.machines, self.s3 = self.session.client("stepfunctions"), self.session.client("s3")
-        self.functions, self.sagemaker = self.session.client("lambda"), self.session.client("sagemaker")
-        rows = self.session.client("cloudformation").describe_stack_resources(StackName="full")["StackResources"]
-        self.ids = {row["LogicalResourceId"]: row["PhysicalResourceId"] for row in rows}
-        self.retraining, self.monitor = self.id("Retraining", ":stateMachine:"), self.id("DriftMachine", ":stateMachine:")
-        place = self.session.client("ssm").get_parameter(Name="/greensage/models/full")["Parameter"]["Value"]
-        self.bucket, self.endpoint = json.loads(place)["loop"]["bucket"], json.loads(place)["endpoint"]
-        self.number, self.seen = 0, defaultdict(set)
-
-    def id(self, start: str, part: str = "") -> str:
-        return next(value for key, value in self.ids.items() if key.startswith(start) and part in value)
-
-    def definition(self, machine: str) -> dict:
-        return json.loads(self.machines.describe_state_machine(stateMachineArn=machine)["definition"])["States"]
-
-    def faults(self, *rows: dict) -> None:
-        (self.cloud.folder / "faults.json").write_text(json.dumps(rows))
-
-    def run(self, *faults: dict, answer: str | None = "approve", **state) -> dict:
-        """Run one retraining with faults; a person answers the question in the way that `answer` says."""
-        self.number += 1
-        self.faults(*faults)
-        given = {"number": self.number, "name": f"retraining-{self.number}", "report": "by-hand", "reasons": ["a test"], **state}
-        arn = self.machines.start_execution(stateMachineArn=self.retraining, name=given["name"], input=json.dumps(given))
-        found = self.watch(self.retraining, arn["executionArn"], answer)
-        self.faults()
-        return found
-
-    def evaluate(self, *faults: dict) -> dict:
-        self.faults(*faults)
-        arn = self.machines.start_execution(stateMachineArn=self.monitor, input=json.dumps({"time": ""}))
-        found = self.watch(self.monitor, arn["executionArn"], None)
-        self.faults()
-        return found
-
-    def watch(self, machine: str, arn: str, answer: str | None) -> dict:
-        while (run := self.machines.describe_execution(executionArn=arn))["status"] == "RUNNING":
-            if answer:
-                self.answer(answer)
-            time.sleep(0.05)
-        self.answer("with silence")
-        pages = self.machines.get_paginator("get_execution_history").paginate(executionArn=arn)
-        entered = self.note(self.definition(machine), [event for page in pages for event in page["events"]])
-        return {**run, "entered": entered, "record": self.record(arn.rsplit(":", 1)[1])}
-
-    def note(self, states: dict, events: list[dict]) -> list[str]:
-        """Remember which states were entered, retried and left by a catch; return those entered, in order."""
-        entered, failed = [], False
-        for event in events:
-            if "stateEnteredEventDetails" in event:
-                name = event["stateEnteredEventDetails"]["name"]
-                if failed and name in {row["Next"] for row in states[entered[-1]].get("Catch", [])}:
-                    self.seen["caught"].add(entered[-1])
-                entered.append(name)
-                failed = False
-            elif event["type"] == "TaskFailed":
-                failed = True
-            elif event["type"] == "TaskScheduled" and failed:
-                self.seen["retried"].add(entered[-1])
-                failed = False
-        self.seen["entered"] |= set(entered)
-        return entered
-
-    def record(self, name: str) -> dict | None:
-        try:
-            body = self.s3.get_object(Bucket=self.bucket, Key=f"retraining/{name}/record.json")["Body"]
-        except self.s3.exceptions.NoSuchKey:
-            return None
-        return json.loads(body.read())
-
-    def answer(self, how: str) -> None:
-        queue = self.session.client("sqs")
-        url = queue.get_queue_url(QueueName="inbox")["QueueUrl"]
-        for message in queue.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
-            queue.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-            asked = json.loads(json.loads(message["Body"])["Message"])
-            if "token" not in asked:
-                continue
-            assert asked["question"] == "Deploy the challenger?" and asked["verdict"]["promote"] is True
-            if how == "approve":
-                self.machines.send_task_success(taskToken=asked["token"], output=json.dumps({"by": "Ada"}))
-            elif how == "reject":
-                self.machines.send_task_failure(taskToken=asked["token"], error="Rejected", cause="not on a Friday")
-
-    def change(self, function: str, **changes) -> None:
-        """Change settings of a deployed function."""
-        name = self.id(function)
-        variables = self.functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-        variables["SETTINGS"] = json.dumps({**json.loads(variables["SETTINGS"]), **changes})
-        self.functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
-
-    def left(self) -> dict:
-        """What a retraining must not leave: models beside the one that serves, jobs that run, packages that wait."""
-        serving = self.sagemaker.describe_endpoint(EndpointName=self.endpoint)["EndpointConfigName"]
-        config = self.sagemaker.describe_endpoint_config(EndpointConfigName=serving)
-        used = config["ProductionVariants"][0]["ModelName"]
-        models = {row["ModelName"] for row in self.sagemaker.list_models()["Models"]}
-        packages = self.packages()
-        return {
-            "models": {name for name in models if "-r" in name} - {used},
-            "jobs": self.sagemaker.list_training_jobs(StatusEquals="InProgress")["TrainingJobSummaries"],
-            "pending": [row for row in packages if row["ModelApprovalStatus"] == "PendingManualApproval"],
-        }
-
-    def packages(self) -> list[dict]:
-        (group,) = self.sagemaker.list_model_package_groups()["ModelPackageGroupSummaryList"]
-        return self.sagemaker.list_model_packages(ModelPackageGroupName=group["ModelPackageGroupName"])["ModelPackageSummaryList"]
-
-
-def write_full(folder) -> None:
-    write_models(folder, MODEL, script=TRAIN)
-    random = np.random.default_rng(5)
-    for name in ("data", "holdout"):
-        features = random.random((400, 30))
-        rows = np.column_stack([features, features[:, 3] > 0.5]).tolist()
-        text = io.StringIO()
-        csv.writer(text).writerows([[*NAMES, "y"], *rows])
-        (folder / f"{name}.csv").write_text(text.getvalue())
 
 
 @pytest.fixture(scope="module")
 def full(tmp_path_factory):
-    patch = pytest.MonkeyPatch()
-    patch.setattr(local, "TIME_SCALE", str(SCALE))
-    cloud = LocalCloud(tmp_path_factory.mktemp("full-cloud"))
-    cloud.up()
-    folder = tmp_path_factory.mktemp("models") / "m"
-    write_full(folder)
-    session = session_of(cloud)
-    code = io.BytesIO()
-    with zipfile.ZipFile(code, "w") as content:
-        content.writestr("prune.py", PRUNE)
-    session.client("lambda").create_function(
-        FunctionName="prune", Runtime="python3.13", Handler="prune.handler", Code={"ZipFile": code.getvalue()},
-        Role=f"arn:aws:iam::{ACCOUNT}:role/anybody",
-    )  # fmt: skip
-    topic = session.client("sns").create_topic(Name="people")["TopicArn"]
-    queue = session.client("sqs").create_queue(QueueName="inbox")["QueueUrl"]
-    session.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=f"arn:aws:sqs:{REGION}:{ACCOUNT}:inbox")
-    session.client("sqs").purge_queue(QueueUrl=queue)
-    cdk = bootstrapped(Cdk(folder, environment_of(cloud), tmp_path_factory.mktemp("out")))
-    cdk.deploy()
-    made = Full(cloud)
-    made.change("RetrainingDataFunction", flexible_hours=0)
-    yield made
-    cdk.destroy()
-    cloud.down()
-    patch.undo()
+    with deployed(tmp_path_factory, "step-functions") as made:
+        yield made
 
 
 TASKS = (
@@ -262,8 +79,7 @@ def test_the_training_fails_in_each_way(full):
 
 
 def test_losers_are_dropped_whatever_fails_then(full):
-    rules = json.loads(full.functions.get_function_configuration(FunctionName=full.id("RetrainingDataFunction"))
-                       ["Environment"]["Variables"]["SETTINGS"])["rules"]  # fmt: skip
+    rules = full.setting("RetrainingDataFunction", "rules")
     full.change("RetrainingDataFunction", rules={**rules, "margin": 2})
     kept = full.run({"fault": "task-timeout", "state": "DropLoser"}, {"fault": "task-timeout", "state": "RecordKept"})
     assert kept["status"] == "SUCCEEDED" and kept["record"]["outcome"] == "kept"

@@ -33,6 +33,10 @@ def install() -> None:
         slow=False,
     )  # fmt: skip
     cloud.add_resource_type(
+        "AWS::SageMaker::Pipeline", create=_create_pipeline, update=_update_pipeline, delete=_delete_pipeline,
+        replacing=("PipelineName",), named_by="PipelineName", tagged=True, slow=False,
+    )  # fmt: skip
+    cloud.add_resource_type(
         "AWS::SageMaker::Endpoint", create=_create_endpoint, update=_update_endpoint, delete=_delete_endpoint,
         replacing=("EndpointName",), named_by="EndpointName", tagged=True, slow=True,
     )  # fmt: skip
@@ -105,6 +109,31 @@ def _update_group(physical_id: str, old: Props, new: Props, stack: str, logical_
 def _delete_group(physical_id: str, props: Props) -> None:
     if _name(physical_id) in store().package_groups:
         _call("sagemaker", "DeleteModelPackageGroup", {"ModelPackageGroupName": _name(physical_id)})
+
+
+def _create_pipeline(logical_id: str, props: Props, stack: str) -> Result:
+    name = props.get("PipelineName") or cloud.generated_name(stack, logical_id, limits.RESOURCE_NAME_MAX)
+    request = _pipeline_request({**props, "PipelineName": name})
+    _call("sagemaker", "CreatePipeline", {**request, "ClientRequestToken": f"{stack}-{logical_id}".ljust(32, "-")[:128]})
+    return name, {}
+
+
+def _update_pipeline(physical_id: str, old: Props, new: Props, stack: str, logical_id: str) -> Result:
+    request = _pipeline_request({**new, "PipelineName": physical_id})
+    _call("sagemaker", "UpdatePipeline", {key: value for key, value in request.items() if key != "Tags"})
+    return physical_id, {}
+
+
+def _delete_pipeline(physical_id: str, props: Props) -> None:
+    if physical_id in store().pipelines:
+        token = physical_id.ljust(32, "-")[:128]
+        _call("sagemaker", "DeletePipeline", {"PipelineName": physical_id, "ClientRequestToken": token})
+
+
+def _pipeline_request(props: Props) -> Props:
+    """The definition is an object of its own in CloudFormation."""
+    body = props["PipelineDefinition"]["PipelineDefinitionBody"]
+    return {**{key: value for key, value in props.items() if key != "PipelineDefinition"}, "PipelineDefinition": body}
 
 
 def _create_endpoint(logical_id: str, props: Props, stack: str) -> Result:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,6 +26,7 @@ def mend() -> None:
     _run_schedules_faster()
     _scale_waits_for_people()
     _name_the_errors_of_functions()
+    _scale_waits_of_messages()
 
 
 def _publish_the_numpy_layer() -> None:
@@ -74,25 +76,44 @@ def _scale_waits_for_people() -> None:
 def _name_the_errors_of_functions() -> None:
     """Retry and Catch go by the class of a function's exception; ministack calls them all Runtime.HandlerError."""
     from ministack.core import lambda_runtime
-    from ministack.services import stepfunctions
+    from ministack.services import lambda_svc
 
     plain, named = '"error": str(e), "trace"', '"error": type(e).__name__ + "\\x1f" + str(e), "trace"'
     if plain not in lambda_runtime._PYTHON_WORKER_SCRIPT:
         raise RuntimeError("ministack's worker for Python has changed; greensage needs the pinned version")
     lambda_runtime._PYTHON_WORKER_SCRIPT = lambda_runtime._PYTHON_WORKER_SCRIPT.replace(plain, named)
-    call = stepfunctions._call_lambda
+    execute = lambda_svc._execute_function
 
-    def call_and_name(reference: str, event: Any) -> Any:
-        try:
-            return call(reference, event)
-        except stepfunctions._ExecutionError as failure:
-            said = json.loads(failure.cause) if failure.cause.startswith("{") else {}
-            kind, mark, message = str(said.get("errorMessage", "")).partition("\x1f")
-            if not mark:
-                raise
-            raise stepfunctions._ExecutionError(kind, json.dumps({"errorType": kind, "errorMessage": message})) from None
+    def execute_and_name(function: Any, event: Any) -> dict[str, Any]:
+        result = execute(function, event)
+        body = result.get("body")
+        if result.get("error") and isinstance(body, dict):
+            kind, mark, message = str(body.get("errorMessage", "")).partition("\x1f")
+            if mark:
+                result["body"] = {**body, "errorType": kind, "errorMessage": message}
+        return result
 
-    stepfunctions._call_lambda = call_and_name
+    lambda_svc._execute_function = execute_and_name
+
+
+def _scale_waits_of_messages() -> None:
+    """A message that is to come back later does so in the local cloud's time."""
+    from ministack.services import sqs
+
+    change = sqs._act_change_visibility
+
+    def sooner(data: dict[str, Any], url: str) -> Any:
+        seconds = scaled(float(data.get("VisibilityTimeout", 30)))
+        answer = change({**data, "VisibilityTimeout": 3_600}, url)
+        messages = sqs._get_q(data.get("QueueUrl", url), "sqs:ChangeMessageVisibility")["messages"]
+        for message in (row for row in messages if row["receipt_handle"] == data.get("ReceiptHandle")):
+            message["visible_at"] = time.time() + seconds
+        return answer
+
+    known = next((table for table in vars(sqs).values() if isinstance(table, dict) and change in table.values()), None)
+    if known is None:
+        raise RuntimeError("ministack's table of SQS actions has changed; greensage needs the pinned version")
+    known.update({name: sooner for name, action in known.items() if action is change})
 
 
 def _treat_loopback_as_tls() -> None:

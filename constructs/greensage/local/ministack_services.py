@@ -101,6 +101,38 @@ def thing_group_exists(name: str) -> bool:
     return name in iot._thing_groups
 
 
+def call_function(arn: str, event: Mapping[str, Any]) -> Any:
+    """Invoke a function and return its answer. TaskFailed, by the class of its error, when it fails."""
+    from ministack.services import stepfunctions
+
+    try:
+        return stepfunctions._call_lambda(arn, dict(event))
+    except stepfunctions._ExecutionError as failure:
+        raise TaskFailed(failure.error, failure.cause) from None
+
+
+def send_message(queue_url: str, message: Mapping[str, Any]) -> None:
+    """Put `message` as JSON into a queue."""
+    from ministack.services import sqs
+
+    sqs._act_send_message({"QueueUrl": queue_url, "MessageBody": json.dumps(message)}, queue_url)
+
+
+def queue_arn(queue_url: str) -> str:
+    """Return the ARN of a queue."""
+    from ministack.services import sqs
+
+    return sqs._get_q(queue_url, "sqs:GetQueueAttributes")["attributes"]["QueueArn"]
+
+
+def put_event(source: str, kind: str, resources: Sequence[str], detail: Mapping[str, Any]) -> None:
+    """Have EventBridge deliver an event of one of AWS's services."""
+    from ministack.services import eventbridge
+
+    entry = {"Source": source, "DetailType": kind, "Detail": json.dumps(detail), "Resources": list(resources)}
+    eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)
+
+
 def on_task(prefix: str, handle: Callable[[str, Mapping[str, Any], str], Any]) -> None:
     """Have tasks whose resource starts with `prefix` done by `handle(resource, input, role_arn)`."""
     from ministack.services import stepfunctions

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from . import compilation, components, faults, fleet, processing, registry, rules, training, transform
+from . import compilation, components, faults, fleet, pipelines, processing, registry, rules, training, transform
 from . import ministack_api as cloud
 from .hosted import definitions_of
 from .images import find_image
@@ -32,7 +32,11 @@ async def handle(method: str, path: str, headers: dict[str, str], body: bytes, q
 def _authorize(name: str, request: Request, headers: dict[str, str], query: dict[str, list[str]]) -> Answer | None:
     if faults.take(name, json.dumps(request, default=str)):
         return refusal(AwsError("ThrottlingException", "Rate exceeded"))
-    target = request.get("ResourceArn") or request.get("ModelPackageArn") or "*"
+    target = request.get("ResourceArn") or request.get("ModelPackageArn") or request.get("PipelineExecutionArn") or "*"
+    if "CallbackToken" in request:
+        target = pipelines.waiting_for(request["CallbackToken"]) or target
+    elif "Pipeline" in name and "PipelineName" in request:
+        target = arn("pipeline", request["PipelineName"])
     for part, kind in _KIND_OF.items():
         if name.endswith(part) and f"{part}Name" in request:
             target = arn(kind, request[f"{part}Name"])
@@ -260,6 +264,7 @@ OPERATIONS: dict[str, Callable[[Request], Request]] = {
     **transform.JOBS.operations(),
     **training.JOBS.operations(),
     **processing.JOBS.operations(),
+    **pipelines.OPERATIONS,
     "CreateModelPackageGroup": registry.create_group,
     "DescribeModelPackageGroup": registry.describe_group,
     "DeleteModelPackageGroup": registry.delete_group,

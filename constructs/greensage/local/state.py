@@ -12,6 +12,7 @@ from . import ministack_api as cloud
 
 if TYPE_CHECKING:
     from .hosted import Hosted
+    from .pipeline_run import Execution
 
 
 @dataclass
@@ -130,6 +131,8 @@ class Store:
     compilation_jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
     training_jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
     processing_jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    pipelines: dict[str, dict[str, Any]] = field(default_factory=dict)
+    pipeline_executions: dict[str, Execution] = field(default_factory=dict)
     package_groups: dict[str, dict[str, Any]] = field(default_factory=dict)
     packages: dict[str, dict[str, Any]] = field(default_factory=dict)
     targets: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)

@@ -58,6 +58,7 @@ class Monitor(Construct):
             raise ValueError(f"prefix {prefix!r} must end with a slash")
         check_schedule(schedule)
         self.model, self.bucket, self.prefix, self.baseline = model, bucket, prefix, baseline
+        self.encryption_key = encryption_key
         self.settings = {
             "model": model, "bucket": bucket.bucket_name, "prefix": prefix,
             "baseline": {"bucket": baseline.bucket_name, "key": baseline.key, "source": baseline.source},

@@ -47,6 +47,6 @@ class DriftAlerts(Construct):
                 "kwh": made.energy_kwh.mid, "grams": made.carbon_g.mid, "usual_days": drift.setting("usual_retraining_days"),
             },
         }  # fmt: skip
-        self.decide_function = decide_function(self, settings, monitor, topic, encryption_key, None, log_retention_days)
+        self.decide_function = decide_function(self, settings, monitor, topic, encryption_key, log_retention_days)
         for item in monitors:
             listen(self, f"Reports{item.node.addr[-8:]}", self.decide_function, item)

@@ -29,9 +29,9 @@ def known_region(stack: Stack) -> str:
 
 def decide_function(
     scope: Construct, settings: Mapping[str, Any], monitor: Monitor, topic: sns.ITopic | None, key: kms.IKey | None,
-    machine: str | None, days: int,
+    days: int,
 ) -> LoopFunction:  # fmt: skip
-    """Return the function that decides on reports; without a `machine` it can only alert."""
+    """Return the function that decides on reports; it can only alert until it may start something."""
     function = LoopFunction(
         scope, "Decide", module="decide", settings=settings, seconds=_SECONDS, memory_mb=_MEMORY_MB, numpy=False,
         log_retention_days=days,
@@ -46,10 +46,6 @@ def decide_function(
         function.allow(["kms:Decrypt", "kms:GenerateDataKey"], key.key_arn)
     if topic:
         function.allow(["sns:Publish"], topic.topic_arn)
-    if machine:
-        function.allow(["states:StartExecution"], machine)
-        runs = f"{machine.replace(':stateMachine:', ':execution:')}:*"
-        function.allow(["states:DescribeExecution"], runs, why="The executions of one state machine.")
     return function
 
 

@@ -1,4 +1,4 @@
-"""The two jobs of a retraining as Step Functions passes them to SageMaker: training, and comparing."""
+"""The two jobs of a retraining as they are asked of SageMaker: training, and comparing."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from ..endpoints.access import ExecutionAccess
 from ..loop_function import loop_code
 from ..machines import job_logs_arn, retain_job_logs
 from .champion import Champion
+from .expressions import Ref, Text
 from .training import TrainingSource
 
 _TRAINING_LOGS, _PROCESSING_LOGS = "/aws/sagemaker/TrainingJobs", "/aws/sagemaker/ProcessingJobs"
@@ -47,19 +48,19 @@ class Jobs(Construct):
         self.comparing_role = self._comparing_access(log_retention_days)
 
     def train(self, *, spot: bool) -> dict[str, Any]:
-        """Return a CreateTrainingJob request for `$.place.candidate.type`, on Spot or on demand."""
+        """Return a CreateTrainingJob request, with texts of the run, on Spot or on demand."""
         source, prefix = self._source, f"s3://{self._bucket.bucket_name}/{self._prefix}"
         volume = {"VolumeKmsKeyId": self._key.key_arn} if self._key else {}
         key = {"KmsKeyId": self._key.key_arn} if self._key else {}
-        recent = {"S3Uri.$": f"States.Format('{prefix}retraining/{{}}/recent/', $.name)"}
+        recent = {"S3Uri": Text.of(f"{prefix}retraining/", Ref.NAME, "/recent/")}
         stop: dict[str, Any] = {"MaxRuntimeInSeconds": source.max_run_minutes * 60}
         on_spot: dict[str, Any] = {}
         if spot:
             stop["MaxWaitTimeInSeconds"] = source.max_wait_minutes * 60
-            kept = {"S3Uri.$": f"States.Format('{prefix}checkpoints/{{}}/', $.name)"}
+            kept = {"S3Uri": Text.of(f"{prefix}checkpoints/", Ref.NAME, "/")}
             on_spot = {"EnableManagedSpotTraining": True, "CheckpointConfig": kept}
         return {
-            "TrainingJobName.$": f"States.Format('{self._base}-{{}}-t{{}}-{{}}', $.number, $.place.attempt, $$.State.RetryCount)",
+            "TrainingJobName": Text.of(f"{self._base}-", Ref.NUMBER, "-t", Ref.ATTEMPT, "-", Ref.TRY),
             "RoleArn": self.training_role.role.role_arn,
             "AlgorithmSpecification": {
                 "TrainingImage": source.image.uri, "TrainingInputMode": "File",
@@ -73,7 +74,7 @@ class Jobs(Construct):
             ],
             "OutputDataConfig": {"S3OutputPath": self._champion.outputs.uri.rstrip("/"), **key},
             "ResourceConfig": {
-                "InstanceCount": 1, "InstanceType.$": "$.place.candidate.type", "VolumeSizeInGB": _DISK, **volume,
+                "InstanceCount": 1, "InstanceType": Text.of(Ref.INSTANCE_TYPE), "VolumeSizeInGB": _DISK, **volume,
             },
             "StoppingCondition": stop,
             "EnableNetworkIsolation": True,
@@ -81,24 +82,24 @@ class Jobs(Construct):
         }  # fmt: skip
 
     def compare(self) -> dict[str, Any]:
-        """Return a CreateProcessingJob request that scores `$.prepared.champion` and `$.artifact`."""
+        """Return a CreateProcessingJob request that scores champion and challenger."""
         prefix = f"s3://{self._bucket.bucket_name}/{self._prefix}retraining"
         key = {"KmsKeyId": self._key.key_arn} if self._key else {}
         volume = {"VolumeKmsKeyId": self._key.key_arn} if self._key else {}
-        data: dict[str, dict[str, str]] = {
+        data: dict[str, dict[str, str | Text]] = {
             "code": {"S3Uri": self._code.uri},
-            "champion": {"S3Uri.$": "$.prepared.champion"},
-            "challenger": {"S3Uri.$": "$.artifact"},
+            "champion": {"S3Uri": Text.of(Ref.CHAMPION)},
+            "challenger": {"S3Uri": Text.of(Ref.ARTIFACT)},
             "train": {"S3Uri": self._source.data.location.uri},
-            "recent": {"S3Uri.$": f"States.Format('{prefix}/{{}}/recent/', $.name)"},
-            "window": {"S3Uri.$": f"States.Format('{prefix}/{{}}/window/', $.name)"},
+            "recent": {"S3Uri": Text.of(f"{prefix}/", Ref.NAME, "/recent/")},
+            "window": {"S3Uri": Text.of(f"{prefix}/", Ref.NAME, "/window/")},
         }
         if self._source.holdout:
             data["holdout"] = {"S3Uri": self._source.holdout.location.uri}
         output = {
             "OutputName": "compared", "AppManaged": False,
             "S3Output": {
-                "S3Uri.$": f"States.Format('{prefix}/{{}}/compared', $.name)", "LocalPath": "/opt/ml/processing/output",
+                "S3Uri": Text.of(f"{prefix}/", Ref.NAME, "/compared"), "LocalPath": "/opt/ml/processing/output",
                 "S3UploadMode": "EndOfJob",
             },
         }  # fmt: skip
@@ -106,7 +107,7 @@ class Jobs(Construct):
             "InstanceCount": 1, "InstanceType": drift.job_type("processing"), "VolumeSizeInGB": _DISK, **volume,
         }  # fmt: skip
         return {
-            "ProcessingJobName.$": f"States.Format('{self._base}-{{}}-c{{}}', $.number, $$.State.RetryCount)",
+            "ProcessingJobName": Text.of(f"{self._base}-", Ref.NUMBER, "-c", Ref.TRY),
             "AppSpecification": {
                 "ImageUri": self._source.image.uri, "ContainerEntrypoint": ["python", "-m", _MODULE],
                 "ContainerArguments": ["compare"],
@@ -172,11 +173,11 @@ def _file(place: ArtifactLocation) -> str:
     return place.key.rsplit("/", 1)[-1]
 
 
-def _channel(name: str, uri: dict[str, str]) -> dict[str, Any]:
+def _channel(name: str, uri: Mapping[str, str | Text]) -> dict[str, Any]:
     source = {"S3DataType": "S3Prefix", "S3DataDistributionType": "FullyReplicated", **uri}
     return {"ChannelName": name, "DataSource": {"S3DataSource": source}, "InputMode": "File"}
 
 
-def _input(name: str, uri: dict[str, str]) -> dict[str, Any]:
+def _input(name: str, uri: Mapping[str, str | Text]) -> dict[str, Any]:
     source = {**uri, "LocalPath": f"/opt/ml/processing/input/{name}", "S3DataType": "S3Prefix", "S3InputMode": "File"}
     return {"InputName": name, "AppManaged": False, "S3Input": source}

@@ -19,6 +19,7 @@ class RetrainingPolicy:
     tolerance: what it may lose on held-out data and on protected slices.
     protected: a feature; on none of its values (or quarters) may the challenger be worse than the champion.
     approval: automatic, or by a person who answers within `approval_hours`.
+    engine: Step Functions, or SageMaker Pipelines (extra `pipelines`), which tries Spot only.
     flexible_hours: the training may wait this long for the hour in which the Region's grid is cleanest; 0: starts at once.
     """
 
@@ -33,6 +34,7 @@ class RetrainingPolicy:
     approval: Literal["automatic", "person"] = "automatic"
     approval_hours: int = 72
     flexible_hours: int = 0
+    engine: Literal["step-functions", "pipelines"] = "step-functions"
 
     def __post_init__(self) -> None:
         if self.metric is not None and self.metric not in drift.kpis():
@@ -45,3 +47,6 @@ class RetrainingPolicy:
             raise ValueError(f"flexible_hours is {self.flexible_hours}; allowed: 0 to 24")
         if not 1 <= self.approval_hours <= 8_760:
             raise ValueError(f"approval_hours is {self.approval_hours}; allowed: 1 to 8,760")
+        most = drift.limit("pipeline_approval_hours")
+        if self.engine == "pipelines" and self.approval == "person" and self.approval_hours > most:
+            raise ValueError(f"approval_hours is {self.approval_hours}; with engine pipelines at most {most}")

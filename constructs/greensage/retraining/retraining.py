@@ -18,13 +18,15 @@ from ..catalog import drift
 from ..endpoints.base import Endpoint
 from ..footprint.retraining import of_training
 from ..loop_function import NAMESPACE, LoopFunction
-from ..machines import alarm_from_one, failures, job_statements, state_machine
+from ..machines import Machine, alarm_from_one, failures, job_statements, state_machine
 from ..monitoring.monitor import Monitor, allow_reading
 from ..stack_helper import StackHelper
 from .champion import Champion
 from .decision import decide_function, known_region, listen
+from .expressions import for_states
 from .jobs import Jobs
 from .machine import definition
+from .pipeline_engine import PipelineEngine
 from .policy import RetrainingPolicy
 from .training import TrainingSource
 
@@ -103,7 +105,11 @@ class DriftTriggeredRetraining(Construct):
         )  # fmt: skip
         self.data_function = self._data_function(green_hour)
         self.deploy_function = self._deploy_function()
-        self.machine = self._machine(optimize)
+        self.machine, self.pipeline = None, None
+        if policy.engine == "pipelines":
+            self.pipeline = self._pipeline(optimize)
+        else:
+            self.machine = self._machine(optimize)
         text = f"A retraining of {self._monitor.model} failed; its record says why"
         self.failed_alarm = alarm_from_one(self, "FailedAlarm", self.metric_failed(), text)
         self.decide_function = self._decide_function()
@@ -131,6 +137,9 @@ class DriftTriggeredRetraining(Construct):
 
     def metric_failed(self, **options: Any) -> cloudwatch.Metric:
         """Return the number of retrainings that failed, summed; one whose challenger lost did not fail."""
+        if self.pipeline:
+            return self.pipeline.metric_failed(**options)
+        assert self.machine
         return failures(self.machine, **options)
 
     @property
@@ -161,7 +170,7 @@ class DriftTriggeredRetraining(Construct):
         }  # fmt: skip
         settings = {
             **monitor.settings, "label": self._source.label, "candidates": self._source.candidates, "green_hour": green_hour,
-            "flexible_hours": policy.flexible_hours, "rules": rules, "machine": self._machine_arn(),
+            "flexible_hours": policy.flexible_hours, "rules": rules, **self._runs(),
             "champion": self._champion.parameter_name, "footprint": self.footprint,
         }  # fmt: skip
         function = LoopFunction(
@@ -174,7 +183,11 @@ class DriftTriggeredRetraining(Construct):
         if self._key:
             function.allow(["kms:GenerateDataKey"], self._key.key_arn)
         function.allow(["ssm:GetParameter"], self._champion.parameter_arn)
-        function.allow(["states:ListExecutions"], self._machine_arn())
+        if self._policy.engine == "pipelines":
+            pipeline = self._arn("pipeline", self._champion.base)
+            function.allow(["sagemaker:ListPipelineExecutions"], pipeline)
+        else:
+            function.allow(["states:ListExecutions"], self._machine_arn())
         return function
 
     def _deploy_function(self) -> LoopFunction:
@@ -218,11 +231,19 @@ class DriftTriggeredRetraining(Construct):
         outputs = self._champion.outputs
         function.allow_files(outputs.bucket_arn, ["s3:DeleteObject"], outputs.prefix)
 
-    def _machine(self, optimize: lambda_.IFunction | None) -> Any:
+    def _pipeline(self, optimize: lambda_.IFunction | None) -> PipelineEngine:
+        return PipelineEngine(
+            self, "Engine", name=self._champion.base, jobs=self.jobs, source=self._source, policy=self._policy,
+            monitor=self._monitor, data=self.data_function, deploy=self.deploy_function, topic=self._topic, optimize=optimize,
+            log_retention_days=self._days,
+        )  # fmt: skip
+
+    def _machine(self, optimize: lambda_.IFunction | None) -> Machine:
         jobs, source, person = self.jobs, self._source, self._policy.approval == "person"
         machine = definition(
             partition=Stack.of(self).partition, data=self.data_function.arn, deploy=self.deploy_function.arn,
-            train_spot=jobs.train(spot=True), train_on_demand=jobs.train(spot=False), compare=jobs.compare(),
+            train_spot=for_states(jobs.train(spot=True)), train_on_demand=for_states(jobs.train(spot=False)),
+            compare=for_states(jobs.compare()),
             run_seconds=source.max_run_minutes * 60, wait_seconds=source.max_wait_minutes * 60,
             optimize=optimize.function_arn if optimize else None, topic=self._topic.topic_arn if self._topic else None,
             approval_hours=self._policy.approval_hours if person else None,
@@ -256,9 +277,25 @@ class DriftTriggeredRetraining(Construct):
                 "kwh": self.footprint["kwh"], "grams": self.footprint["grams"],
                 "usual_days": drift.setting("usual_retraining_days"),
             },
-            "machine": self._machine_arn(), "topic": self._topic.topic_arn if self._topic else "", "namespace": NAMESPACE,
+            **self._runs(), "topic": self._topic.topic_arn if self._topic else "", "namespace": NAMESPACE,
         }  # fmt: skip
-        return decide_function(self, settings, monitor, self._topic, self._key, self._machine_arn(), self._days)
+        function = decide_function(self, settings, monitor, self._topic, self._key, self._days)
+        self._allow_starting(function)
+        return function
+
+    def _runs(self) -> dict[str, str]:
+        """What tells the functions which engine runs the retrainings."""
+        by_pipeline = self._policy.engine == "pipelines"
+        return {"machine": "" if by_pipeline else self._machine_arn(), "pipeline": self._champion.base if by_pipeline else ""}
+
+    def _allow_starting(self, function: LoopFunction) -> None:
+        if self.pipeline:
+            arn = self.pipeline.arn
+            function.allow(["sagemaker:ListPipelineExecutions", "sagemaker:StartPipelineExecution"], arn)
+            return
+        function.allow(["states:StartExecution"], self._machine_arn())
+        runs = f"{self._machine_arn().replace(':stateMachine:', ':execution:')}:*"
+        function.allow(["states:DescribeExecution"], runs, why="The executions of one state machine.")
 
     def _listen(self, monitor: Monitor) -> None:
         name = monitor.node.addr[-8:]

@@ -78,6 +78,9 @@ class RetrainingSpec(Part):
     approval: Literal["automatic", "person"] = "automatic"
     approval_hours: int = Field(default=72, ge=1, le=8_760)
     flexible_hours: int = Field(default=0, ge=0, le=24, description="May wait so long for the cleanest hour of the grid.")
+    engine: Literal["step-functions", "pipelines"] = Field(
+        default="step-functions", description="pipelines: SageMaker Pipelines, which needs greensage[pipelines]; Spot only."
+    )
     optimize: str | None = Field(
         default=None,
         pattern=r"^arn:aws[a-z-]*:lambda:",
@@ -103,4 +106,7 @@ class RetrainingSpec(Part):
     def _wait_counts_the_run(self) -> RetrainingSpec:
         if self.max_wait_minutes < self.max_run_minutes:
             raise ValueError("max_wait_minutes is below max_run_minutes | the wait for Spot counts the run")
+        most = drift.limit("pipeline_approval_hours")
+        if self.engine == "pipelines" and self.approval == "person" and self.approval_hours > most:
+            raise ValueError(f"approval_hours is {self.approval_hours} | with engine: pipelines at most {most}")
         return self

@@ -1,0 +1,172 @@
+"""A retraining by SageMaker Pipelines: the pipeline, its queue, and the two functions that do its steps and wait for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sagemaker as sagemaker
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
+
+from constructs import Construct
+
+from ..acknowledge import acknowledge_wildcards
+from ..catalog import drift
+from ..endpoints.access import ExecutionAccess
+from ..loop_function import LoopFunction
+from ..machines import Job, job_rights
+from ..monitoring.monitor import Monitor
+from ..roles import service_role
+from .jobs import Jobs
+from .pipeline_definition import Parts, definition
+from .policy import RetrainingPolicy
+from .training import TrainingSource
+
+_MEMORY_MB = 256
+_STEP_SECONDS = drift.limit("pipeline_step_seconds")
+_WAIT_SECONDS, _VISIBLE_SECONDS = 180, 200
+# ListTrainingJobs has no resource-level permissions in IAM, so no ARN can be named.
+_ANY = "*"
+# SQS's most; a message that waits comes again every 30 seconds to 12 hours.
+_MOST_RECEIVED, _KEPT_DAYS = 1_000, 14
+
+
+class PipelineEngine(Construct):
+    """The pipeline of one model. `cfn_pipeline` is the L1; `definition` is its body, before tokens are resolved.
+
+    Where it differs from the state machine: the instance types are tried on Spot only, one execution after the other; and
+    a person must answer within 300 hours, because the question waits in a queue.
+    """
+
+    def __init__(
+        self, scope: Construct, id: str, *, name: str, jobs: Jobs, source: TrainingSource, policy: RetrainingPolicy,
+        monitor: Monitor, data: LoopFunction, deploy: LoopFunction, topic: sns.ITopic | None,
+        optimize: lambda_.IFunction | None, log_retention_days: int,
+    ) -> None:  # fmt: skip
+        super().__init__(scope, id)
+        self.name, self._days = name, log_retention_days
+        self.queue = self._queue()
+        candidates = [row for row in source.candidates if row["spot"]]
+        settings = {
+            "model": monitor.model, "bucket": monitor.bucket.bucket_name, "prefix": monitor.prefix, "data": data.arn,
+            "deploy": deploy.arn, "pipeline": name, "candidates": candidates, "topic": topic.topic_arn if topic else "",
+            "queue": self.queue.queue_url, "approval_hours": policy.approval_hours,
+        }  # fmt: skip
+        self.steps = self._conductor("Steps", "handler", _STEP_SECONDS, settings, monitor, (data, deploy), topic)
+        self.waiting = self._conductor("Waiting", "waiting", _WAIT_SECONDS, settings, monitor, (data, deploy), topic)
+        self._listen()
+        self.role, rights = self._role(jobs, optimize)
+        parts = Parts(
+            name=name, steps=self.steps.arn, queue=self.queue.queue_url,
+            train={**jobs.train(spot=True), "TrainingJobName": f"{name}-t"},
+            compare={**jobs.compare(), "ProcessingJobName": f"{name}-c"}, instance_type=source.instance_types[0],
+            optimize=optimize.function_arn if optimize else None, person=policy.approval == "person",
+            waits=policy.flexible_hours > 0,
+        )  # fmt: skip
+        self.definition = definition(parts)
+        self.cfn_pipeline = sagemaker.CfnPipeline(
+            self, "Pipeline", pipeline_name=name, role_arn=self.role.role_arn,
+            pipeline_definition={"PipelineDefinitionBody": Stack.of(self).to_json_string(self.definition)},
+            pipeline_description=f"greensage: retrains {monitor.model}, compares, registers and deploys",
+        )  # fmt: skip
+        self.cfn_pipeline.node.add_dependency(rights)
+
+    def metric_failed(self, **options: Any) -> cloudwatch.Metric:
+        """Return the number of executions that failed, summed over an hour."""
+        given = {"statistic": "Sum", "period": Duration.hours(1), "dimensions_map": {"PipelineName": self.name}}
+        return cloudwatch.Metric(
+            namespace="AWS/Sagemaker/ModelBuildingPipeline", metric_name="ExecutionFailed", **{**given, **options}
+        )
+
+    def _queue(self) -> sqs.Queue:
+        lost = sqs.Queue(
+            self, "Lost", encryption=sqs.QueueEncryption.SQS_MANAGED, enforce_ssl=True, retention_period=Duration.days(_KEPT_DAYS)
+        )
+        return sqs.Queue(
+            self, "Queue", encryption=sqs.QueueEncryption.SQS_MANAGED, enforce_ssl=True,
+            visibility_timeout=Duration.seconds(_VISIBLE_SECONDS), retention_period=Duration.days(_KEPT_DAYS),
+            dead_letter_queue=sqs.DeadLetterQueue(max_receive_count=_MOST_RECEIVED, queue=lost),
+        )  # fmt: skip
+
+    def _conductor(
+        self, id: str, handler: str, seconds: int, settings: Mapping[str, Any], monitor: Monitor,
+        called: tuple[LoopFunction, ...], topic: sns.ITopic | None,
+    ) -> LoopFunction:  # fmt: skip
+        function = LoopFunction(
+            self, id, module="conduct", handler=handler, settings=settings, seconds=seconds, memory_mb=_MEMORY_MB, numpy=False,
+            log_retention_days=self._days,
+        )  # fmt: skip
+        folder = f"{monitor.prefix}retraining/"
+        function.allow_files(monitor.bucket.bucket_arn, ["s3:GetObject"], folder)
+        function.allow_listing(monitor.bucket.bucket_arn, folder)
+        states = f"{monitor.bucket.bucket_arn}/{folder}*/state.json"
+        function.allow(["s3:PutObject"], states, why="What each retraining knows.")
+        function.allow(["lambda:InvokeFunction"], *(other.arn for other in called))
+        if topic:
+            function.allow(["sns:Publish"], topic.topic_arn)
+        if monitor.encryption_key:
+            function.allow(["kms:Decrypt", "kms:GenerateDataKey"], monitor.encryption_key.key_arn)
+        if handler == "waiting":
+            self._allow_waiting(function)
+        return function
+
+    def _allow_waiting(self, function: LoopFunction) -> None:
+        actions = ["ListPipelineExecutionSteps", "SendPipelineExecutionStepFailure", "SendPipelineExecutionStepSuccess",
+                   "StartPipelineExecution"]  # fmt: skip
+        own = "Executions of one pipeline."
+        function.allow([f"sagemaker:{name}" for name in actions], self.arn, f"{self.arn}/execution/*", why=own)
+        jobs = Stack.of(self).format_arn(service="sagemaker", resource="training-job", resource_name=f"{self.name}-*")
+        function.allow(["sagemaker:DescribeTrainingJob"], jobs, why="Training jobs of one pipeline.")
+        function.allow(["sagemaker:ListTrainingJobs"], _ANY, why="IAM has no resource-level permissions for the lists of jobs.")
+        received = ["ChangeMessageVisibility", "DeleteMessage", "GetQueueAttributes", "ReceiveMessage"]
+        function.allow([f"sqs:{name}" for name in received], self.queue.queue_arn)
+        mapping = lambda_.CfnEventSourceMapping(
+            self, "Messages", event_source_arn=self.queue.queue_arn, function_name=function.arn, batch_size=1,
+            function_response_types=["ReportBatchItemFailures"],
+        )  # fmt: skip
+        mapping.node.add_dependency(function.policy)
+
+    def _listen(self) -> None:
+        """Have the end of an execution that did not succeed put into the queue."""
+        rule = events.CfnRule(
+            self, "Ended",
+            event_pattern={
+                "source": ["aws.sagemaker"], "detail-type": ["SageMaker Model Building Pipeline Execution Status Change"],
+                "detail": {"currentPipelineExecutionStatus": ["Failed", "Stopped"], "pipelineArn": [self.arn]},
+            },
+            targets=[{"arn": self.queue.queue_arn, "id": "ended"}],
+        )  # fmt: skip
+        sent = iam.PolicyStatement(
+            actions=["sqs:SendMessage"], principals=[cast(Any, iam.ServicePrincipal("events.amazonaws.com"))],
+            resources=[self.queue.queue_arn], conditions={"ArnEquals": {"aws:SourceArn": rule.attr_arn}},
+        )  # fmt: skip
+        self.queue.add_to_resource_policy(sent)
+
+    def _role(self, jobs: Jobs, optimize: lambda_.IFunction | None) -> tuple[iam.IRole, iam.Policy]:
+        role = service_role(self, "Role", "sagemaker.amazonaws.com")
+        stack = Stack.of(self)
+        called = [self.steps.arn, *([optimize.function_arn] if optimize else [])]
+        statements = [
+            iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=called),
+            iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[self.queue.queue_arn]),
+        ]
+        wide = []
+        kinds: tuple[tuple[Job, ExecutionAccess], ...] = (("Training", jobs.training_role), ("Processing", jobs.comparing_role))
+        for kind, passed in kinds:
+            arn = stack.format_arn(service="sagemaker", resource=f"{kind.lower()}-job", resource_name=f"{self.name}-*")
+            statements += job_rights(kind, arn, passed.role.role_arn)
+            wide.append(arn)
+        policy = iam.Policy(self, "Policy", roles=[role], statements=statements)
+        acknowledge_wildcards(policy, wide, "Names of a pipeline's jobs end in its execution's id.")
+        return role, policy
+
+    @property
+    def arn(self) -> str:
+        """The pipeline's ARN, known before it is there."""
+        return Stack.of(self).format_arn(service="sagemaker", resource="pipeline", resource_name=self.name)
