@@ -34,7 +34,8 @@ def _run(job: JobRun) -> None:
     row = job.row
     if row.get("EnableManagedSpotTraining") and faults.take("spot-capacity", job.name):
         row["_stop"], row["_secondary"] = True, "MaxWaitTimeExceeded"
-        row["StatusMessage"] = "there was no Spot capacity within the wait"
+        said = {"Status": "MaxWaitTimeExceeded", "StartTime": time.time(), "StatusMessage": "no Spot capacity within the wait"}
+        row.setdefault("SecondaryStatusTransitions", []).append(said)
         return
     begun = row["TrainingStartTime"] = time.time()
     for folder in ("model", "output/data", "checkpoints", "input/config"):

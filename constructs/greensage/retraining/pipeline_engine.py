@@ -26,7 +26,6 @@ from ..roles import service_role
 from .jobs import Jobs
 from .pipeline_definition import Parts, definition
 from .policy import RetrainingPolicy
-from .training import TrainingSource
 
 _MEMORY_MB = 256
 _STEP_SECONDS = drift.limit("pipeline_step_seconds")
@@ -45,14 +44,13 @@ class PipelineEngine(Construct):
     """
 
     def __init__(
-        self, scope: Construct, id: str, *, name: str, jobs: Jobs, source: TrainingSource, policy: RetrainingPolicy,
+        self, scope: Construct, id: str, *, name: str, jobs: Jobs, candidates: list[dict[str, object]], policy: RetrainingPolicy,
         monitor: Monitor, data: LoopFunction, deploy: LoopFunction, topic: sns.ITopic | None,
         optimize: lambda_.IFunction | None, log_retention_days: int,
     ) -> None:  # fmt: skip
         super().__init__(scope, id)
         self.name, self._days = name, log_retention_days
         self.queue = self._queue()
-        candidates = [row for row in source.candidates if row["spot"]]
         settings = {
             "model": monitor.model, "bucket": monitor.bucket.bucket_name, "prefix": monitor.prefix, "data": data.arn,
             "deploy": deploy.arn, "pipeline": name, "candidates": candidates, "topic": topic.topic_arn if topic else "",
@@ -65,7 +63,7 @@ class PipelineEngine(Construct):
         parts = Parts(
             name=name, steps=self.steps.arn, queue=self.queue.queue_url,
             train={**jobs.train(spot=True), "TrainingJobName": f"{name}-t"},
-            compare={**jobs.compare(), "ProcessingJobName": f"{name}-c"}, instance_type=source.instance_types[0],
+            compare={**jobs.compare(), "ProcessingJobName": f"{name}-c"}, instance_type=str(candidates[0]["type"]),
             optimize=optimize.function_arn if optimize else None, person=policy.approval == "person",
             waits=policy.flexible_hours > 0,
         )  # fmt: skip

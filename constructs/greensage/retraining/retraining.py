@@ -169,7 +169,7 @@ class DriftTriggeredRetraining(Construct):
             "protected": policy.protected, "least_rows": int(drift.setting("slice_rows")),
         }  # fmt: skip
         settings = {
-            **monitor.settings, "label": self._source.label, "candidates": self._source.candidates, "green_hour": green_hour,
+            **monitor.settings, "label": self._source.label, "candidates": self._candidates(), "green_hour": green_hour,
             "flexible_hours": policy.flexible_hours, "rules": rules, **self._runs(),
             "champion": self._champion.parameter_name, "footprint": self.footprint,
         }  # fmt: skip
@@ -233,7 +233,7 @@ class DriftTriggeredRetraining(Construct):
 
     def _pipeline(self, optimize: lambda_.IFunction | None) -> PipelineEngine:
         return PipelineEngine(
-            self, "Engine", name=self._champion.base, jobs=self.jobs, source=self._source, policy=self._policy,
+            self, "Engine", name=self._champion.base, jobs=self.jobs, candidates=self._candidates(), policy=self._policy,
             monitor=self._monitor, data=self.data_function, deploy=self.deploy_function, topic=self._topic, optimize=optimize,
             log_retention_days=self._days,
         )  # fmt: skip
@@ -282,6 +282,11 @@ class DriftTriggeredRetraining(Construct):
         function = decide_function(self, settings, monitor, self._topic, self._key, self._days)
         self._allow_starting(function)
         return function
+
+    def _candidates(self) -> list[dict[str, object]]:
+        """Where to train; a pipeline's training step is on Spot for good."""
+        by_pipeline = self._policy.engine == "pipelines"
+        return [row for row in self._source.candidates if row["spot"] or not by_pipeline]
 
     def _runs(self) -> dict[str, str]:
         """What tells the functions which engine runs the retrainings."""
