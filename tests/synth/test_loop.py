@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 from aws_cdk import App, Stack
@@ -10,6 +11,7 @@ from aws_cdk import aws_s3 as s3
 
 from greensage.checks import SustainabilityChecks
 from greensage.endpoints import ContainerImage
+from greensage.errors import GreensageError
 from greensage.monitoring import Baseline, DriftMonitor, DriftSettings, ModelQualityMonitor, MonitoringBucket, QualitySettings
 from greensage.retraining import DataFile, DriftAlerts, RetrainingPolicy, TrainingSource
 from tests.looped import RETRAINED, WATCHED, write_models
@@ -17,6 +19,15 @@ from tests.looped import RETRAINED, WATCHED, write_models
 from .conftest import ENV, build_fleet, synthesize
 
 IMAGE = ContainerImage.prebuilt("xgboost", "3.0-5", architecture="x86_64", region="eu-north-1")
+
+
+PIPELINED = (
+    RETRAINED.replace("name: retrained", "name: pipelined")
+    .replace("retrained.tar.gz", "pipelined.tar.gz")
+    .replace("approval: person", "approval: person, engine: pipelines")
+)
+# What the SDK makes is tested with the SDK, in tests/cloud/test_pipelines.py.
+DEFINITION = {"Version": "2020-12-01", "Metadata": {}, "Parameters": [], "Steps": []}
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +58,36 @@ def test_it_is_clean_by_our_own_pack(models, tmp_path):
     Validations.of(app).add_plugins(pack)
     build_fleet(models)(app)
     app.synth()
+
+
+@pytest.fixture
+def pipelined(tmp_path, monkeypatch):
+    monkeypatch.setattr("greensage.retraining.pipeline_engine.definition", lambda parts: DEFINITION)
+    return write_models(tmp_path / "models", PIPELINED)
+
+
+def test_the_pipelines_engine_is_clean_too(pipelined, tmp_path):
+    done = synthesize(tmp_path / "nag", build_fleet(pipelined))
+    assert done.error == ""
+    machines = done.resources("pipelined", "AWS::StepFunctions::StateMachine")
+    assert len(machines) == 1  # the monitor's
+    queue = next(row for row in done.resources("pipelined", "AWS::SQS::Queue").values() if "RedrivePolicy" in row["Properties"])
+    assert queue["Properties"]["SqsManagedSseEnabled"] is True
+    rights = json.dumps(statements(done, "pipelined", "RetrainingEnginePolicy"))
+    assert "events:PutRule" not in rights and '"Resource": "*"' not in rights
+    app = App(outdir=str(tmp_path / "own"))
+    from aws_cdk import Validations
+
+    Validations.of(app).add_plugins(SustainabilityChecks(errors_from="low"))
+    build_fleet(pipelined)(app)
+    app.synth()
+
+
+def test_without_the_sdk_the_pipelines_engine_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sagemaker", None)
+    models = write_models(tmp_path / "models", PIPELINED)
+    with pytest.raises(GreensageError, match=r"pip install 'greensage\[pipelines\]'"):
+        build_fleet(models)(App(outdir=str(tmp_path / "out")))
 
 
 def test_every_function_and_machine_has_a_log_group_that_ends(made):
@@ -136,6 +177,7 @@ def test_the_monitors_stand_alone_in_another_app(models, tmp_path):
         (lambda stack, models: DriftSettings(threshold=-1), "threshold"),
         (lambda stack, models: RetrainingPolicy(metric="speed"), "speed"),
         (lambda stack, models: RetrainingPolicy(flexible_hours=30), "0 to 24"),
+        (lambda stack, models: RetrainingPolicy(engine="pipelines", approval="person", approval_hours=400), "at most 300"),
         (lambda stack, models: DriftAlerts(stack, "A", monitors=[]), "empty"),
         (
             lambda stack, models: TrainingSource(

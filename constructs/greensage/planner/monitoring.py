@@ -66,9 +66,16 @@ def _for_labels(spec: ModelSpec) -> int:
     return spec.drift.min_labels if spec.drift.kpi else 0
 
 
+def _then(spec: ModelSpec) -> str:
+    if spec.retraining is None:
+        return "alerts (no retraining section)"
+    by = "SageMaker Pipelines, on Spot only" if spec.retraining.engine == "pipelines" else "Step Functions"
+    return f"retrains by {by}"
+
+
 def _watched(spec: ModelSpec, large: bool) -> str:
     assert spec.drift is not None
     kpi = ", ".join(f"{name} {value:g}" for name, value in spec.drift.kpi.items()) or "none: drift alone tells little of quality"
-    then = "retrains" if spec.retraining else "alerts (no retraining section)"
+    then = _then(spec)
     engine = "" if large else "; Model Monitor's container is not in this Region, so a function reads every window"
     return f"KPIs: {kpi}; a KPI below its threshold {then}, drift alone {spec.drift.on_drift}s{engine}"
