@@ -199,20 +199,26 @@ def deployed(tmp_path_factory, engine: str, python: str = sys.executable) -> Ite
     patch = pytest.MonkeyPatch()
     patch.setattr(local, "TIME_SCALE", str(SCALE))
     cloud = LocalCloud(tmp_path_factory.mktemp("full-cloud"))
-    cloud.up()
+    cloud.up(auth=True)
     folder = tmp_path_factory.mktemp("models") / "m"
     write_full(folder, engine)
     session = session_of(cloud)
     code = io.BytesIO()
     with zipfile.ZipFile(code, "w") as content:
         content.writestr("prune.py", PRUNE)
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    role = session.client("iam").create_role(RoleName="pruner", AssumeRolePolicyDocument=document)["Role"]["Arn"]
     session.client("lambda").create_function(
         FunctionName="prune", Runtime="python3.13", Handler="prune.handler", Code={"ZipFile": code.getvalue()},
-        Role=f"arn:aws:iam::{ACCOUNT}:role/anybody",
+        Role=role,
     )  # fmt: skip
     topic = session.client("sns").create_topic(Name="people")["TopicArn"]
-    queue = session.client("sqs").create_queue(QueueName="inbox")["QueueUrl"]
-    session.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=f"arn:aws:sqs:{REGION}:{ACCOUNT}:inbox")
+    inbox = f"arn:aws:sqs:{REGION}:{ACCOUNT}:inbox"
+    sent = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": inbox}
+    rights = {"Policy": json.dumps({"Version": "2012-10-17", "Statement": [sent]})}
+    queue = session.client("sqs").create_queue(QueueName="inbox", Attributes=rights)["QueueUrl"]
+    session.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=inbox)
     session.client("sqs").purge_queue(QueueUrl=queue)
     cdk = bootstrapped(Cdk(folder, environment_of(cloud), tmp_path_factory.mktemp("out"), python))
     cdk.deploy()

@@ -146,7 +146,7 @@ def windows(full, *, limits: tuple[int, ...], faults: tuple[dict, ...] = ()) -> 
         full.change("DriftEvaluateFunction", large_mb=limit)
         full.s3.delete_object(Bucket=full.bucket, Key="state/history.json")  # the same window again
         run = full.evaluate(*faults)
-        assert run["status"] == "SUCCEEDED", run
+        assert run["status"] == "SUCCEEDED", run["cause"]
         name = json.loads(run["output"])["id"]
         reports.append(json.loads(full.s3.get_object(Bucket=full.bucket, Key=f"reports/{name}.json")["Body"].read()))
     return reports

@@ -27,6 +27,7 @@ def mend() -> None:
     _scale_waits_for_people()
     _name_the_errors_of_functions()
     _scale_waits_of_messages()
+    _tell_condition_keys()
 
 
 def _publish_the_numpy_layer() -> None:
@@ -210,3 +211,33 @@ def _delete_a_tag_and_not_the_image() -> None:
         return delete({**data, "imageIds": left})
 
     ecr._batch_delete_image = delete_tags_first
+
+
+def _tell_condition_keys() -> None:
+    """Policies limit metrics by their namespace and events by their source; ministack's requests carry neither."""
+    from ministack.core import iam_actions
+
+    tags = iam_actions.request_tag_context
+
+    def with_keys(service: str, action: str, body: bytes, params: Any) -> dict[str, Any]:
+        found = tags(service, action, body, params)
+        if action == "cloudwatch:PutMetricData":
+            return {**found, "cloudwatch:namespace": _namespace(body, params)}
+        if action == "events:PutEvents":
+            sources = [row.get("Source", "") for row in json.loads(body or b"{}").get("Entries", [])]
+            return {**found, "events:source": sources[0] if len(sources) == 1 else sources}
+        return found
+
+    iam_actions.request_tag_context = with_keys
+
+
+def _namespace(body: bytes, params: Any) -> str:
+    """The namespace of a PutMetricData request, in any of CloudWatch's protocols."""
+    if body[:1] == b"{":
+        return str(json.loads(body).get("Namespace", ""))
+    if body and not body.startswith(b"Action="):
+        import cbor2  # pyright: ignore[reportMissingImports]  # ministack decodes with it, where it is
+
+        return str(cbor2.loads(body).get("Namespace", ""))
+    given = params.get("Namespace", "")
+    return str(given[0] if isinstance(given, list) else given)

@@ -33,8 +33,12 @@ def _authorize(name: str, request: Request, headers: dict[str, str], query: dict
     if faults.take(name, json.dumps(request, default=str)):
         return refusal(AwsError("ThrottlingException", "Rate exceeded"))
     target = request.get("ResourceArn") or request.get("ModelPackageArn") or request.get("PipelineExecutionArn") or "*"
-    if "CallbackToken" in request:
+    if request.get("ModelPackageName", "").startswith("arn:"):
+        target = request["ModelPackageName"]
+    elif "CallbackToken" in request:
         target = pipelines.waiting_for(request["CallbackToken"]) or target
+    elif "ModelPackageGroupName" in request:
+        target = arn("model-package-group", request["ModelPackageGroupName"])
     elif "Pipeline" in name and "PipelineName" in request:
         target = arn("pipeline", request["PipelineName"])
     for part, kind in _KIND_OF.items():
