@@ -10,13 +10,15 @@ from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 from greensage.acknowledge import acknowledge_wildcards
 from greensage.artifacts import ArtifactLocation, ModelArtifact
-from greensage.endpoints import Container
+from greensage.endpoints import Container, DataCapture
 from greensage.endpoints.base import Endpoint
+from greensage.endpoints.container_capture import MODEL, allow_capture, captured
 from greensage.names import Parameters
 from greensage.orphans import GROUP_TAG, KIND_TAG, ROOT_TAG
 from greensage.planner import GroupPlan
 from greensage.spec import MultiModelHosting
 
+from .loop import group_loop
 from .props import instance_props, tracking
 from .shared import Images, allow_unpinning, artifact_bucket, environment_of, group_prefix, key_from_arn, tag_stack
 
@@ -29,6 +31,7 @@ class GroupStack(Stack):
         self._group, self._parameters = group, parameters
         self._key = key_from_arn(self, group.lead.kms_key_arn)
         self._images = Images(self, parameters)
+        self._loop = group_loop(self, group, parameters, self._key)
         self._bucket = artifact_bucket(self, parameters)
         self._props = instance_props(self, group.lead, group.deployment, self._key, group.logs_days)
         build = {"multi-model": self._multi_model, "multi-container": self._multi_container}
@@ -42,6 +45,18 @@ class GroupStack(Stack):
         # By these tags `greensage clean` finds what nothing uses any more.
         tag_stack(self, {GROUP_TAG: group.name, KIND_TAG: group.kind, ROOT_TAG: parameters.root})
 
+    def _capture(self, prefix: str, member: str | None = None) -> DataCapture | None:
+        """How a container captures: all members together, or the one that it serves."""
+        group = self._group
+        if self._loop is None or (member is not None and member not in group.captured):
+            return None
+        return DataCapture(self._loop, sample_percent=group.capture_percent, prefix=prefix)
+
+    def _allow_captures(self, endpoint: Endpoint) -> None:
+        """Let the containers of an endpoint write the captures of the members that have drift."""
+        for name in self._group.captured:
+            allow_capture(endpoint.access, self._capture(f"{name}/capture/", name))
+
     def _multi_model(self) -> Endpoint:
         from greensage.endpoints import MultiModelEndpoint
 
@@ -52,6 +67,7 @@ class GroupStack(Stack):
         endpoint = MultiModelEndpoint(
             self, "Endpoint", bucket=self._bucket, prefix=group_prefix(group.name), image=image,
             instance_type=group.instance_type, scaling=tracking(group.scaling, group.lead), environment=environment,
+            capture=self._capture(f"{MODEL}/capture/"),
             cache_models=hosting.cache_models if isinstance(hosting, MultiModelHosting) else True, **self._props,
         )  # fmt: skip
         endpoint.needs(*pin)
@@ -68,12 +84,14 @@ class GroupStack(Stack):
                 prefix=f"groups/{group.name}-containers/{item.name}/", name=item.name, encryption_key=self._key,
             )  # fmt: skip
             needed += [artifact, *pin]
-            containers[item.name] = Container(image, artifact.location, environment_of(item.source))
+            made = Container(image, artifact.location, environment_of(item.source))
+            containers[item.name] = captured(made, self._capture(f"{item.name}/capture/", item.name), self._key)
         endpoint = MultiContainerEndpoint(
             self, "Endpoint", containers=containers, instance_type=group.instance_type,
             scaling=tracking(group.scaling, group.lead), **self._props,
         )  # fmt: skip
         endpoint.needs(*needed)
+        self._allow_captures(endpoint)
         return endpoint
 
     def _components(self) -> Endpoint:
@@ -85,6 +103,7 @@ class GroupStack(Stack):
             min_instances=group.scaling.min_instances, max_instances=group.scaling.max_instances, **self._props,
         )  # fmt: skip
         access, prefix = endpoint.access, group_prefix(group.name)
+        self._allow_captures(endpoint)
         # The components are in the stacks of the models; their images, archives and logs are the group's by prefix.
         access.read(ArtifactLocation(self._bucket.bucket_name, self._bucket.bucket_arn, prefix, prefix))
         for item in group.containers:

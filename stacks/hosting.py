@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from aws_cdk import aws_ssm as ssm
 
 from greensage.endpoints import Resources, Variant
+from greensage.endpoints.container_capture import captured
 from greensage.names import group_component_name
 from greensage.planner import VariantPlan
 from greensage.scaling import BacklogTracking, CopyTracking, ProvisionedConcurrency
@@ -162,7 +163,7 @@ def inference_component(stack: ModelStack) -> Place:
     group = model.group or ""
     endpoint_name = ssm.StringParameter.value_for_string_parameter(stack, _group_endpoint(stack))
     component = InferenceComponent(
-        stack, "Component", endpoint_name=endpoint_name, container=stack.container(),
+        stack, "Component", endpoint_name=endpoint_name, container=captured(stack.container(), stack.capture, stack.key),
         resources=Resources(plan.memory_mb, plan.cpu_cores, plan.accelerators),
         scaling=CopyTracking(
             plan.min_copies, plan.max_copies, schedule=schedule(model.spec),

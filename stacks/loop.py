@@ -15,16 +15,23 @@ from greensage.catalog.checks import line
 from greensage.endpoints import ContainerImage, DataCapture
 from greensage.endpoints.base import Endpoint
 from greensage.monitoring import Baseline, DriftMonitor, DriftSettings, MonitoringBucket, QualitySettings
+from greensage.names import Parameters
+from greensage.planner import GroupPlan
 from greensage.retraining import DataFile, DriftAlerts, DriftTriggeredRetraining, RetrainingPolicy, TrainingSource
 from greensage.serving_tag import serving_tag
 from greensage.spec import DriftSpec, RetrainingSpec
+from greensage.spec.parts import CaptureSpec
 
 from .shared import serving_base
 
 if TYPE_CHECKING:
+    from aws_cdk import aws_kms as kms
+
+    from .group_stack import GroupStack
     from .model_stack import ModelStack
 
-_DAYS = 7
+CAPTURE_DAYS = CaptureSpec().days
+SHARED = ("multi-model", "multi-container", "inference-components")
 
 
 def loop_capture(stack: ModelStack) -> DataCapture | None:
@@ -32,9 +39,26 @@ def loop_capture(stack: ModelStack) -> DataCapture | None:
     plan, spec = stack.model.monitoring, stack.model.spec
     if plan is None:
         return None
-    days = spec.capture.days if spec.capture else _DAYS
+    if stack.model.kind in SHARED:
+        name = ssm.StringParameter.value_for_string_parameter(
+            stack, stack.parameters.group_loop(stack.model.group or "", stack.model.kind)
+        )
+        shared = s3.Bucket.from_bucket_name(stack, "Loop", name)
+        return DataCapture(shared, sample_percent=plan.sample_percent, prefix=f"{stack.model.name}/capture/")
+    days = spec.capture.days if spec.capture else CAPTURE_DAYS
     bucket = MonitoringBucket(stack, "Loop", capture_days=days, encryption_key=stack.key)
     return DataCapture(bucket, sample_percent=plan.sample_percent)
+
+
+def group_loop(stack: GroupStack, group: GroupPlan, parameters: Parameters, key: kms.IKey | None) -> s3.IBucket | None:
+    """Return the bucket with the loops of the members that have drift, each below its name; None when none has."""
+    if not group.captured:
+        return None
+    prefixes = [f"{name}/" for name in group.captured]
+    bucket = MonitoringBucket(stack, "Loop", capture_days=CAPTURE_DAYS, prefixes=prefixes, encryption_key=key)
+    name = parameters.group_loop(group.name, group.kind)
+    ssm.StringParameter(stack, "LoopName", parameter_name=name, string_value=bucket.bucket_name)
+    return bucket
 
 
 def add_loop(stack: ModelStack, capture: DataCapture, endpoint: Endpoint | None) -> None:
@@ -49,7 +73,8 @@ def add_loop(stack: ModelStack, capture: DataCapture, endpoint: Endpoint | None)
         stack, "Drift", model=stack.model.name, bucket=capture.bucket, baseline=_baseline(stack, drift),
         settings=DriftSettings(drift.features, drift.threshold, share=drift.share),
         quality=QualitySettings(drift.kpi, min_labels=drift.min_labels, judged_rows=drift.judged_rows),
-        schedule=plan.schedule, every_rows=drift.every_captures, large_windows=plan.large_windows, encryption_key=stack.key,
+        prefix=capture.prefix.removesuffix("capture/"), schedule=plan.schedule, every_rows=drift.every_captures,
+        large_windows=plan.large_windows, encryption_key=stack.key,
         log_retention_days=spec.retention.logs_days,
     )  # fmt: skip
     topic = sns.Topic.from_topic_arn(stack, "Topic", drift.notify) if drift.notify else None

@@ -43,7 +43,8 @@ class ModelStack(Stack):
         place = BUILDERS[model.kind](self)
         if self.capture is not None:
             add_loop(self, self.capture, self.watched)
-            place |= {"loop": {"bucket": self.capture.bucket.bucket_name}}
+            prefix = self.capture.prefix.removesuffix("capture/")
+            place |= {"loop": {"bucket": self.capture.bucket.bucket_name, "prefix": prefix}}
         self._publish(place)
         tag_stack(self, {"greensage:model": model.name, "greensage:kind": model.kind, **model.spec.tags})
 

@@ -9,6 +9,7 @@ import base64
 import json
 import logging
 import random
+import re
 import threading
 import time
 import uuid
@@ -21,6 +22,9 @@ logger = logging.getLogger("greensage.server")
 # A file of so many requests, or after so many seconds, whichever comes first; more than _MOST are never held.
 _FILE_REQUESTS, _FILE_SECONDS, _MOST = 500, 30.0, 5_000
 _TEXTS = {"text/csv": "CSV", "application/json": "JSON"}
+_PLACE, _TARGET = "{model}", "x-amzn-sagemaker-target-model"
+# As greensage.artifacts makes keys: <name>-<hash>.tar.gz
+_UNIQUE = re.compile(r"(-[0-9a-f]{12})?\.tar\.gz$")
 Put = Callable[[str, str, bytes], None]
 
 
@@ -49,7 +53,7 @@ class Capture:
             "eventVersion": "0",
         }
         with self._lock:
-            self._held.append((model, json.dumps(record)))
+            self._held.append((_name_of(headers.get(_TARGET) or model), json.dumps(record)))
             if len(self._held) > _MOST:
                 del self._held[0]
                 self._lost += 1
@@ -69,11 +73,15 @@ class Capture:
             now = time.strftime("%Y/%m/%d/%H/%M-%S", time.gmtime())
             try:
                 content = "".join(f"{row}\n" for row in rows).encode()
-                self._put(self._bucket, f"{self._prefix}/{model}/AllTraffic/{now}-{uuid.uuid4()}.jsonl".lstrip("/"), content)
+                self._put(self._bucket, f"{self._folder(model)}/AllTraffic/{now}-{uuid.uuid4()}.jsonl".lstrip("/"), content)
             except Exception:
                 logger.exception("capture: %d requests wait, S3 cannot be written to", len(rows))
                 with self._lock:
                     self._held = [(model, row) for row in rows] + self._held
+
+    def _folder(self, model: str) -> str:
+        """Where a model's captures go: its name stands where the prefix says {model}, else at the end."""
+        return self._prefix.replace(_PLACE, model) if _PLACE in self._prefix else f"{self._prefix}/{model}"
 
     def stop(self) -> None:
         """Write the rest."""
@@ -83,6 +91,11 @@ class Capture:
     def _write_by_time(self) -> None:
         while not self._stopped.wait(_FILE_SECONDS):
             self.write()
+
+
+def _name_of(target: str) -> str:
+    """The model's name without what makes an archive's key unique; SageMaker calls loaded models by a hash of their own."""
+    return _UNIQUE.sub("", target.strip("/"))
 
 
 def _side(mode: str, media: str, content: bytes) -> dict[str, Any]:

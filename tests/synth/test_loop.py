@@ -11,7 +11,7 @@ from aws_cdk import aws_s3 as s3
 
 from greensage.checks import SustainabilityChecks
 from greensage.endpoints import ContainerImage
-from greensage.errors import GreensageError
+from greensage.errors import GreensageError, PlanError
 from greensage.monitoring import Baseline, DriftMonitor, DriftSettings, ModelQualityMonitor, MonitoringBucket, QualitySettings
 from greensage.retraining import DataFile, DriftAlerts, RetrainingPolicy, TrainingSource
 from tests.looped import RETRAINED, WATCHED, write_models
@@ -190,3 +190,39 @@ def test_the_monitors_stand_alone_in_another_app(models, tmp_path):
 def test_what_cannot_work_is_refused_at_synth(wrong, said, models, tmp_path):
     with pytest.raises(ValueError, match=said):
         alone(tmp_path, lambda stack: wrong(stack, models))
+
+
+def together(kind: str, name: str, more: str = "drift: {kpi: {auc: 0.8}}") -> str:
+    return (
+        f"name: {name}\nmodel: {{artifact: {name}.tar.gz, framework: xgboost}}\ngroup: tabular\nhosting: {kind}\n"
+        f"sla: {{latency_p95_ms: 500, cold_start_ok: false}}\nregion: {{allowed: [eu-north-1]}}\n{more}\n"
+    )
+
+
+@pytest.mark.parametrize("kind", ["multi-model", "multi-container", "inference-components"])
+def test_models_that_share_an_endpoint_are_watched_each_for_itself(kind, tmp_path):
+    files = [together(kind, "first"), together(kind, "second"), together(kind, "third", more="")]
+    done = synthesize(tmp_path / "out", build_fleet(write_models(tmp_path / "models", *files)))
+    assert done.error == ""
+    group = "tabular" if kind == "multi-model" else f"tabular-{kind}"
+    (bucket,) = done.resources(group, "AWS::S3::Bucket").values()
+    rules = {row.get("Prefix"): row.get("ExpirationInDays") for row in bucket["Properties"]["LifecycleConfiguration"]["Rules"]}
+    assert rules["first/capture/"] == rules["second/labels/"] == 7 and "third/capture/" not in rules
+    writes = [row for row in statements(done, group, "EndpointAccess") if "s3:PutObject" in row["Action"]]
+    assert "first/capture/*" in json.dumps(writes) or "/*/capture/*" in json.dumps(writes)
+    assert "third/capture" not in json.dumps(writes)
+    text = json.dumps(done.templates)
+    wanted = "{model}/capture/" if kind == "multi-model" else "first/capture/"
+    assert "GREENSAGE_CAPTURE_URI" in text and wanted in text and "third/capture/" not in text
+    functions = done.resources("first", "AWS::Lambda::Function")
+    settings = json.dumps(next(row for name, row in functions.items() if name.startswith("DriftEvaluate")))
+    assert '\\"prefix\\":\\"first/\\"' in json.dumps(settings) or "first/" in settings
+    assert not [name for name in done.resources("third", "AWS::Lambda::Function") if name.startswith("Drift")]
+
+
+def test_a_model_behind_a_shared_endpoint_is_watched_but_not_retrained(tmp_path):
+    files = [
+        together("multi-model", "first", "drift: {kpi: {auc: 0.8}}\nretraining: {source: training, data: data.csv, label: y}"),
+    ]
+    with pytest.raises(PlanError, match="cannot be put behind multi-model hosting"):
+        build_fleet(write_models(tmp_path / "models", *files))(App(outdir=str(tmp_path / "out")))

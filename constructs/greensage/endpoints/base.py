@@ -105,6 +105,11 @@ class Endpoint(Construct):
         self.cfn_endpoint.node.add_dependency(self.log_group, self._access.policy)
 
     @property
+    def access(self) -> ExecutionAccess:
+        """The execution role's rights, to add what containers of your own or components in other stacks need."""
+        return self._access
+
+    @property
     def cfn_model(self) -> sagemaker.CfnModel:
         """The L1 of the first variant's model."""
         return self.cfn_models[self.variant_name]

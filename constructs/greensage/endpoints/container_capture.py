@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from .access import ExecutionAccess
 from .props import DataCapture
 
+if TYPE_CHECKING:
+    from aws_cdk import aws_kms as kms
+
+    from .container import Container
+
 # Read by serving/server/settings.py.
+# Stands for the model's name in the prefix of a container that serves several.
+MODEL = "{model}"
 _PLACE, _PERCENT, _KEY = "GREENSAGE_CAPTURE_URI", "GREENSAGE_CAPTURE_PERCENT", "GREENSAGE_CAPTURE_KMS_KEY"
 
 
@@ -25,4 +34,9 @@ def capturing(environment: Mapping[str, str] | None, capture: DataCapture | None
 def allow_capture(access: ExecutionAccess, capture: DataCapture | None) -> None:
     """Let the container write what it captures."""
     if capture is not None:
-        access.write(capture.bucket.bucket_arn, capture.prefix)
+        access.write(capture.bucket.bucket_arn, capture.prefix.replace(MODEL, "*"))
+
+
+def captured(container: Container, capture: DataCapture | None, key: kms.IKey | None = None) -> Container:
+    """Return the container with what makes it capture."""
+    return replace(container, environment=capturing(container.environment, capture, key.key_arn if key else None))

@@ -20,7 +20,6 @@ from ..catalog.instances import Processor, instance
 from ..names import unique_component_name
 from ..planner.placement import Placement, Share, capacity_of, fits, place
 from ..scaling import CopyScaling, CopyTracking
-from .access import ExecutionAccess
 from .base import DEFAULT_VARIANT, Endpoint, EndpointDefinition, VariantDefinition, endpoint_logs
 from .container import Container
 from .deployment import DEFAULT_DEPLOYMENT
@@ -156,11 +155,6 @@ class InferenceComponentEndpoint(Endpoint):
         access.log_to(made.log_group)
         made.needs(self.cfn_endpoint, access.policy)
         return made
-
-    @property
-    def access(self) -> ExecutionAccess:
-        """The execution role's rights, to add those of components that stand in other stacks."""
-        return self._access
 
     @property
     def most_instances(self) -> int:

@@ -44,7 +44,7 @@ class MultiModelEndpoint(InstanceEndpoint):
     scaling, environment:
         As for `RealTimeEndpoint`.
     capture:
-        As for `ServerlessEndpoint`; each model's lie below its own name.
+        As for `ServerlessEndpoint`; each model's lie below its name, which stands where the prefix says {model}.
 
     The rest is `InstanceProps`. Raises ValueError, naming the property, the value and what is allowed.
 

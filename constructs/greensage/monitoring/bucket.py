@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
@@ -25,6 +27,8 @@ class MonitoringBucket(OwnBucket):
         Days that captured requests, labels, quarantined lines and the data of retrainings are kept; at least 1.
     report_days:
         Days that reports and decisions are kept; default a year.
+    prefixes:
+        Of the monitors whose files lie here; each ends with a slash. Default: one monitor, without a prefix.
     """
 
     def __init__(
@@ -33,6 +37,7 @@ class MonitoringBucket(OwnBucket):
         id: str,
         *,
         capture_days: int,
+        prefixes: Sequence[str] = ("",),
         report_days: int = int(drift.setting("report_days")),
         encryption_key: kms.IKey | None = None,
         removal_policy: RemovalPolicy = RemovalPolicy.DESTROY,
@@ -40,7 +45,8 @@ class MonitoringBucket(OwnBucket):
         for name, days in (("capture_days", capture_days), ("report_days", report_days)):
             if days < 1:
                 raise ValueError(f"{name} is {days}; allowed: at least 1")
-        rules = [_expire(prefix, capture_days) for prefix in _SHORT] + [_expire(prefix, report_days) for prefix in _LONG]
+        kept = [*((name, capture_days) for name in _SHORT), *((name, report_days) for name in _LONG)]
+        rules = [_expire(f"{prefix}{name}", days) for prefix in prefixes for name, days in kept]
         aborted = s3.LifecycleRule(id="abort-uploads", abort_incomplete_multipart_upload_after=Duration.days(1))
         super().__init__(
             scope, id, encryption_key=encryption_key, removal_policy=removal_policy, lifecycle_rules=[*rules, aborted]
@@ -48,4 +54,4 @@ class MonitoringBucket(OwnBucket):
 
 
 def _expire(prefix: str, days: int) -> s3.LifecycleRule:
-    return s3.LifecycleRule(id=f"expire-{prefix.rstrip('/')}", prefix=prefix, expiration=Duration.days(days))
+    return s3.LifecycleRule(id=f"expire-{prefix.rstrip('/').replace('/', '-')}", prefix=prefix, expiration=Duration.days(days))

@@ -11,7 +11,9 @@ from .types import Choice, ImagePlan, Kind, MonitoringPlan
 
 # The endpoint's own capture, or our container's where SageMaker has none (sagemaker_facts, data capture).
 _BY_THE_SERVICE: tuple[Kind, ...] = ("real-time", "serial-pipeline")
-_BY_THE_CONTAINER: tuple[Kind, ...] = ("serverless", "asynchronous", "batch")
+_BY_THE_CONTAINER: tuple[Kind, ...] = (
+    "serverless", "asynchronous", "batch", "multi-model", "multi-container", "inference-components",
+)  # fmt: skip
 _RETRAINED: tuple[Kind, ...] = ("real-time", "serverless", "asynchronous")
 _SCHEDULES = {"hourly": "rate(1 hour)", "daily": "rate(1 day)", "weekly": "rate(7 days)"}
 _HOURS = {"hourly": 1, "daily": 24, "weekly": 168}
@@ -24,8 +26,8 @@ def plan_monitoring(request: Request, kind: Kind, image: ImagePlan) -> tuple[Mon
         return None, []
     if kind not in (*_BY_THE_SERVICE, *_BY_THE_CONTAINER):
         raise request.refuse(
-            "drift", f"requests to {kind} hosting are not captured for one model by this version", found=kind,
-            hint=f"hosting: {', '.join((*_BY_THE_SERVICE, *_BY_THE_CONTAINER))}; or sharing: never",
+            "drift", f"requests to {kind} hosting are not captured", found=kind,
+            hint=f"hosting: {', '.join((*_BY_THE_SERVICE, *_BY_THE_CONTAINER))}",
         )  # fmt: skip
     by = "service" if kind in _BY_THE_SERVICE else "container"
     if by == "container" and image.origin != "serving":

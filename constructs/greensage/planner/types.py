@@ -163,6 +163,8 @@ class GroupPlan:
     choices: tuple[Choice, ...]
     deployment: DeploymentPlan | None = None
     placement: Placement | None = None
+    captured: tuple[str, ...] = ()  # members with drift
+    capture_percent: int = 0  # of the requests to all of them, when they share a container
 
     @property
     def members(self) -> tuple[str, ...]:
