@@ -36,7 +36,9 @@ def _authorize(name: str, request: Request, headers: dict[str, str], query: dict
     if request.get("ModelPackageName", "").startswith("arn:"):
         target = request["ModelPackageName"]
     elif "CallbackToken" in request:
-        target = pipelines.waiting_for(request["CallbackToken"]) or target
+        target = pipelines.waiting_for(request["CallbackToken"])
+        if target is None:  # the operation says that it is not there
+            return None
     elif "ModelPackageGroupName" in request:
         target = arn("model-package-group", request["ModelPackageGroupName"])
     elif "Pipeline" in name and "PipelineName" in request:
