@@ -90,6 +90,10 @@ class ExecutionAccess(Construct):
         self._allow(None, ["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"], [key.key_arn])
         self._allow(None, ["kms:CreateGrant"], [key.key_arn], for_services)
 
+    def decrypt(self, key: kms.IKey) -> None:
+        """Let the service read what is encrypted with `key`."""
+        self._allow(None, ["kms:Decrypt"], [key.key_arn])
+
     def publish(self, topic_arns: Sequence[str]) -> None:
         """Let the service tell topics of results and failures."""
         self._allow(None, ["sns:Publish"], list(topic_arns))

@@ -20,7 +20,7 @@ from ..loop_function import loop_code
 from ..machines import job_logs_arn, retain_job_logs
 from .champion import Champion
 from .expressions import Ref, Text
-from .training import TrainingSource
+from .training import DataFile, TrainingSource
 
 _TRAINING_LOGS, _PROCESSING_LOGS = "/aws/sagemaker/TrainingJobs", "/aws/sagemaker/ProcessingJobs"
 # botocore 1.43.106, ProcessingEnvironmentValue.
@@ -126,8 +126,9 @@ class Jobs(Construct):
     def _training_access(self, days: int) -> ExecutionAccess:
         access = self._access("Training", _TRAINING_LOGS, days)
         arn, prefix = self._bucket.bucket_arn, self._prefix
-        for place in (self._code, self._script, self._source.data.location):
+        for place in (self._code, self._script):
             _read(access, place)
+        self._read_data(access, self._source.data)
         _read(access, self._folder("retraining/"))
         _read(access, self._folder("checkpoints/"))
         access.write(arn, f"{prefix}checkpoints/")
@@ -138,11 +139,18 @@ class Jobs(Construct):
         access = self._access("Comparing", _PROCESSING_LOGS, days)
         models = self._champion.location
         whole = ArtifactLocation(models.bucket_name, models.bucket_arn, models.prefix, models.prefix)
-        holdout = [self._source.holdout.location] if self._source.holdout else []
-        for place in (self._code, self._source.data.location, *holdout, whole, self._folder("retraining/")):
+        for place in (self._code, whole, self._folder("retraining/")):
             _read(access, place)
+        for data in (self._source.data, self._source.holdout):
+            if data:
+                self._read_data(access, data)
         access.write(self._bucket.bucket_arn, f"{self._prefix}retraining/")
         return access
+
+    def _read_data(self, access: ExecutionAccess, data: DataFile) -> None:
+        _read(access, data.location)
+        if data.encryption_key and data.encryption_key is not self._key:
+            access.decrypt(data.encryption_key)
 
     def _access(self, id: str, group: str, days: int) -> ExecutionAccess:
         access = ExecutionAccess(self, id, role=None)

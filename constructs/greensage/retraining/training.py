@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_s3_assets as assets
 
@@ -21,6 +22,7 @@ class DataFile:
     """CSV data with a header: one file, or all files below a prefix (which ends with a slash)."""
 
     location: ArtifactLocation
+    encryption_key: kms.IKey | None = None
 
     @classmethod
     def from_file(cls, scope: Construct, id: str, path: str | Path) -> DataFile:
@@ -31,9 +33,12 @@ class DataFile:
         return cls(ArtifactLocation(made.s3_bucket_name, made.bucket.bucket_arn, made.s3_object_key, made.s3_object_key))
 
     @classmethod
-    def in_bucket(cls, bucket: s3.IBucket, key: str) -> DataFile:
-        """Return data that is in S3 already: a key, or a prefix that ends with a slash."""
-        return cls(ArtifactLocation.in_bucket(bucket, key))
+    def in_bucket(cls, bucket: s3.IBucket, key: str, *, encryption_key: kms.IKey | None = None) -> DataFile:
+        """Return data that is in S3 already: a key, or a prefix that ends with a slash.
+
+        encryption_key: what it is encrypted with, when that is not the bucket's own.
+        """
+        return cls(ArtifactLocation.in_bucket(bucket, key), encryption_key or bucket.encryption_key)
 
 
 @dataclass(frozen=True)
