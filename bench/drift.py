@@ -193,5 +193,5 @@ def run(command: list[str]) -> str:
 
 
 if __name__ == "__main__":
-    found: Any = rows(1)
+    found: Any = rows(5)
     print("\n".join(f"| {' | '.join(row)} |" for row in found))

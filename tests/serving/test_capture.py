@@ -63,3 +63,23 @@ def test_what_cannot_be_written_waits_and_is_said(caplog):
 @pytest.mark.parametrize("percent", [0.0])
 def test_nothing_is_captured_unless_it_is_asked_for(percent):
     assert Settings.from_environment({}).capture_uri == "" and Settings().capture_percent == percent
+
+
+@pytest.mark.parametrize(
+    ("target", "folder"),
+    [
+        ("wine-0123456789ab.tar.gz", "wine"),
+        ("red-wine-0123456789ab.tar.gz", "red-wine"),
+        ("by-hand.tar.gz", "by-hand"),
+        (None, "3f9a"),
+    ],
+)
+def test_a_shared_container_puts_the_models_name_where_the_prefix_says(target, folder):
+    """SageMaker loads models under a hash of its own; the caller's header says which one was meant."""
+    files: list[str] = []
+    settings = Settings(capture_uri="s3://bucket/{model}/capture/", capture_percent=100)
+    made = Capture(settings, lambda bucket, key, content: files.append(key))
+    headers = HEADERS if target is None else {**HEADERS, "x-amzn-sagemaker-target-model": target}
+    made.keep("3f9a", headers, b"1", b"2", "text/csv")
+    made.stop()
+    assert [name.startswith(f"{folder}/capture/AllTraffic/") for name in files] == [True]

@@ -7,6 +7,8 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
 from greensage.catalog import drift
@@ -197,6 +199,28 @@ def test_every_encoding_of_a_request_is_read():
     assert not batch.bad and batch.requests == 5
     assert batch.ids == ["x", "x/0", "x/1", "x", "x", "x"]
     assert batch.features[0].tolist() == [1, 2] and math.isnan(batch.features[1, 1]) and batch.features[4].tolist() == [9, 10]
+
+
+cells = st.one_of(
+    st.floats(allow_nan=False).map(repr),
+    st.integers(-9, 9).map(str),
+    st.sampled_from(["", " ", "1_0", "0x1", " 7 ", "nan", "red", "1e5"]),
+)
+
+
+@given(st.lists(st.tuples(cells, cells), min_size=1, max_size=6))
+def test_the_short_way_through_a_request_reads_what_the_long_one_does(rows):
+    """One row of CSV and one number go a way of their own; the same rows as JSON do not."""
+    (short,) = read([line(",".join(row), identity=str(index)) for index, row in enumerate(rows)], 2)
+    (long,) = read([line(json.dumps([row]), identity=str(index), encoding="JSON") for index, row in enumerate(rows)], 2)
+    np.testing.assert_array_equal(short.features, long.features)
+    assert short.words == long.words and short.ids == long.ids and (short.outputs == long.outputs).all()
+
+
+def test_what_follows_a_request_or_comes_before_it_is_not_overlooked():
+    good = line("1,2")
+    (batch,) = read([good + b" \r\n", b"  " + good, good + b"{}", b"\xef\xbb\xbf" + good, good + b"\xff"], 2)
+    assert len(batch.features) == 3 and [item.number for item in batch.bad] == [3, 5]
 
 
 def test_what_cannot_be_read_is_kept_with_its_reason_and_its_content():
