@@ -150,15 +150,21 @@ class Monitor:
         }
 
     def joined(self, until: float) -> tuple[Labels, Joined]:
-        """Return the labels, and the answers of the last `label_days` that have one, oldest first."""
+        """Return the labels, and the newest answers of the last `label_days` that have one, oldest first.
+
+        The newest file is read first, and no more than is needed: a large window is read by a job and not here.
+        """
         labels, after = Labels(), until - self.given["label_days"] * _DAY
         for file in self.store.files("labels/"):
             labels.add(self.store.lines(file))
-        rows = Joined(most=self.given["most_rows"])
-        width = len(self.baseline.features)
-        for file in self.store.files("capture/", after=after, until=until):
+        rows, width = Joined(most=self.given["most_rows"]), len(self.baseline.features)
+        for file in reversed(self.store.files("capture/", after=after, until=until)):
+            part = Joined(most=self.given["most_rows"])
             for batch in capture.read(self.store.lines(file), width):
-                rows.add(batch, labels)
+                part.add(batch, labels)
+            rows.put_before(part)
+            if rows.complete(labels):
+                break
         return labels, rows
 
     def _quarantine(self, name: str, bad: list[tuple[str, BadLine]]) -> str | None:

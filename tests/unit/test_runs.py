@@ -8,10 +8,14 @@ from datetime import UTC, datetime
 import boto3
 import pytest
 from botocore.stub import ANY, Stubber
+from retraining.monitor import Monitor
 from retraining.runs import MachineRuns, PipelineRuns
 from retraining.store import File, Store
 
+from greensage.drift.labels import label_line
+from greensage.drift.window import Statistics
 from greensage.retraining.expressions import Ref, Text, for_pipelines, for_states
+from tests.unit.drift.test_statistics import line
 
 MACHINE = "arn:aws:states:eu-north-1:111111111111:stateMachine:churn"
 GIVEN = {"number": 3, "name": "retraining-3", "report": "r", "reasons": ["auc is 0.5", "drift"]}
@@ -97,3 +101,36 @@ def test_texts_are_rendered_for_each_engine():
     assert for_states(request) == {"a.$": "States.Format('s3://b/{}/x', $.name)", "b": [{"c.$": "$.artifact"}], "d": 1}
     known = {Ref.NAME: "<name>", Ref.ARTIFACT: "<artifact>"}
     assert for_pipelines(request, known, "".join) == {"a": "s3://b/<name>/x", "b": [{"c": "<artifact>"}], "d": 1}
+
+
+class Files:
+    """A store of captures and labels that counts what is read."""
+
+    def __init__(self, captures: list[list[bytes]], labels: list[bytes]) -> None:
+        self.content = {f"capture/{index}": rows for index, rows in enumerate(captures)} | {"labels/0": labels}
+        self.opened: list[str] = []
+
+    def files(self, folder: str, **_: object) -> list[File]:
+        return [File(key, 1, 0.0) for key in self.content if key.startswith(folder)]
+
+    def lines(self, file: File) -> list[bytes]:
+        self.opened.append(file.key)
+        return self.content[file.key]
+
+
+def joined(captures: list[list[bytes]], labels: list[bytes], most: int):
+    monitor = Monitor({"label_days": 7, "most_rows": most, "drift": None}, Files(captures, labels))  # type: ignore[arg-type]
+    monitor.__dict__["baseline"] = Statistics.of(["a", "b"])
+    return monitor.joined(1e9)[1], monitor.store.opened  # type: ignore[attr-defined]
+
+
+def test_no_more_captures_are_read_than_are_judged():
+    captures = [[line(f"{day},{row}", identity=f"{day}-{row}") for row in range(4)] for day in range(5)]
+    labels = [label_line(f"{day}-{row}", day).encode() for day in range(5) for row in range(4)]
+    rows, opened = joined(captures, labels, most=6)
+    assert rows.arrays()[0].tolist() == [3, 3, 4, 4, 4, 4] and opened == ["labels/0", "capture/4", "capture/3"]
+    late = [label_line(f"1-{row}", 1).encode() for row in range(4)]
+    rows, opened = joined(captures, late, most=6)  # found on the second day, and then there is nothing more to find
+    assert rows.arrays()[0].tolist() == [1] * 4 and opened[1:] == [f"capture/{day}" for day in (4, 3, 2, 1)]
+    rows, opened = joined(captures, [], most=6)
+    assert len(rows.latest()) == 6 and len(opened) == 3 and rows.unlabelled == 8

@@ -37,9 +37,9 @@ class Labels:
 
 @dataclass
 class Joined:
-    """Answers whose label is known, the newest `most` of them; `unlabelled` counts those still without.
+    """Answers whose label is known, the newest `most` of them; `unlabelled` counts those still without, of all that were read.
 
-    `seen` holds the newest answers, with or without a label.
+    `seen` holds the newest answers, with or without a label; `found` counts the labels that met their answer.
     """
 
     most: int
@@ -48,15 +48,32 @@ class Joined:
     features: list[np.ndarray] = field(default_factory=list)
     seen: list[np.ndarray] = field(default_factory=list)
     unlabelled: int = 0
+    found: int = 0
 
     def add(self, batch: Batch, labels: Labels) -> None:
         """Join one batch; text columns of features are NaN in it."""
         known = [index for index, identity in enumerate(batch.ids) if identity in labels.by_id]
         self.unlabelled += len(batch.ids) - len(known)
+        self.found += len(known)
         self.labels += [labels.by_id[batch.ids[index]] for index in known]
         self.scores += list(batch.outputs[known])
         self.features += list(batch.features[known])
         self.seen += list(batch.outputs)
+        self._trim()
+
+    def put_before(self, older: Joined) -> None:
+        """Add what was read of an older file."""
+        self.unlabelled += older.unlabelled
+        self.found += older.found
+        self.labels, self.scores = older.labels + self.labels, older.scores + self.scores
+        self.features, self.seen = older.features + self.features, older.seen + self.seen
+        self._trim()
+
+    def complete(self, labels: Labels) -> bool:
+        """Return whether older files can add nothing that is kept."""
+        return len(self.seen) >= self.most and (len(self.labels) >= self.most or self.found >= len(labels.by_id))
+
+    def _trim(self) -> None:
         for rows in (self.labels, self.scores, self.features, self.seen):
             del rows[: max(0, len(rows) - self.most)]
 
