@@ -1,4 +1,5 @@
-"""An endpoint that the models of a group share. Adding a model to a multi-model or component group does not touch it."""
+"""An endpoint that the models of a group share. Adding a model to a multi-model or component group does not touch it, but for
+the container of a multi-model group, which is told which members to capture."""
 
 from __future__ import annotations
 
@@ -36,6 +37,8 @@ class GroupStack(Stack):
         self._props = instance_props(self, group.lead, group.deployment, self._key, group.logs_days)
         build = {"multi-model": self._multi_model, "multi-container": self._multi_container}
         self.endpoint: Endpoint = build.get(group.kind, self._components)()
+        if self._loop is not None:
+            self.endpoint.needs(self._loop)
         allow_unpinning(self, parameters)
         name = self.endpoint.cfn_endpoint.attr_endpoint_name
         ssm.StringParameter(
@@ -45,17 +48,23 @@ class GroupStack(Stack):
         # By these tags `greensage clean` finds what nothing uses any more.
         tag_stack(self, {GROUP_TAG: group.name, KIND_TAG: group.kind, ROOT_TAG: parameters.root})
 
-    def _capture(self, prefix: str, member: str | None = None) -> DataCapture | None:
-        """How a container captures: all members together, or the one that it serves."""
-        group = self._group
-        if self._loop is None or (member is not None and member not in group.captured):
+    def _capture(self, member: str) -> DataCapture | None:
+        """How the container of one member captures; None for a member without drift."""
+        percent = dict(self._group.captured).get(member)
+        if self._loop is None or percent is None:
             return None
-        return DataCapture(self._loop, sample_percent=group.capture_percent, prefix=prefix)
+        return DataCapture(self._loop, sample_percent=percent, prefix=f"{member}/capture/")
+
+    def _capture_all(self) -> DataCapture | None:
+        """How a container that serves all members captures those with drift."""
+        if self._loop is None:
+            return None
+        return DataCapture(self._loop, prefix=f"{MODEL}/capture/", models=dict(self._group.captured))
 
     def _allow_captures(self, endpoint: Endpoint) -> None:
         """Let the containers of an endpoint write the captures of the members that have drift."""
-        for name in self._group.captured:
-            allow_capture(endpoint.access, self._capture(f"{name}/capture/", name))
+        for name, _ in self._group.captured:
+            allow_capture(endpoint.access, self._capture(name))
 
     def _multi_model(self) -> Endpoint:
         from greensage.endpoints import MultiModelEndpoint
@@ -67,7 +76,7 @@ class GroupStack(Stack):
         endpoint = MultiModelEndpoint(
             self, "Endpoint", bucket=self._bucket, prefix=group_prefix(group.name), image=image,
             instance_type=group.instance_type, scaling=tracking(group.scaling, group.lead), environment=environment,
-            capture=self._capture(f"{MODEL}/capture/"),
+            capture=self._capture_all(),
             cache_models=hosting.cache_models if isinstance(hosting, MultiModelHosting) else True, **self._props,
         )  # fmt: skip
         endpoint.needs(*pin)
@@ -85,7 +94,7 @@ class GroupStack(Stack):
             )  # fmt: skip
             needed += [artifact, *pin]
             made = Container(image, artifact.location, environment_of(item.source))
-            containers[item.name] = captured(made, self._capture(f"{item.name}/capture/", item.name), self._key)
+            containers[item.name] = captured(made, self._capture(item.name), self._key)
         endpoint = MultiContainerEndpoint(
             self, "Endpoint", containers=containers, instance_type=group.instance_type,
             scaling=tracking(group.scaling, group.lead), **self._props,

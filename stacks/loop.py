@@ -47,6 +47,8 @@ def loop_capture(stack: ModelStack) -> DataCapture | None:
         return DataCapture(shared, sample_percent=plan.sample_percent, prefix=f"{stack.model.name}/capture/")
     days = spec.capture.days if spec.capture else CAPTURE_DAYS
     bucket = MonitoringBucket(stack, "Loop", capture_days=days, encryption_key=stack.key)
+    # What writes into the bucket is deleted before it is emptied: a container writes the rest when it stops.
+    stack.needed.append(bucket)
     return DataCapture(bucket, sample_percent=plan.sample_percent)
 
 
@@ -54,7 +56,7 @@ def group_loop(stack: GroupStack, group: GroupPlan, parameters: Parameters, key:
     """Return the bucket with the loops of the members that have drift, each below its name; None when none has."""
     if not group.captured:
         return None
-    prefixes = [f"{name}/" for name in group.captured]
+    prefixes = [f"{name}/" for name, _ in group.captured]
     bucket = MonitoringBucket(stack, "Loop", capture_days=CAPTURE_DAYS, prefixes=prefixes, encryption_key=key)
     name = parameters.group_loop(group.name, group.kind)
     ssm.StringParameter(stack, "LoopName", parameter_name=name, string_value=bucket.bucket_name)

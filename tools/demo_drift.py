@@ -147,7 +147,7 @@ class Loop:
         run = self.wait(arn)
         stop.set()
         thread.join()
-        key = f"retraining/{decision['execution']}/record.json"
+        key = f"records/{decision['execution']}.json"
         record = json.loads(self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read())
         verdict, taken = record["verdict"] or {}, f"{record['kwh'] * 1000:.2f} Wh, {record['grams']:.3f} gCO2e (estimates)"
         print(f"  {record['name']}: {record['outcome']}; {'; '.join(verdict.get('reasons', []))}{record['failure'] or ''}")

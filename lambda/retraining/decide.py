@@ -18,6 +18,9 @@ from retraining.runs import Runs, runs_of
 from retraining.settings import settings
 from retraining.store import Store
 
+# The event of a failed execution may wait for its function, and that for the endpoint.
+_BETWEEN_SECONDS = 1_800
+
 
 @told_apart
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -44,7 +47,7 @@ class Decider:
         if report is None:
             raise Permanent(f"there is no report {name}")
         history = self.store.history()
-        if history.running and self.runs and not self.runs.is_running(history.running):
+        if history.running and not self._is_under_way(history, now):
             history.running = ""
         policy, footprint = Policy(**self.given["policy"]), Footprint(**self.given["footprint"])
         made = {"report": name, "model": self.given["model"], **decide(report, policy, history, footprint, now=now)}
@@ -54,6 +57,15 @@ class Decider:
         self.store.write(f"decisions/{name}.json", made)
         self._tell(made)
         return made
+
+    def _is_under_way(self, history: History, now: float) -> bool:
+        """Between two executions of a pipeline, on one instance type and the next, none runs; until there is a record, and
+        for some minutes, the retraining is under way all the same."""
+        if self.runs is None or self.runs.is_running(history.running):
+            return True
+        if not self.given.get("pipeline") or self.store.read(f"records/{history.running}.json") is not None:
+            return False
+        return bool(history.started) and now - history.started[-1] < _BETWEEN_SECONDS
 
     def _start(self, history: History, made: dict[str, Any]) -> tuple[str, bool]:
         """Start the next retraining; return its name, and whether it was under way already.
@@ -94,7 +106,8 @@ def _note(history: History, made: dict[str, Any], now: float) -> None:
     history.kwh_avoided += made["kwh"]["avoided"]
     history.grams_avoided += made["grams"]["avoided"]
     if made["action"] == "retrain":
+        known = history.running == made["execution"]
         history.running = made["execution"]
         history.sequence = max(history.sequence, int(made["execution"].rsplit("-", 1)[1]))
-        if not made["joined"]:
+        if not made["joined"] and not known:
             history.started.append(now)

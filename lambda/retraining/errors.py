@@ -8,10 +8,11 @@ from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
 
-_THROTTLED = (
+THROTTLED = (
     "Throttling", "ThrottlingException", "ThrottledException", "TooManyRequestsException", "RequestLimitExceeded",
     "SlowDown", "ServiceUnavailable", "ServiceUnavailableException", "InternalServerError", "InternalServiceError",
-    "InternalFailure", "InternalError", "PreconditionFailed", "ConditionalRequestConflict",
+    "InternalFailure", "InternalError",
+    "KMSThrottlingException", "ServiceException", "PreconditionFailed", "ConditionalRequestConflict",
 )  # fmt: skip
 Work = TypeVar("Work", bound=Callable[..., Any])
 
@@ -37,7 +38,7 @@ def told_apart(work: Work) -> Work:
             return work(*arguments, **options)
         except ClientError as error:
             code = error.response["Error"]["Code"]
-            raise (Transient if code in _THROTTLED or "in-progress" in str(error) else Permanent)(str(error)) from error
+            raise (Transient if code in THROTTLED or "in-progress" in str(error) else Permanent)(str(error)) from error
         except (ConnectionError, HTTPClientError) as error:
             raise Transient(str(error)) from error
 

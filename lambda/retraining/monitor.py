@@ -24,7 +24,7 @@ from greensage.drift.monitor_files import from_statistics
 from greensage.drift.window import Statistics, kind_of
 from retraining.errors import Permanent, told_apart
 from retraining.settings import settings
-from retraining.store import Store
+from retraining.store import File, Store
 
 _MEGABYTE = 1_000_000
 _DAY = 86_400.0
@@ -86,7 +86,7 @@ class Monitor:
             "id": window["id"], "model": self.given["model"], "engine": window["engine"], "files": window["files"],
             "after": window["after"], "until": window["until"],
             "quarantine": self._quarantine(window["id"], bad),
-            "job_failure": (window.get("job_failure") or {}).get("Cause"),
+            "job_failure": (window.get("job_failure") or {}).get("Cause"), "files_left_out": window.get("left_out", 0),
         }  # fmt: skip
         self.store.write(f"reports/{window['id']}.violations.json", constraint_violations(report))
         self.store.write(f"reports/{window['id']}.json", report)
@@ -102,10 +102,20 @@ class Monitor:
             made.bad.update(kind_of(line.reason) for _, line in bad)
             return made, bad
         made, bad = Statistics.of(list(self.baseline.features)), []
-        for file in self.store.files("capture/", after=window["after"], until=window["until"]):
+        for file in self._files(window):
             for batch in capture.read(self.store.lines(file), len(made.features)):
                 bad += [(file.key, line) for line in made.add(batch)]
         return made, bad
+
+    def _files(self, window: dict[str, Any]) -> list[File]:
+        """Return the captures to read here; of what a job should have read, the newest that a function can."""
+        files = self.store.files("capture/", after=window["after"], until=window["until"])
+        if not window.get("job_failure"):
+            return files
+        sizes = itertools.accumulate(file.size for file in reversed(files))
+        count = sum(1 for size in sizes if size <= self.given["large_mb"] * _MEGABYTE) or 1
+        window["left_out"] = len(files) - min(count, len(files))
+        return files[-count:]
 
     def _set_aside(self, name: str) -> list[tuple[str, BadLine]]:
         """Return what the container's preprocessor could not read."""
@@ -202,5 +212,11 @@ def _publish(report: dict[str, Any], given: dict[str, Any], cloudwatch: Any, eve
             for name, value in itertools.chain(figures.items(), values)
         ],
     )
-    detail = {"model": given["model"], "report": report["id"], "status": report["status"], **figures}
+    detail = {
+        "model": given["model"],
+        "kind": "drift" if given.get("drift") else "quality",
+        "report": report["id"],
+        "status": report["status"],
+        **figures,
+    }
     events.put_events(Entries=[{"Source": "greensage.drift", "DetailType": "Drift report", "Detail": json.dumps(detail)}])

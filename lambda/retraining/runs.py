@@ -11,6 +11,11 @@ from botocore.exceptions import ClientError
 
 Outcome = Literal["started", "joined", "ended"]
 _UNDER_WAY = ("Executing", "Stopping")
+# The pipeline's parameters.
+_PARAMETERS = {
+    "name": "Name", "number": "Number", "report": "Report", "reasons": "Reasons", "attempt": "Attempt", "spent": "Spent",
+    "instance_type": "InstanceType",
+}  # fmt: skip
 # botocore 1.43.106, PipelineParameter.Value.
 _LONGEST_VALUE = 1_024
 
@@ -88,9 +93,7 @@ class PipelineRuns:
     def begin(self, name: str, given: dict[str, Any]) -> None:
         """Start an execution with parameters; the same name and attempt give the same execution."""
         token = hashlib.sha256(f"{self.pipeline} {name} {given.get('attempt', 0)}".encode()).hexdigest()
-        names = {"name": "Name", "number": "Number", "report": "Report", "reasons": "Reasons", "attempt": "Attempt",
-                 "instance_type": "InstanceType"}  # fmt: skip
-        values = [{"Name": names[key], "Value": str(value)[:_LONGEST_VALUE]} for key, value in given.items()]
+        values = [{"Name": _PARAMETERS[key], "Value": str(value)[:_LONGEST_VALUE]} for key, value in given.items()]
         self.sagemaker.start_pipeline_execution(
             PipelineName=self.pipeline, PipelineExecutionDisplayName=name, PipelineParameters=values, ClientRequestToken=token
         )

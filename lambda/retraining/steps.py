@@ -17,7 +17,7 @@ import boto3
 
 from greensage.drift.compare import Rules, verdict
 from greensage.drift.decide import History
-from greensage.drift.retrain import next_candidate, split, start_time, training_of
+from greensage.drift.retrain import next_candidate, seconds_of_failure, split, start_time, training_of
 from retraining.errors import Permanent, told_apart
 from retraining.monitor import Monitor
 from retraining.runs import Runs, runs_of
@@ -32,43 +32,49 @@ def handler(event: State, context: Any) -> State:
     """Do the step that `event["step"]` names, on `event["state"]`, what the state machine knows so far."""
     given = settings()
     store = Store(boto3.client("s3"), given["bucket"], given["prefix"])
-    steps = Steps(given, store, runs_of(given), boto3.client("ssm"))
+    steps = Steps(given, store, runs_of(given), boto3.client("ssm"), boto3.client("cloudwatch"))
     return getattr(steps, event["step"])({**event["state"], "outcome": event.get("outcome")})
 
 
 class Steps:
     """The data steps of one model's retraining."""
 
-    def __init__(self, given: dict[str, Any], store: Store, runs: Runs, ssm: Any) -> None:
-        self.given, self.store, self.runs, self.ssm = given, store, runs, ssm
+    def __init__(self, given: dict[str, Any], store: Store, runs: Runs, ssm: Any, cloudwatch: Any) -> None:
+        self.given, self.store, self.runs, self.ssm, self.cloudwatch = given, store, runs, ssm, cloudwatch
 
     def prepare(self, state: State) -> State:
         """Refuse to run beside another; write the labelled rows of the window; choose where and when to train."""
         number, name = int(state["number"]), state["name"]
         other = self._other(name)
         if other:
-            return {"refused": True, "reason": f"{other} is under way; one retraining at a time"}
+            return {"refused": True, "champion": "", "reason": f"{other} is under way; one retraining at a time"}
         self.store.change_history(lambda history: _begun(history, name, number))
         rows = self._window_rows(name)
         begin = start_time(time.time(), self.given.get("green_hour"), self.given["flexible_hours"])
         return {
             "refused": False,
             "begin": datetime.fromtimestamp(begin, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "place": {"again": True, "attempt": 0, "candidate": self.given["candidates"][0]},
+            "place": {"again": True, "attempt": 0, "candidate": self.given["candidates"][0], "spent": 0.0},
             "champion": json.loads(self.ssm.get_parameter(Name=self.given["champion"])["Parameter"]["Value"])["artifact"],
             "rows": rows,
         }
 
     def next(self, state: State) -> State:
         """Return where to train after a failure: another type, or on demand; or that it makes no sense."""
-        return next_candidate(state["failure"], int(state["place"]["attempt"]), self.given["candidates"])
+        spent = float(state["place"].get("spent", 0.0)) + seconds_of_failure(state["failure"], state.get("trained"))
+        found = next_candidate(state["failure"], int(state["place"]["attempt"]), self.given["candidates"])
+        return {**state["place"], **found, "spent": spent}
 
     def compare(self, state: State) -> State:
         """Return whether the challenger won."""
         results = self.store.read(f"retraining/{state['name']}/compared/evaluation.json")
         if results is None:
             raise Permanent("the evaluation job left no evaluation.json")
-        return verdict(results["metrics"], Rules(**self.given["rules"]))
+        found = verdict(results["metrics"], Rules(**self.given["rules"]))
+        if found["promote"]:  # a person may take longer than the files of a retraining are kept
+            statistics = self.store.read(f"retraining/{state['name']}/compared/statistics.json")
+            self.store.write("state/challenger.json", {"retraining": state["name"], "statistics": statistics})
+        return found
 
     def record(self, state: State) -> State:
         """Keep what came out, whatever it was, and make the next retraining possible."""
@@ -82,13 +88,17 @@ class Steps:
             "package": (state.get("registered") or {}).get("package"), "ended": time.time(), **spent,
         }  # fmt: skip
         if outcome == "promoted":
-            statistics = self.store.read(f"retraining/{name}/compared/statistics.json")
+            challenger = self.store.read("state/challenger.json")
             source = self.given["baseline"]["source"]
-            self.store.write("state/baseline.json", {"source": source, "retraining": name, "statistics": statistics})
-        first = self.store.read(f"retraining/{name}/record.json") is None
-        self.store.write(f"retraining/{name}/record.json", record)
+            if challenger and challenger["retraining"] == name:
+                self.store.write("state/baseline.json", {"source": source, **challenger})
+        first = self.store.read(f"records/{name}.json") is None
+        self.store.write(f"records/{name}.json", record)
         self.store.change_history(lambda history: _ended(history, record, first))
-        return {"outcome": outcome, "record": f"retraining/{name}/record.json", "message": _message(self.given["model"], record)}
+        failed = [{"MetricName": "RetrainingsFailed", "Value": float(outcome == "failed"),
+                   "Dimensions": [{"Name": "Model", "Value": self.given["model"]}]}]  # fmt: skip
+        self.cloudwatch.put_metric_data(Namespace=self.given["namespace"], MetricData=failed)
+        return {"outcome": outcome, "record": f"records/{name}.json", "message": _message(self.given["model"], record)}
 
     def _other(self, name: str) -> str | None:
         """Return an execution that runs and was started before this one."""
@@ -107,9 +117,15 @@ class Steps:
             self.store.write_bytes(f"retraining/{name}/{folder}/{folder}.csv", _csv(header, rows), "text/csv")
         return {"recent": len(older), "window": len(newer)}
 
+    def _last_seconds(self, state: State) -> float:
+        """Billed seconds of the training that came last, unless it was counted with those that were lost."""
+        counted = not (state.get("place") or {}).get("again", True)
+        return 0.0 if counted else (training_of(state.get("trained")) or {}).get("seconds", 0.0)
+
     def _spent(self, state: State) -> dict[str, float]:
         """What the training took, in the proportion of its billed seconds to those that the estimate was made for."""
-        seconds = (training_of(state.get("trained")) or {}).get("seconds", 0.0)
+        lost = float((state.get("place") or {}).get("spent", 0.0))
+        seconds = lost + self._last_seconds(state)
         share = seconds / self.given["footprint"]["seconds"]
         return {name: self.given["footprint"][name] * share for name in ("kwh", "grams")}
 

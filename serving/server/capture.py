@@ -34,6 +34,7 @@ class Capture:
     def __init__(self, settings: Settings, put: Put | None = None) -> None:
         bucket, _, prefix = settings.capture_uri.removeprefix("s3://").partition("/")
         self._bucket, self._prefix, self._share = bucket, prefix.rstrip("/"), settings.capture_percent / 100
+        self._shares = {name: percent / 100 for name, percent in settings.capture_models.items()}
         self._put = put or _s3_put(settings.capture_key)
         self._held: list[tuple[str, str]] = []
         self._lost = 0
@@ -41,8 +42,9 @@ class Capture:
         threading.Thread(target=self._write_by_time, daemon=True).start()
 
     def keep(self, model: str, headers: Mapping[str, str], body: bytes, answer: bytes, media: str) -> None:
-        """Keep one request, if it falls into the sample."""
-        if random.random() >= self._share:  # noqa: S311 - a sample
+        """Keep one request, if it falls into the sample of its model."""
+        name = _name_of(headers.get(_TARGET) or model)
+        if random.random() >= self._shares.get(name, self._share):  # noqa: S311 - a sample
             return
         record = {
             "captureData": {
@@ -53,7 +55,7 @@ class Capture:
             "eventVersion": "0",
         }
         with self._lock:
-            self._held.append((_name_of(headers.get(_TARGET) or model), json.dumps(record)))
+            self._held.append((name, json.dumps(record)))
             if len(self._held) > _MOST:
                 del self._held[0]
                 self._lost += 1

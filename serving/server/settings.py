@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -22,6 +23,7 @@ class Settings:
     capture_uri: str = ""
     capture_percent: float = 0.0
     capture_key: str = ""
+    capture_models: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
@@ -39,4 +41,5 @@ class Settings:
             capture_uri=environment.get("GREENSAGE_CAPTURE_URI", ""),
             capture_percent=float(environment.get("GREENSAGE_CAPTURE_PERCENT", "0")),
             capture_key=environment.get("GREENSAGE_CAPTURE_KMS_KEY", ""),
+            capture_models=json.loads(environment.get("GREENSAGE_CAPTURE_MODELS", "{}")),
         )

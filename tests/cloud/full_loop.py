@@ -125,7 +125,7 @@ class Full:
 
     def record(self, name: str) -> dict | None:
         try:
-            body = self.s3.get_object(Bucket=self.bucket, Key=f"retraining/{name}/record.json")["Body"]
+            body = self.s3.get_object(Bucket=self.bucket, Key=f"records/{name}.json")["Body"]
         except self.s3.exceptions.NoSuchKey:
             return None
         return json.loads(body.read())
@@ -174,8 +174,31 @@ class Full:
         return {
             "models": {name for name in models if "-r" in name} - {used},
             "jobs": self.sagemaker.list_training_jobs(StatusEquals="InProgress")["TrainingJobSummaries"],
+            "artifacts": self.artifacts(packages) - {self.champion()},
             "pending": [row for row in packages if row["ModelApprovalStatus"] == "PendingManualApproval"],
         }
+
+    def champion(self) -> str:
+        """The archive that serves."""
+        name = next(value for key, value in self.ids.items() if key.startswith("Champion"))
+        return json.loads(self.session.client("ssm").get_parameter(Name=name)["Parameter"]["Value"])["artifact"]
+
+    def artifacts(self, packages: list[dict]) -> set[str]:
+        """Archives of challengers that no package and no champion has."""
+        kept = {self.archive_of(row["ModelPackageArn"]) for row in packages}
+        pages = self.s3.get_paginator("list_objects_v2")
+        place = self.champion().removeprefix("s3://").split("/")
+        rows = [row for page in pages.paginate(Bucket=place[0], Prefix="/".join(place[1:3])) for row in page.get("Contents", [])]
+        return {f"s3://{place[0]}/{row['Key']}" for row in rows if "/retrained/" in row["Key"]} - kept
+
+    def archive_of(self, package: str) -> str:
+        described = self.sagemaker.describe_model_package(ModelPackageName=package)
+        return described["InferenceSpecification"]["Containers"][0]["ModelDataUrl"]
+
+    def handled(self) -> list[dict]:
+        """Which ends of executions were seen to."""
+        rows = self.s3.list_objects_v2(Bucket=self.bucket, Prefix="state/handled/").get("Contents", [])
+        return [{"execution": row["Key"]} for row in rows]
 
     def packages(self) -> list[dict]:
         (group,) = self.sagemaker.list_model_package_groups()["ModelPackageGroupSummaryList"]

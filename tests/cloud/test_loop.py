@@ -65,7 +65,7 @@ def start(loop, number: int, **changes) -> dict:
 
 
 def record(loop, number: int) -> dict:
-    key = f"retraining/retraining-{number}/record.json"
+    key = f"records/retraining-{number}.json"
     return json.loads(loop.s3.get_object(Bucket=loop.bucket, Key=key)["Body"].read())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 
 import numpy as np
@@ -115,6 +116,32 @@ def test_what_passes_is_tried_again(full):
     )  # fmt: skip
     assert found["record"]["outcome"] == "promoted", found
     assert [found["steps"][name]["AttemptCount"] for name in ("TrainOnSpot", "CompareJob")] == [2, 2]
+
+
+def test_an_end_that_is_told_twice_is_seen_to_once_and_a_lost_answer_leaves_nothing(full):
+    twice = run(full, {"fault": "processing-failure", "times": 9}, {"fault": "event-twice"})
+    assert twice["record"]["outcome"] == "failed" and twice["record"]["training"]["seconds"] > 0
+    assert len(full.handled()) == len({row["execution"] for row in full.handled()})
+    for step in ("Prepare", "Compare", "Register", "Deploy"):
+        lost = run(full, {"fault": "task-timeout", "state": step})
+        assert lost["statuses"] == ["Failed"] and "timed out" in json.dumps(lost["record"]["failure"]), step
+        assert lost["record"]["outcome"] == ("promoted" if step == "Deploy" else "failed")
+        assert not any(full.left().values()), (step, full.left())
+
+
+def test_a_second_one_is_refused_and_is_no_failure(full):
+    first = threading.Thread(target=run, args=(full,))
+    first.start()
+    while not executions(full, f"retraining-{full.number}"):
+        time.sleep(0.05)
+    values = {"Name": "retraining-900", "Number": "900"}
+    arn = full.sagemaker.start_pipeline_execution(
+        PipelineName=full.pipeline, PipelineExecutionDisplayName="retraining-900", ClientRequestToken="9" * 32,
+        PipelineParameters=[{"Name": key, "Value": value} for key, value in values.items()],
+    )["PipelineExecutionArn"]  # fmt: skip
+    first.join()
+    assert set(steps(full, arn)) == {"Prepare", "IsItAlone"} and full.record("retraining-900") is None
+    assert executions(full, "retraining-900")[0]["PipelineExecutionStatus"] == "Succeeded"
 
 
 def test_without_spot_capacity_the_next_type_is_tried_by_another_execution(full):

@@ -83,3 +83,17 @@ def test_a_shared_container_puts_the_models_name_where_the_prefix_says(target, f
     made.keep("3f9a", headers, b"1", b"2", "text/csv")
     made.stop()
     assert [name.startswith(f"{folder}/capture/AllTraffic/") for name in files] == [True]
+
+
+def test_a_shared_container_captures_whom_it_is_told_to_by_their_own_percentages():
+    files: dict[str, bytes] = {}
+    settings = Settings.from_environment(
+        {"GREENSAGE_CAPTURE_URI": "s3://bucket/{model}/capture/", "GREENSAGE_CAPTURE_MODELS": '{"wine":100,"iris":10}'}
+    )
+    made = Capture(settings, lambda bucket, key, content: files.update({key.split("/")[0]: content}))
+    for name in ("wine", "iris", "private"):
+        for _ in range(400):
+            made.keep("hash", {**HEADERS, "x-amzn-sagemaker-target-model": f"{name}-0123456789ab.tar.gz"}, b"1", b"2", "text/csv")
+    made.write()
+    made.stop()
+    assert set(files) <= {"wine", "iris"} and "wine" in files

@@ -161,7 +161,7 @@ def test_the_monitors_stand_alone_in_another_app(models, tmp_path):
             quality=QualitySettings({"rmse": 3.0}),
         )  # fmt: skip
         DriftAlerts(stack, "Alerts", monitors=[found])
-        assert quality.metric_kpis_below_threshold() and found.report_pattern["detail"] == {"model": ["churn"]}
+        assert quality.metric_kpis_below_threshold() and found.report_pattern["detail"] == {"model": ["churn"], "kind": ["drift"]}
 
     done = synthesize(tmp_path / "out", build)
     assert done.error == ""

@@ -59,3 +59,13 @@ def training_of(described: Mapping[str, Any] | None) -> dict[str, Any] | None:
         "job": described["TrainingJobName"], "status": described["TrainingJobStatus"],
         "type": described["ResourceConfig"]["InstanceType"], "seconds": float(described.get("BillableTimeInSeconds") or 0),
     }  # fmt: skip
+
+
+def seconds_of_failure(failure: Mapping[str, Any], trained: Mapping[str, Any] | None) -> float:
+    """Return the billed seconds of a training that failed, was interrupted or stopped: it took them all the same."""
+    if failure.get("Error") == "Stopped":
+        return (training_of(trained) or {}).get("seconds", 0.0)
+    try:
+        return float(json.loads(failure.get("Cause", "")).get("BillableTimeInSeconds") or 0)
+    except (ValueError, AttributeError, TypeError):
+        return 0.0

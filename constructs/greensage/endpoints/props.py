@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypedDict
 
 if TYPE_CHECKING:
@@ -62,12 +63,15 @@ class InstanceProps(EndpointProps, total=False):
 class DataCapture:
     """Requests and answers written to S3 below `prefix`, `sample_percent` of them (1 to 100; default 10).
 
+    `models` is for a container that serves several: only those are captured, by their own percentages.
+
     Let the bucket expire them: `DataBucket(self, "Captured", expire_days=7)`.
     """
 
     bucket: s3.IBucket
     prefix: str = "capture/"
     sample_percent: int = 10
+    models: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not 1 <= self.sample_percent <= 100:

@@ -3,8 +3,9 @@
 `faults.json` in the local cloud's folder is a list of {"fault", "matching", "times"}: the next `times` occasions of `fault`
 whose name contains `matching` go wrong. Faults: the name of an API operation, for instance CreateModelPackage (answers
 ThrottlingException), spot-capacity (no machine within the wait), spot-interruption (the machine is taken away),
-training-failure and processing-failure (the container fails), endpoint-update (an alarm goes off at its end), task-timeout
-and task-failure (of the state of a state machine with exactly the name `state`, see task_faults).
+training-failure and processing-failure (the container fails), endpoint-update (an alarm goes off at its end), event-twice (of
+the end of a pipeline's execution), task-timeout and task-failure (of the state of a state machine, or of the step of a
+pipeline, with exactly the name `state`; see task_faults).
 """
 
 from __future__ import annotations

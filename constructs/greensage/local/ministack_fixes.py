@@ -11,6 +11,7 @@ from typing import Any
 from ..catalog import drift
 from .clock import scaled
 
+_LONGEST_INVISIBLE_SECONDS = 43_200
 Answer = tuple[int, dict[str, str], bytes]
 
 
@@ -104,7 +105,10 @@ def _scale_waits_of_messages() -> None:
     change = sqs._act_change_visibility
 
     def sooner(data: dict[str, Any], url: str) -> Any:
-        seconds = scaled(float(data.get("VisibilityTimeout", 30)))
+        asked = float(data.get("VisibilityTimeout", 30))
+        if asked >= _LONGEST_INVISIBLE_SECONDS:  # counted from when the message was received, so some have passed
+            raise sqs._Err("InvalidParameterValue", "VisibilityTimeout is more than the maximum time left.")
+        seconds = scaled(asked)
         answer = change({**data, "VisibilityTimeout": 3_600}, url)
         messages = sqs._get_q(data.get("QueueUrl", url), "sqs:ChangeMessageVisibility")["messages"]
         for message in (row for row in messages if row["receipt_handle"] == data.get("ReceiptHandle")):

@@ -14,9 +14,9 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from . import faults, processing, training
 from . import ministack_api as cloud
 from . import ministack_services as services
-from . import processing, training
 from .clock import scaled
 from .tasks import demand
 
@@ -45,7 +45,8 @@ class Execution:
         self.status, self.failure, self.started = "Executing", "", time.time()
         self.steps: dict[str, Step] = {}
         self._definition, self._account, self._region = definition, account, region
-        self._parameters = {row["Name"]: _typed(row, given) for row in definition["Parameters"]}
+        self.given = dict(given)
+        self.parameters = {row["Name"]: _typed(row, given) for row in definition["Parameters"]}
         self._found: dict[str, Any] = {}
         self._waiting: dict[str, dict[str, Any]] = {}
 
@@ -94,7 +95,8 @@ class Execution:
                 "previousPipelineExecutionStatus": before, "pipelineArn": self.arn.split("/execution/")[0],
                 "pipelineExecutionArn": self.arn, "executionEndTime": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             }  # fmt: skip
-            services.put_event("aws.sagemaker", _EVENT, [detail["pipelineArn"], self.arn], detail)
+            for _ in range(2 if faults.take("event-twice", self.display) else 1):
+                services.put_event("aws.sagemaker", _EVENT, [detail["pipelineArn"], self.arn], detail)
 
     def _do_all(self, steps: list[Step]) -> None:
         """Do the steps one after the other, each once what it needs is there."""
@@ -138,6 +140,8 @@ class Execution:
     def _lambda(self, step: Step, row: Step) -> None:
         demand(self.role, "lambda:InvokeFunction", step["FunctionArn"])
         answer = services.call_function(step["FunctionArn"], self._resolved(step["Arguments"])) or {}
+        if faults.take("task-timeout", step["Name"]):
+            raise StepFailed("the function timed out, by a fault that was asked for, when it had done its work")
         outputs = self._outputs(step, answer)
         row["Metadata"] = {"Lambda": {"Arn": step["FunctionArn"], "OutputParameters": _listed(outputs)}}
 
@@ -215,7 +219,7 @@ class Execution:
     def _get(self, path: str) -> Any:
         kind, _, rest = path.partition(".")
         if kind == "Parameters":
-            return self._parameters[rest]
+            return self.parameters[rest]
         output = _OUTPUT.fullmatch(path)
         if output:
             return self._found[output[1]][output[2]]

@@ -73,6 +73,8 @@ def start(request: Request) -> Request:
     runs = store().pipeline_executions
     for run in runs.values():
         if token and run.token == token and run.pipeline == row["PipelineName"]:
+            if run.given != {item["Name"]: item["Value"] for item in request.get("PipelineParameters", [])}:
+                raise AwsError("ConflictException", f"The token {token} was used with other parameters.")
             return {"PipelineExecutionArn": run.arn}
     identity = "".join(secrets.choice(_LETTERS) for _ in range(12))
     given = {item["Name"]: item["Value"] for item in request.get("PipelineParameters", [])}
@@ -106,6 +108,12 @@ def list_steps(request: Request) -> Request:
     """List what happened in an execution, the newest step first unless asked otherwise."""
     rows = list(_execution(request).steps.values())
     return {"PipelineExecutionSteps": rows[:: -1 if request.get("SortOrder", "Descending") == "Descending" else 1]}
+
+
+def list_parameters(request: Request) -> Request:
+    """List the parameters of an execution."""
+    run = _execution(request)
+    return {"PipelineParameters": [{"Name": name, "Value": str(value)} for name, value in run.parameters.items()]}
 
 
 def stop(request: Request) -> Request:
@@ -164,6 +172,7 @@ OPERATIONS = {
     "DescribePipelineExecution": describe_execution,
     "ListPipelineExecutions": list_executions,
     "ListPipelineExecutionSteps": list_steps,
+    "ListPipelineParametersForExecution": list_parameters,
     "StopPipelineExecution": stop,
     "SendPipelineExecutionStepSuccess": send_success,
     "SendPipelineExecutionStepFailure": send_failure,

@@ -15,7 +15,7 @@ from ..retention import OwnBucket
 
 # Captured data and what is made of it for one retraining; what people may want to look up later.
 _SHORT = ("capture/", "labels/", "quarantine/", "retraining/", "checkpoints/")
-_LONG = ("reports/", "decisions/")
+_LONG = ("reports/", "decisions/", "records/")
 
 
 class MonitoringBucket(OwnBucket):

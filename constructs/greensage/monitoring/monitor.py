@@ -59,6 +59,7 @@ class Monitor(Construct):
         check_schedule(schedule)
         self.model, self.bucket, self.prefix, self.baseline = model, bucket, prefix, baseline
         self.encryption_key = encryption_key
+        self.kind = "drift" if drift_settings else "quality"
         self.settings = {
             "model": model, "bucket": bucket.bucket_name, "prefix": prefix,
             "baseline": {"bucket": baseline.bucket_name, "key": baseline.key, "source": baseline.source},
@@ -104,7 +105,7 @@ class Monitor(Construct):
     @property
     def report_pattern(self) -> dict[str, Any]:
         """The EventBridge pattern of this monitor's reports, to start something of your own."""
-        return {"source": [SOURCE], "detail-type": ["Drift report"], "detail": {"model": [self.model]}}
+        return {"source": [SOURCE], "detail-type": ["Drift report"], "detail": {"model": [self.model], "kind": [self.kind]}}
 
     def metric(self, name: str, **options: Any) -> cloudwatch.Metric:
         """Return one of the monitor's metrics, summed over a day: CapturedRows, DriftedColumns, Violations, UnreadLines,

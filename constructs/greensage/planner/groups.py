@@ -63,8 +63,7 @@ def _plan_group(name: str, pairs: list[Planned]) -> GroupPlan:
         choices=(Choice("kind", lead.kind, f"shared by {len(pairs)} model{'s' if len(pairs) > 1 else ''}"), *choices, why),
         deployment=deployment,
         placement=placement,
-        captured=tuple(model.name for _, model in pairs if model.monitoring),
-        capture_percent=max((model.monitoring.sample_percent for _, model in pairs if model.monitoring), default=0),
+        captured=tuple((model.name, model.monitoring.sample_percent) for _, model in pairs if model.monitoring),
     )
 
 

@@ -163,8 +163,7 @@ class GroupPlan:
     choices: tuple[Choice, ...]
     deployment: DeploymentPlan | None = None
     placement: Placement | None = None
-    captured: tuple[str, ...] = ()  # members with drift
-    capture_percent: int = 0  # of the requests to all of them, when they share a container
+    captured: tuple[tuple[str, int], ...] = ()  # members with drift, and percent of the requests to each
 
     @property
     def members(self) -> tuple[str, ...]:

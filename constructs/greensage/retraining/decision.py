@@ -37,7 +37,7 @@ def decide_function(
         log_retention_days=days,
     )  # fmt: skip
     arn, prefix = monitor.bucket.bucket_arn, monitor.prefix
-    read = [f"{prefix}{name}/" for name in ("reports", "decisions", "state")]
+    read = [f"{prefix}{name}/" for name in ("reports", "decisions", "records", "state")]
     function.allow_files(arn, ["s3:GetObject"], *read)
     function.allow_listing(arn, *read)
     function.allow_files(arn, ["s3:PutObject"], f"{prefix}decisions/", f"{prefix}state/history.json")

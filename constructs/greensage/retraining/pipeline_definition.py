@@ -53,17 +53,17 @@ class _Builder:
         self.parts, self.sdk = parts, found
         self.name, self.number = found.ParameterString("Name"), found.ParameterInteger("Number")
         self.told = [found.ParameterString(name, default_value="") for name in ("Report", "Reasons")]
-        self.attempt = found.ParameterInteger("Attempt", default_value=0)
+        self.attempt, self.spent = (found.ParameterInteger(name, default_value=0) for name in ("Attempt", "Spent"))
         self.instance_type = found.ParameterString("InstanceType", default_value=parts.instance_type)
 
     def pipeline(self) -> Any:
         """Return the pipeline."""
         report, reasons = self.told
-        more = {"number": self.number, "report": report, "reasons": reasons, "attempt": self.attempt}
+        more = {"number": self.number, "report": report, "reasons": reasons, "attempt": self.attempt, "spent": self.spent}
         prepare = self.function("Prepare", "prepare", ["refused", "champion"], [], more)
         alone = self.choice("IsItAlone", prepare, "refused", "false", self._rest(prepare), [])
         return self.sdk.pipeline.Pipeline(
-            name=self.parts.name, parameters=[self.name, self.number, *self.told, self.attempt, self.instance_type],
+            name=self.parts.name, parameters=[self.name, self.number, *self.told, self.attempt, self.spent, self.instance_type],
             steps=[prepare, alone], sagemaker_session=self.sdk.session, pipeline_experiment_config=None,
         )  # fmt: skip
 
@@ -94,8 +94,9 @@ class _Builder:
         made.append(self.function("Register", "register", [], made[-1:], more))
         if self.parts.person:
             made.append(self.waiting("AskAPerson", "ask", made[-1:]))
-        for name, step in (("Approve", "approve"), ("Deploy", "deploy")):
-            made.append(self.function(name, step, [], made[-1:]))
+        by = {"by": "a person"} if self.parts.person else {}
+        made.append(self.function("Approve", "approve", [], made[-1:], by))
+        made.append(self.function("Deploy", "deploy", [], made[-1:]))
         made.append(self.waiting("WaitForUpdate", "update", made[-1:]))
         made.append(self.function("Finish", "finish", [], made[-1:]))
         made.append(self.function("RecordPromoted", "record", [], made[-1:], {"outcome": "promoted"}))

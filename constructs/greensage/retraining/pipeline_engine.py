@@ -9,6 +9,7 @@ from aws_cdk import Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sagemaker as sagemaker
 from aws_cdk import aws_sns as sns
@@ -20,7 +21,7 @@ from ..acknowledge import acknowledge_wildcards
 from ..catalog import drift
 from ..endpoints.access import ExecutionAccess
 from ..loop_function import LoopFunction
-from ..machines import Job, job_rights
+from ..machines import Job, alarm_from_one, job_rights
 from ..monitoring.monitor import Monitor
 from ..roles import service_role
 from .jobs import Jobs
@@ -29,7 +30,9 @@ from .policy import RetrainingPolicy
 
 _MEMORY_MB = 256
 _STEP_SECONDS = drift.limit("pipeline_step_seconds")
-_WAIT_SECONDS, _VISIBLE_SECONDS = 180, 200
+_WAIT_SECONDS, _VISIBLE_SECONDS, _SPARE_SECONDS = 180, 200, 10
+# How long a function that a step calls may take.
+PIPELINE_CALLED_SECONDS = _STEP_SECONDS - 2 * _SPARE_SECONDS
 # ListTrainingJobs has no resource-level permissions in IAM, so no ARN can be named.
 _ANY = "*"
 # SQS's most; a message that waits comes again every 30 seconds to 12 hours.
@@ -46,17 +49,17 @@ class PipelineEngine(Construct):
     def __init__(
         self, scope: Construct, id: str, *, name: str, jobs: Jobs, candidates: list[dict[str, object]], policy: RetrainingPolicy,
         monitor: Monitor, data: LoopFunction, deploy: LoopFunction, topic: sns.ITopic | None,
-        optimize: lambda_.IFunction | None, log_retention_days: int,
+        optimize: lambda_.IFunction | None, encryption_key: kms.IKey | None, failed: cloudwatch.Metric, log_retention_days: int,
     ) -> None:  # fmt: skip
         super().__init__(scope, id)
-        self.name, self._days = name, log_retention_days
+        self.name, self._days, self._key, self._failed = name, log_retention_days, encryption_key, failed
         self.queue = self._queue()
         settings = {
             "model": monitor.model, "bucket": monitor.bucket.bucket_name, "prefix": monitor.prefix, "data": data.arn,
             "deploy": deploy.arn, "pipeline": name, "candidates": candidates, "topic": topic.topic_arn if topic else "",
             "queue": self.queue.queue_url, "approval_hours": policy.approval_hours,
         }  # fmt: skip
-        self.steps = self._conductor("Steps", "handler", _STEP_SECONDS, settings, monitor, (data, deploy), topic)
+        self.steps = self._conductor("Steps", "conduct", _STEP_SECONDS, settings, monitor, (data, deploy), topic)
         self.waiting = self._conductor("Waiting", "waiting", _WAIT_SECONDS, settings, monitor, (data, deploy), topic)
         self._listen()
         self.role, rights = self._role(jobs, optimize)
@@ -76,47 +79,48 @@ class PipelineEngine(Construct):
         self.cfn_pipeline.node.add_dependency(rights)
 
     def metric_failed(self, **options: Any) -> cloudwatch.Metric:
-        """Return the number of executions that failed, summed over an hour."""
-        given = {"statistic": "Sum", "period": Duration.hours(1), "dimensions_map": {"PipelineName": self.name}}
-        return cloudwatch.Metric(
-            namespace="AWS/Sagemaker/ModelBuildingPipeline", metric_name="ExecutionFailed", **{**given, **options}
-        )
+        """Return the number of retrainings that failed, summed; an execution without Spot capacity is not one yet."""
+        return self._failed.with_(**options) if options else self._failed
 
     def _queue(self) -> sqs.Queue:
-        lost = sqs.Queue(
-            self, "Lost", encryption=sqs.QueueEncryption.SQS_MANAGED, enforce_ssl=True, retention_period=Duration.days(_KEPT_DAYS)
-        )
+        undone = sqs.Queue(
+            self, "Undone", encryption=sqs.QueueEncryption.SQS_MANAGED, enforce_ssl=True,
+            retention_period=Duration.days(_KEPT_DAYS),
+        )  # fmt: skip
+        text = f"A message of the retraining pipeline {self.name} could not be dealt with; it lies in the queue Undone"
+        self.undone_alarm = alarm_from_one(self, "UndoneAlarm", undone.metric_approximate_number_of_messages_visible(), text)
         return sqs.Queue(
             self, "Queue", encryption=sqs.QueueEncryption.SQS_MANAGED, enforce_ssl=True,
             visibility_timeout=Duration.seconds(_VISIBLE_SECONDS), retention_period=Duration.days(_KEPT_DAYS),
-            dead_letter_queue=sqs.DeadLetterQueue(max_receive_count=_MOST_RECEIVED, queue=lost),
+            dead_letter_queue=sqs.DeadLetterQueue(max_receive_count=_MOST_RECEIVED, queue=undone),
         )  # fmt: skip
 
     def _conductor(
-        self, id: str, handler: str, seconds: int, settings: Mapping[str, Any], monitor: Monitor,
+        self, id: str, module: str, seconds: int, settings: Mapping[str, Any], monitor: Monitor,
         called: tuple[LoopFunction, ...], topic: sns.ITopic | None,
     ) -> LoopFunction:  # fmt: skip
         function = LoopFunction(
-            self, id, module="conduct", handler=handler, settings=settings, seconds=seconds, memory_mb=_MEMORY_MB, numpy=False,
-            log_retention_days=self._days,
+            self, id, module=module, settings={**settings, "seconds": seconds - _SPARE_SECONDS}, seconds=seconds,
+            memory_mb=_MEMORY_MB, numpy=False, log_retention_days=self._days,
         )  # fmt: skip
-        folder = f"{monitor.prefix}retraining/"
-        function.allow_files(monitor.bucket.bucket_arn, ["s3:GetObject"], folder)
-        function.allow_listing(monitor.bucket.bucket_arn, folder)
-        states = f"{monitor.bucket.bucket_arn}/{folder}*/state.json"
-        function.allow(["s3:PutObject"], states, why="What each retraining knows.")
+        states = [f"{monitor.prefix}state/{name}" for name in ("retraining-", "waits/", "handled/")]
+        arns = [f"{monitor.bucket.bucket_arn}/{name}*" for name in states]
+        function.allow(["s3:GetObject", "s3:PutObject"], *arns, why="What each retraining, wait and end knows.")
+        function.allow_listing(monitor.bucket.bucket_arn, *states)
         function.allow(["lambda:InvokeFunction"], *(other.arn for other in called))
         if topic:
             function.allow(["sns:Publish"], topic.topic_arn)
-        if monitor.encryption_key:
-            function.allow(["kms:Decrypt", "kms:GenerateDataKey"], monitor.encryption_key.key_arn)
-        if handler == "waiting":
+        if self._key:
+            function.allow(["kms:Decrypt", "kms:GenerateDataKey"], self._key.key_arn)
+        if module == "waiting":
             self._allow_waiting(function)
         return function
 
     def _allow_waiting(self, function: LoopFunction) -> None:
-        actions = ["ListPipelineExecutionSteps", "SendPipelineExecutionStepFailure", "SendPipelineExecutionStepSuccess",
-                   "StartPipelineExecution"]  # fmt: skip
+        actions = (
+            "ListPipelineExecutionSteps", "ListPipelineParametersForExecution", "SendPipelineExecutionStepFailure",
+            "SendPipelineExecutionStepSuccess", "StartPipelineExecution",
+        )  # fmt: skip
         own = "Executions of one pipeline."
         function.allow([f"sagemaker:{name}" for name in actions], self.arn, f"{self.arn}/execution/*", why=own)
         jobs = Stack.of(self).format_arn(service="sagemaker", resource="training-job", resource_name=f"{self.name}-*")

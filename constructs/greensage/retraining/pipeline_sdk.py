@@ -21,21 +21,28 @@ def sdk() -> Iterator[Any]:
     """
     before = os.environ.get("AWS_DEFAULT_REGION")
     os.environ["AWS_DEFAULT_REGION"] = before or "us-east-1"
-    quiet = logging.getLogger("sagemaker.config")  # it tells of each configuration that is not there
-    quiet.setLevel(logging.WARNING)
+    talkative = logging.getLogger("sagemaker.config")  # it tells of each configuration that is not there
+    level = talkative.level
+    talkative.setLevel(logging.WARNING)
     try:
         with warnings.catch_warnings():
             # That our function is not updated by the SDK is what we want.
             warnings.filterwarnings("ignore", message="Lambda function won't be updated")
-            yield _parts()
+            yield _imported()
+    finally:
+        talkative.setLevel(level)
+        if before is None:
+            os.environ.pop("AWS_DEFAULT_REGION", None)
+
+
+def _imported() -> SimpleNamespace:
+    try:
+        return _parts()
     except ImportError as problem:
         raise GreensageError(
             f"retraining by SageMaker Pipelines needs the SageMaker SDK ({problem}): pip install 'greensage[pipelines]', "
             "or take engine: step-functions"
         ) from None
-    finally:
-        if before is None:
-            os.environ.pop("AWS_DEFAULT_REGION", None)
 
 
 def _parts() -> SimpleNamespace:

@@ -26,7 +26,7 @@ from .decision import decide_function, known_region, listen
 from .expressions import for_states
 from .jobs import Jobs
 from .machine import definition
-from .pipeline_engine import PipelineEngine
+from .pipeline_engine import PIPELINE_CALLED_SECONDS, PipelineEngine
 from .policy import RetrainingPolicy
 from .training import TrainingSource
 
@@ -174,14 +174,15 @@ class DriftTriggeredRetraining(Construct):
             "champion": self._champion.parameter_name, "footprint": self.footprint,
         }  # fmt: skip
         function = LoopFunction(
-            self, "Data", module="steps", settings=settings, seconds=_DATA_SECONDS, memory_mb=_DATA_MB, numpy=True,
+            self, "Data", module="steps", settings=settings, seconds=self._data_seconds(), memory_mb=_DATA_MB, numpy=True,
             log_retention_days=self._days,
         )  # fmt: skip
         allow_reading(function, monitor.bucket, monitor.prefix, monitor.baseline, self._key)
-        written = (f"{monitor.prefix}state/", f"{monitor.prefix}retraining/")
+        written = tuple(f"{monitor.prefix}{name}/" for name in ("state", "retraining", "records"))
         function.allow_files(monitor.bucket.bucket_arn, ["s3:PutObject"], *written)
         if self._key:
             function.allow(["kms:GenerateDataKey"], self._key.key_arn)
+        function.allow_metrics()
         function.allow(["ssm:GetParameter"], self._champion.parameter_arn)
         if self._policy.engine == "pipelines":
             pipeline = self._arn("pipeline", self._champion.base)
@@ -235,7 +236,7 @@ class DriftTriggeredRetraining(Construct):
         return PipelineEngine(
             self, "Engine", name=self._champion.base, jobs=self.jobs, candidates=self._candidates(), policy=self._policy,
             monitor=self._monitor, data=self.data_function, deploy=self.deploy_function, topic=self._topic, optimize=optimize,
-            log_retention_days=self._days,
+            encryption_key=self._key, failed=self.metric("RetrainingsFailed"), log_retention_days=self._days,
         )  # fmt: skip
 
     def _machine(self, optimize: lambda_.IFunction | None) -> Machine:
@@ -287,6 +288,10 @@ class DriftTriggeredRetraining(Construct):
         """Where to train; a pipeline's training step is on Spot for good."""
         by_pipeline = self._policy.engine == "pipelines"
         return [row for row in self._source.candidates if row["spot"] or not by_pipeline]
+
+    def _data_seconds(self) -> int:
+        """A step of a pipeline waits for the function, and has less time than a task of a state machine."""
+        return PIPELINE_CALLED_SECONDS if self._policy.engine == "pipelines" else _DATA_SECONDS
 
     def _runs(self) -> dict[str, str]:
         """What tells the functions which engine runs the retrainings."""
