@@ -62,6 +62,7 @@ class Full:
         self.monitor = self.id("DriftMachine", ":stateMachine:")
         place = self.session.client("ssm").get_parameter(Name="/greensage/models/full")["Parameter"]["Value"]
         self.bucket, self.endpoint = json.loads(place)["loop"]["bucket"], json.loads(place)["endpoint"]
+        self.unclean: set[str] = set()  # what a clean-up that never ran had to leave
         self.number, self.seen, self.pipeline, self.output = 0, defaultdict(set), "", output
 
     def id(self, start: str, part: str = "") -> str:
@@ -174,7 +175,7 @@ class Full:
         return {
             "models": {name for name in models if "-r" in name} - {used},
             "jobs": self.sagemaker.list_training_jobs(StatusEquals="InProgress")["TrainingJobSummaries"],
-            "artifacts": self.artifacts(packages) - {self.champion()},
+            "artifacts": self.artifacts(packages) - {self.champion()} - self.unclean,
             "pending": [row for row in packages if row["ModelApprovalStatus"] == "PendingManualApproval"],
         }
 

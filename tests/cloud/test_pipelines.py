@@ -94,6 +94,7 @@ def test_a_kpi_that_fell_starts_the_pipeline_and_a_better_model_is_promoted(full
     }  # fmt: skip
     (package,) = full.packages()
     described = full.sagemaker.describe_model_package(ModelPackageName=package["ModelPackageArn"])
+    assert "a person" in described["ApprovalDescription"]
     assert (
         package["ModelApprovalStatus"] == "Approved" and described["CustomerMetadataProperties"]["instanceType"] == "ml.m5.large"
     )

@@ -190,5 +190,10 @@ def test_with_little_traffic_all_is_captured_and_by_sagemaker_where_it_can(write
 
 
 def test_kinds_whose_requests_are_not_captured_are_refused_with_a_way_out(write):
-    text = refused(write(DRIFT + "hosting: {kind: multi-model}\ngroup: g\n"))
-    assert "drift" in text and "serverless" in text
+    text = refused(write(DRIFT.replace("eu-north-1", "eu-west-1") + "hosting: {kind: edge, device_groups: [field]}\n"))
+    assert "drift" in text and "multi-model" in text
+
+
+def test_a_model_behind_a_shared_endpoint_is_captured_by_its_container(write):
+    model = planned(write(DRIFT + "hosting: {kind: multi-model}\ngroup: g\n"))
+    assert model.monitoring is not None and model.monitoring.captured_by == "container"

@@ -23,6 +23,7 @@ from ..monitoring.monitor import Monitor, allow_reading
 from ..stack_helper import StackHelper
 from .champion import Champion
 from .decision import decide_function, known_region, listen
+from .deploying import allow_deploying
 from .expressions import for_states
 from .jobs import Jobs
 from .machine import definition
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
     from aws_cdk import aws_kms as kms
     from aws_cdk import aws_sns as sns
 
-# These have no resource-level permissions in IAM, so no ARN can be named.
-_ANY = "*"
 _COLON = ArnFormat.COLON_RESOURCE_NAME
 _SMALL_MB, _DATA_MB, _SECONDS, _DATA_SECONDS = 256, 1024, 120, 900
 
@@ -182,6 +181,9 @@ class DriftTriggeredRetraining(Construct):
         function.allow_files(monitor.bucket.bucket_arn, ["s3:PutObject"], *written)
         if self._key:
             function.allow(["kms:GenerateDataKey"], self._key.key_arn)
+        records = f"{monitor.prefix}records/"
+        function.allow_files(monitor.bucket.bucket_arn, ["s3:GetObject"], records)
+        function.allow_listing(monitor.bucket.bucket_arn, records)
         function.allow_metrics()
         function.allow(["ssm:GetParameter"], self._champion.parameter_arn)
         if self._policy.engine == "pipelines":
@@ -205,32 +207,8 @@ class DriftTriggeredRetraining(Construct):
             self, "Deploy", module="deploy", settings=settings, seconds=_SECONDS, memory_mb=_SMALL_MB, numpy=False,
             log_retention_days=self._days,
         )  # fmt: skip
-        self._allow_deploying(function)
+        allow_deploying(function, endpoint, champion, self.group)
         return function
-
-    def _allow_deploying(self, function: LoopFunction) -> None:
-        endpoint, base = self._endpoint, self._champion.base
-        models, configs = self._arn("model", f"{base}-r*"), self._arn("endpoint-config", f"{base}-r*")
-        own = "Models, configs and jobs of this retraining: their names end in its number."
-        function.allow(["sagemaker:CreateModel", "sagemaker:DeleteModel"], models, why=own)
-        function.allow(["sagemaker:DescribeModel"], models, *(model.ref for model in endpoint.cfn_models.values()), why=own)
-        function.allow(["sagemaker:CreateEndpointConfig", "sagemaker:DeleteEndpointConfig"], configs, why=own)
-        deployed = self._arn("endpoint-config", endpoint.config_pattern)
-        function.allow(["sagemaker:DescribeEndpointConfig"], configs, deployed, why="Configs of one endpoint end in a hash.")
-        function.allow(["sagemaker:DescribeEndpoint", "sagemaker:UpdateEndpoint"], endpoint.endpoint_arn)
-        function.allow(["sagemaker:UpdateEndpoint"], configs, why=own)
-        passed = {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
-        function.allow(["iam:PassRole"], endpoint.role.role_arn, conditions=passed)
-        group, packages = self.group.attr_model_package_group_arn, self._arn("model-package", f"{base}/*")
-        function.allow(["sagemaker:CreateModelPackage", "sagemaker:ListModelPackages"], group, packages, why=own)
-        function.allow(["sagemaker:UpdateModelPackage"], packages, why=own)
-        for kind, name in (("training", "Training"), ("processing", "Processing")):
-            function.allow([f"sagemaker:Stop{name}Job"], self._arn(f"{kind}-job", f"{base}-*"), why=own)
-        lists = ["sagemaker:ListProcessingJobs", "sagemaker:ListTrainingJobs"]
-        function.allow(lists, _ANY, why="IAM has no resource-level permissions for the lists of jobs.")
-        function.allow(["ssm:GetParameter", "ssm:PutParameter"], self._champion.parameter_arn)
-        outputs = self._champion.outputs
-        function.allow_files(outputs.bucket_arn, ["s3:DeleteObject"], outputs.prefix)
 
     def _pipeline(self, optimize: lambda_.IFunction | None) -> PipelineEngine:
         return PipelineEngine(
