@@ -37,7 +37,7 @@ class LoopFunction(Construct):
     Parameters
     ----------
     module:
-        Of lambda/retraining: monitor, decide, steps, deploy or conduct; `handler` is the function in it.
+        Of lambda/retraining: monitor, decide, steps, deploy, conduct or waiting.
     settings:
         What the module says it takes; may hold tokens.
     numpy:
@@ -46,7 +46,7 @@ class LoopFunction(Construct):
 
     def __init__(
         self, scope: Construct, id: str, *, module: str, settings: Mapping[str, Any], seconds: int, memory_mb: int, numpy: bool,
-        log_retention_days: int, handler: str = "handler",
+        log_retention_days: int,
     ) -> None:  # fmt: skip
         super().__init__(scope, id)
         group = logs.LogGroup(self, "Logs", retention=log_retention(log_retention_days), removal_policy=RemovalPolicy.DESTROY)
@@ -59,7 +59,7 @@ class LoopFunction(Construct):
             "Function",
             runtime="python3.13",
             architectures=["arm64"],
-            handler=f"retraining.{module}.{handler}",
+            handler=f"retraining.{module}.handler",
             code={"s3Bucket": code.s3_bucket_name, "s3Key": code.s3_object_key},
             layers=[numpy_layer(self)] if numpy else None,
             timeout=seconds,

@@ -1,7 +1,7 @@
 """The steps of a retraining that work on data: prepare, next, compare, record. Their rights are on the loop's files.
 
-Settings: as monitor's, and: label, candidates, green_hour, flexible_hours, rules, machine, champion, footprint {kwh, grams,
-seconds}.
+Settings: as monitor's, and: label, candidates, green_hour, flexible_hours, rules, machine (ARN, or "") or
+pipeline (name), champion, footprint {kwh, grams, seconds}.
 """
 
 from __future__ import annotations

@@ -179,6 +179,14 @@ class Full:
             "pending": [row for row in packages if row["ModelApprovalStatus"] == "PendingManualApproval"],
         }
 
+    def may(self, role: str, action: str, resource: str) -> bool:
+        """Whether IAM's simulator lets the role whose logical id starts with `role` do it."""
+        name = next(value for key, value in self.ids.items() if key.startswith(role) and ":" not in value)
+        answer = self.session.client("iam").simulate_principal_policy(
+            PolicySourceArn=f"arn:aws:iam::{ACCOUNT}:role/{name}", ActionNames=[action], ResourceArns=[resource]
+        )
+        return answer["EvaluationResults"][0]["EvalDecision"] == "allowed"
+
     def champion(self) -> str:
         """The archive that serves."""
         name = next(value for key, value in self.ids.items() if key.startswith("Champion"))

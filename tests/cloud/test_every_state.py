@@ -182,6 +182,12 @@ def test_what_the_container_cannot_read_the_function_does(full):
     assert report["bad_lines"] == {"unreadable": 1} and report["files_left_out"] > 0  # the newest: more is none of a function's
 
 
+def test_the_analyzers_role_reads_captures_and_no_labels(full):
+    own = f"arn:aws:s3:::{full.bucket}"
+    found = [full.may("DriftAnalyzerAccessRole", "s3:GetObject", f"{own}/{name}/x") for name in ("capture", "labels")]
+    assert found == [True, False]
+
+
 def test_every_state_retry_and_catch_was_entered(full):
     """Last: what the tests above have met, against what the deployed machines have."""
     states = {**full.definition(full.retraining), **full.definition(full.monitor)}

@@ -12,7 +12,8 @@ import pytest
 from greensage.drift.labels import label_line
 from tests.conftest import ROOT
 
-from .full_loop import SCALE, Full, deployed
+from .conftest import ACCOUNT, REGION
+from .full_loop import OPTIMIZE, SCALE, Full, deployed
 
 pytestmark = pytest.mark.cloud
 SDK = ROOT / ".venv-sdk/bin/python"
@@ -187,6 +188,22 @@ def test_losers_are_dropped(full):
     found = run(full)
     full.change("RetrainingDataFunction", rules=rules)
     assert found["record"]["outcome"] == "kept" and "RecordKept" in found["steps"] and not any(full.left().values())
+
+
+def test_the_rights_of_the_pipelines_roles_end_at_the_neighbours(full):
+    own, sagemaker = f"arn:aws:s3:::{full.bucket}", f"arn:aws:sagemaker:{REGION}:{ACCOUNT}"
+    for role, action, mine, theirs in (
+        ("RetrainingEngineStepsRole", "s3:PutObject", f"{own}/state/retraining-1.json", f"{own}/state/history.json"),
+        ("RetrainingEngineWaitingRole", "s3:GetObject", f"{own}/state/waits/x.json", f"{own}/capture/x"),
+        ("RetrainingEngineWaitingRole", "sagemaker:StartPipelineExecution", f"{sagemaker}:pipeline/{full.pipeline}",
+         f"{sagemaker}:pipeline/neighbour"),
+        ("RetrainingEngineRole", "sagemaker:CreateTrainingJob", f"{sagemaker}:training-job/{full.pipeline}-t-x",
+         f"{sagemaker}:training-job/neighbour-t-x"),
+        ("RetrainingEngineRole", "lambda:InvokeFunction", OPTIMIZE, OPTIMIZE.replace("prune", "neighbour")),
+        ("RetrainingDecideRole", "sagemaker:StartPipelineExecution", f"{sagemaker}:pipeline/{full.pipeline}",
+         f"{sagemaker}:pipeline/neighbour"),
+    ):  # fmt: skip
+        assert [full.may(role, action, item) for item in (mine, theirs)] == [True, False], (role, action)
 
 
 def test_the_definition_is_the_sdks_and_the_same_each_time(full):
