@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aws_cdk import Duration
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
@@ -58,6 +59,10 @@ def group_loop(stack: GroupStack, group: GroupPlan, parameters: Parameters, key:
         return None
     prefixes = [f"{name}/" for name, _ in group.captured]
     bucket = MonitoringBucket(stack, "Loop", capture_days=CAPTURE_DAYS, prefixes=prefixes, encryption_key=key)
+    # When a member leaves, its rules go with it; what it left goes by this one. Nothing else here is as old: without
+    # retraining, all that stays is a history that every evaluation writes again.
+    days = Duration.days(int(catalog.setting("report_days")))
+    bucket.add_lifecycle_rule(id="expire-what-was-left", expiration=days)
     name = parameters.group_loop(group.name, group.kind)
     ssm.StringParameter(stack, "LoopName", parameter_name=name, string_value=bucket.bucket_name)
     return bucket

@@ -211,6 +211,7 @@ def test_models_that_share_an_endpoint_are_watched_each_for_itself(kind, tmp_pat
     (bucket,) = done.resources(group, "AWS::S3::Bucket").values()
     rules = {row.get("Prefix"): row.get("ExpirationInDays") for row in bucket["Properties"]["LifecycleConfiguration"]["Rules"]}
     assert rules["first/capture/"] == rules["second/labels/"] == 7 and "third/capture/" not in rules
+    assert rules[None] == 365  # what a member leaves behind when it goes
     writes = [row for row in statements(done, group, "EndpointAccess") if "s3:PutObject" in row["Action"]]
     assert "first/capture/*" in json.dumps(writes) or "/*/capture/*" in json.dumps(writes)
     assert "third/capture" not in json.dumps(writes)
