@@ -86,4 +86,4 @@ bench: setup .venv-rivals/installed
 
 clean:
 	-@test -x $(BIN)/greensage && $(BIN)/greensage local down
-	rm -rf .venv .venv-sdk node_modules cdk.out .greensage models/artifacts
+	rm -rf .venv .venv-sdk .venv-rivals node_modules cdk.out .greensage models/artifacts
