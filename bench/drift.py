@@ -129,7 +129,7 @@ def speed_rows(measured: dict[tuple[str, int], dict[str, float]]) -> list[Row]:
 
 def month(measured: dict[tuple[str, int], dict[str, float]]) -> list[Row]:
     """The loop without a retraining, at three levels of traffic, against one retraining a month by the clock."""
-    seconds = 1 / (SIZES[1] / sum(measured["greensage", SIZES[1]][name] for name in ("read", "judge")))
+    seconds = sum(measured["greensage", SIZES[1]][name] for name in ("read", "judge")) / SIZES[1]
     training = of_training(catalog.training_types()[0], REGION)
     made = []
     for requests in TRAFFIC:

@@ -7,6 +7,7 @@ from typing import Any
 
 from retraining.conductor import Conductor, Json
 from retraining.errors import Permanent, told_apart
+from retraining.runs import reasons_of
 
 
 @told_apart
@@ -29,8 +30,6 @@ def conduct(conductor: Conductor, event: Json) -> Json:
         state["approval"] = {"by": event["by"]}
     conductor.keep(state)
     result = conductor.do(step, state, why=event.get("why"), outcome=event.get("outcome"))
-    if step == "prepare":
-        state["place"] = conductor.place(int(event["attempt"]), float(event["spent"]))
     conductor.keep(state)
     if step == "record":
         conductor.tell("greensage: a retraining ended", result["message"])
@@ -40,7 +39,7 @@ def conduct(conductor: Conductor, event: Json) -> Json:
 def _begun(conductor: Conductor, event: Json) -> Json:
     return {
         "number": int(event["number"]), "name": event["name"], "begun": time.time(), "report": event.get("report", ""),
-        "reasons": [text for text in str(event.get("reasons", "")).split("; ") if text],
+        "reasons": reasons_of(event.get("reasons", "")),
         "place": conductor.place(int(event["attempt"]), float(event["spent"])),
     }  # fmt: skip
 

@@ -14,6 +14,7 @@ import boto3
 
 from greensage.drift.decide import Footprint, History, Policy, decide
 from retraining.errors import Permanent, told_apart
+from retraining.metrics import put_figures
 from retraining.runs import Runs, runs_of
 from retraining.settings import settings
 from retraining.store import Store
@@ -91,9 +92,7 @@ class Decider:
             "RetrainingGramsAvoided": made["grams"]["avoided"],
             "RetrainingGramsSpent": made["grams"]["spent"],
         }
-        dimensions = [{"Name": "Model", "Value": self.given["model"]}]
-        rows = [{"MetricName": name, "Value": value, "Dimensions": dimensions} for name, value in figures.items()]
-        self.cloudwatch.put_metric_data(Namespace=self.given["namespace"], MetricData=rows)
+        put_figures(self.cloudwatch, self.given, figures)
         if made["action"] != "none" and self.given["topic"]:
             subject = f"greensage: {made['action']} for {made['model']}"[:100]
             self.topics.publish(TopicArn=self.given["topic"], Subject=subject, Message=json.dumps(made, indent=1))

@@ -23,6 +23,7 @@ from greensage.drift.labels import Joined, Labels
 from greensage.drift.monitor_files import from_statistics
 from greensage.drift.window import Statistics, kind_of
 from retraining.errors import Permanent, told_apart
+from retraining.metrics import put_figures
 from retraining.settings import settings
 from retraining.store import File, Store
 
@@ -39,7 +40,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         return monitor.collect(event.get("time", ""))
     report = monitor.report(event["window"])
     if report["status"] not in ("waiting", "done"):
-        _publish(report, given, boto3.client("cloudwatch"), boto3.client("events"))
+        _publish(report, monitor.kind, given, boto3.client("cloudwatch"), boto3.client("events"))
     return {"id": report["id"], "status": report["status"], "rows": report["rows"], "drifted": report["drifted"]}
 
 
@@ -193,7 +194,7 @@ def _evaluated(history: History, kind: str, until: float) -> None:
     history.evaluated[kind] = max(history.evaluated.get(kind, 0.0), until)
 
 
-def _publish(report: dict[str, Any], given: dict[str, Any], cloudwatch: Any, events: Any) -> None:
+def _publish(report: dict[str, Any], kind: str, given: dict[str, Any], cloudwatch: Any, events: Any) -> None:
     """Tell CloudWatch the figures and EventBridge that there is a report."""
     below = sum(1 for row in report["kpi"].values() if row["state"] == "below")
     figures = {
@@ -203,18 +204,11 @@ def _publish(report: dict[str, Any], given: dict[str, Any], cloudwatch: Any, eve
         "UnreadLines": sum(report["bad_lines"].values()) + report["bad_labels"],
         "KpisBelowThreshold": below,
     }
-    dimensions = [{"Name": "Model", "Value": given["model"]}]
-    values = [(f"Kpi-{name}", row["value"]) for name, row in report["kpi"].items() if row["value"] is not None]
-    cloudwatch.put_metric_data(
-        Namespace=given["namespace"],
-        MetricData=[
-            {"MetricName": name, "Value": float(value), "Dimensions": dimensions}
-            for name, value in itertools.chain(figures.items(), values)
-        ],
-    )
+    values = {f"Kpi-{name}": row["value"] for name, row in report["kpi"].items() if row["value"] is not None}
+    put_figures(cloudwatch, given, {**figures, **values})
     detail = {
         "model": given["model"],
-        "kind": "drift" if given.get("drift") else "quality",
+        "kind": kind,
         "report": report["id"],
         "status": report["status"],
         **figures,

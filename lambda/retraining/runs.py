@@ -16,6 +16,7 @@ _PARAMETERS = {
     "name": "Name", "number": "Number", "report": "Report", "reasons": "Reasons", "attempt": "Attempt", "spent": "Spent",
     "instance_type": "InstanceType",
 }  # fmt: skip
+_BETWEEN = "; "
 # botocore 1.43.106, PipelineParameter.Value.
 _LONGEST_VALUE = 1_024
 
@@ -41,6 +42,11 @@ def runs_of(given: dict[str, Any]) -> Runs:
     if given.get("pipeline"):
         return PipelineRuns(boto3.client("sagemaker"), given["pipeline"])
     return MachineRuns(boto3.client("stepfunctions"), given["machine"])
+
+
+def reasons_of(parameter: str) -> list[str]:
+    """Return the reasons that a pipeline's parameter holds."""
+    return [text for text in parameter.split(_BETWEEN) if text]
 
 
 class MachineRuns:
@@ -87,7 +93,7 @@ class PipelineRuns:
         known = next((row for row in self._executions() if row["PipelineExecutionDisplayName"] == name), None)
         if known:
             return "joined" if known["PipelineExecutionStatus"] in _UNDER_WAY else "ended"
-        self.begin(name, {**given, "reasons": "; ".join(given["reasons"])})
+        self.begin(name, {**given, "reasons": _BETWEEN.join(given["reasons"])})
         return "started"
 
     def begin(self, name: str, given: dict[str, Any]) -> None:

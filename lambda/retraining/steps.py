@@ -19,6 +19,7 @@ from greensage.drift.compare import Rules, verdict
 from greensage.drift.decide import History
 from greensage.drift.retrain import next_candidate, seconds_of_failure, split, start_time, training_of
 from retraining.errors import Permanent, told_apart
+from retraining.metrics import put_figures
 from retraining.monitor import Monitor
 from retraining.runs import Runs, runs_of
 from retraining.settings import settings
@@ -95,9 +96,7 @@ class Steps:
         first = self.store.read(f"records/{name}.json") is None
         self.store.write(f"records/{name}.json", record)
         self.store.change_history(lambda history: _ended(history, record, first))
-        failed = [{"MetricName": "RetrainingsFailed", "Value": float(outcome == "failed"),
-                   "Dimensions": [{"Name": "Model", "Value": self.given["model"]}]}]  # fmt: skip
-        self.cloudwatch.put_metric_data(Namespace=self.given["namespace"], MetricData=failed)
+        put_figures(self.cloudwatch, self.given, {"RetrainingsFailed": float(outcome == "failed")})
         return {"outcome": outcome, "record": f"records/{name}.json", "message": _message(self.given["model"], record)}
 
     def _other(self, name: str) -> str | None:

@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 from retraining.conductor import Conductor, Json
 from retraining.errors import Busy, Permanent, Transient, told_apart
-from retraining.runs import PipelineRuns
+from retraining.runs import PipelineRuns, reasons_of
 
 _CHECK_SECONDS, _BUSY_SECONDS = 30, 60
 # SQS counts its 12 hours from when the message was received.
@@ -183,5 +183,5 @@ class Waiter:
 
 def _unknown(name: str, given: dict[str, str]) -> Json:
     """The state of a retraining that failed before it could keep one."""
-    reasons = [text for text in given.get("Reasons", "").split("; ") if text]
+    reasons = reasons_of(given.get("Reasons", ""))
     return {"name": name, "number": int(given.get("Number", 0)), "report": given.get("Report", ""), "reasons": reasons}

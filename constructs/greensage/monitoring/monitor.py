@@ -58,7 +58,6 @@ class Monitor(Construct):
             raise ValueError(f"prefix {prefix!r} must end with a slash")
         check_schedule(schedule)
         self.model, self.bucket, self.prefix, self.baseline = model, bucket, prefix, baseline
-        self.encryption_key = encryption_key
         self.kind = "drift" if drift_settings else "quality"
         self.settings = {
             "model": model, "bucket": bucket.bucket_name, "prefix": prefix,

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from aws_cdk import Duration, Stack
-from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -49,10 +48,10 @@ class PipelineEngine(Construct):
     def __init__(
         self, scope: Construct, id: str, *, name: str, jobs: Jobs, candidates: list[dict[str, object]], policy: RetrainingPolicy,
         monitor: Monitor, data: LoopFunction, deploy: LoopFunction, topic: sns.ITopic | None,
-        optimize: lambda_.IFunction | None, encryption_key: kms.IKey | None, failed: cloudwatch.Metric, log_retention_days: int,
+        optimize: lambda_.IFunction | None, encryption_key: kms.IKey | None, log_retention_days: int,
     ) -> None:  # fmt: skip
         super().__init__(scope, id)
-        self.name, self._days, self._key, self._failed = name, log_retention_days, encryption_key, failed
+        self.name, self._days, self._key = name, log_retention_days, encryption_key
         self.queue = self._queue()
         settings = {
             "model": monitor.model, "bucket": monitor.bucket.bucket_name, "prefix": monitor.prefix, "data": data.arn,
@@ -77,10 +76,6 @@ class PipelineEngine(Construct):
             pipeline_description=f"greensage: retrains {monitor.model}, compares, registers and deploys",
         )  # fmt: skip
         self.cfn_pipeline.node.add_dependency(rights)
-
-    def metric_failed(self, **options: Any) -> cloudwatch.Metric:
-        """Return the number of retrainings that failed, summed; an execution without Spot capacity is not one yet."""
-        return self._failed.with_(**options) if options else self._failed
 
     def _queue(self) -> sqs.Queue:
         undone = sqs.Queue(

@@ -137,7 +137,8 @@ class DriftTriggeredRetraining(Construct):
     def metric_failed(self, **options: Any) -> cloudwatch.Metric:
         """Return the number of retrainings that failed, summed; one whose challenger lost did not fail."""
         if self.pipeline:
-            return self.pipeline.metric_failed(**options)
+            # An execution without Spot capacity failed, the retraining has not yet.
+            return self.metric("RetrainingsFailed", **options)
         assert self.machine
         return failures(self.machine, **options)
 
@@ -214,7 +215,7 @@ class DriftTriggeredRetraining(Construct):
         return PipelineEngine(
             self, "Engine", name=self._champion.base, jobs=self.jobs, candidates=self._candidates(), policy=self._policy,
             monitor=self._monitor, data=self.data_function, deploy=self.deploy_function, topic=self._topic, optimize=optimize,
-            encryption_key=self._key, failed=self.metric("RetrainingsFailed"), log_retention_days=self._days,
+            encryption_key=self._key, log_retention_days=self._days,
         )  # fmt: skip
 
     def _machine(self, optimize: lambda_.IFunction | None) -> Machine:
