@@ -11,10 +11,10 @@ sys.path.insert(0, str(ROOT / "constructs"))
 
 from aws_cdk import App  # noqa: E402
 
+from greensage.commands.show import synth_line  # noqa: E402
+from greensage.core.names import Parameters  # noqa: E402
 from greensage.errors import GreensageError, render  # noqa: E402
-from greensage.footprint import fleet_footprint  # noqa: E402
-from greensage.names import Parameters  # noqa: E402
-from greensage.show import synth_line  # noqa: E402
+from greensage.planner import fleet_footprint  # noqa: E402
 from stacks.fleet import add_fleet  # noqa: E402
 from stacks.read import read_plan  # noqa: E402
 

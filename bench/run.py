@@ -119,7 +119,7 @@ def planning() -> tuple[str, str, str]:
 FOOTPRINTS = """
 import sys, time
 sys.path[:0] = ["constructs", "."]
-from greensage.footprint import fleet_footprint
+from greensage.planner import fleet_footprint
 from greensage.planner import Plan, plan
 from greensage.spec import load_specs
 found = plan(load_specs("models/fleet"))
@@ -142,7 +142,7 @@ import shutil, sys, tempfile
 from pathlib import Path
 sys.path[:0] = ["constructs", "."]
 from playwright.sync_api import sync_playwright
-from greensage.footprint import fleet_footprint
+from greensage.planner import fleet_footprint
 from greensage.planner import plan_with_choices
 from greensage.report import report_data, report_html
 from tests.report.conftest import FLAGS, NAMES, many

@@ -21,10 +21,10 @@ sys.path.insert(0, str(ROOT / "constructs"))
 
 from greensage.catalog import limits  # noqa: E402
 from greensage.catalog.instances import candidates  # noqa: E402
-from greensage.footprint import Usage, fleet_footprint, mid_figures  # noqa: E402
+from greensage.footprint import Usage, mid_figures  # noqa: E402
 from greensage.footprint.demand import container_mb, demand_of  # noqa: E402
 from greensage.footprint.kinds import NO_WORK, shared_levels  # noqa: E402
-from greensage.planner import plan  # noqa: E402
+from greensage.planner import fleet_footprint, plan  # noqa: E402
 from greensage.planner.pool import Member, Tenants, usable_mb  # noqa: E402
 from greensage.spec import Located, ModelSpec  # noqa: E402
 

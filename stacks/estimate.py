@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from aws_cdk import CfnOutput, Stack
 
-from greensage.footprint import FleetFootprint
-from greensage.show import estimate_words
+from greensage.commands.show import estimate_words
+from greensage.planner import FleetFootprint
 
 from .shared import tag_stack
 

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 from aws_cdk import App, Environment, Stack
 
-from greensage.footprint import FleetFootprint
-from greensage.names import Parameters
-from greensage.planner import Plan
+from greensage.core.names import Parameters
+from greensage.planner import FleetFootprint, Plan
 
 from .estimate import add_estimate
 from .group_stack import GroupStack

@@ -9,15 +9,15 @@ from aws_cdk import ArnFormat, CfnOutput, Stack
 from aws_cdk import aws_ssm as ssm
 
 from constructs import Construct
-from greensage.acknowledge import acknowledge_wildcards
-from greensage.artifacts import ArtifactLocation, ModelArtifact
+from greensage.commands.orphans import GROUP_TAG, KIND_TAG, ROOT_TAG
+from greensage.core.acknowledge import acknowledge_wildcards
+from greensage.core.names import Parameters
 from greensage.endpoints import Container, DataCapture
 from greensage.endpoints.base import Endpoint
 from greensage.endpoints.container_capture import MODEL, allow_capture, captured
-from greensage.names import Parameters
-from greensage.orphans import GROUP_TAG, KIND_TAG, ROOT_TAG
 from greensage.planner import GroupPlan
 from greensage.spec import MultiModelHosting
+from greensage.storage.artifacts import ArtifactLocation, ModelArtifact
 
 from .loop import group_loop
 from .props import instance_props, tracking

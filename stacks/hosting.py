@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from aws_cdk import aws_ssm as ssm
 
+from greensage.core.names import group_component_name
 from greensage.endpoints import Resources, Variant
 from greensage.endpoints.container_capture import captured
-from greensage.names import group_component_name
+from greensage.endpoints.scaling import BacklogTracking, CopyTracking, ProvisionedConcurrency
 from greensage.planner import VariantPlan
-from greensage.scaling import BacklogTracking, CopyTracking, ProvisionedConcurrency
 from greensage.spec import AsynchronousHosting, BatchHosting, EdgeHosting, ServerlessHosting
 
 from .props import capture, endpoint_props, instance_props, network, schedule, tracking
@@ -79,7 +79,7 @@ def serverless(stack: ModelStack) -> Place:
 def asynchronous(stack: ModelStack) -> Place:
     """A queue, results in a bucket of the stack's own, and instances from zero."""
     from greensage.endpoints import AsynchronousEndpoint
-    from greensage.retention import DataBucket
+    from greensage.storage.retention import DataBucket
 
     model, spec, main = stack.model, stack.model.spec, stack.container()
     hosting, scaling = spec.hosting, model.scaling
@@ -100,8 +100,8 @@ def asynchronous(stack: ModelStack) -> Place:
 
 def batch(stack: ModelStack) -> Place:
     """A state machine that scores files and ends."""
-    from greensage.batch import BatchTransform
-    from greensage.retention import DataBucket
+    from greensage.endpoints.batch import BatchTransform
+    from greensage.storage.retention import DataBucket
 
     model, spec, main = stack.model, stack.model.spec, stack.container()
     hosting = spec.hosting
@@ -123,8 +123,8 @@ def batch(stack: ModelStack) -> Place:
 
 def edge(stack: ModelStack) -> Place:
     """A component for devices."""
-    from greensage.edge import EdgeComponent
-    from greensage.neo import NeoCompilation
+    from greensage.endpoints.edge import EdgeComponent
+    from greensage.endpoints.neo import NeoCompilation
 
     model, hosting = stack.model.spec.model, stack.model.spec.hosting
     assert isinstance(hosting, EdgeHosting)

@@ -10,18 +10,18 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_ssm as ssm
 
-from greensage.acknowledge import acknowledge_own
 from greensage.catalog import drift as catalog
 from greensage.catalog.checks import line
+from greensage.core.acknowledge import acknowledge_own
+from greensage.core.names import Parameters
 from greensage.endpoints import ContainerImage, DataCapture
 from greensage.endpoints.base import Endpoint
 from greensage.monitoring import Baseline, DriftMonitor, DriftSettings, MonitoringBucket, QualitySettings
-from greensage.names import Parameters
 from greensage.planner import GroupPlan
 from greensage.retraining import DataFile, DriftAlerts, DriftTriggeredRetraining, RetrainingPolicy, TrainingSource
-from greensage.serving_tag import serving_tag
 from greensage.spec import DriftSpec, RetrainingSpec
 from greensage.spec.parts import CaptureSpec
+from greensage.storage.serving_tag import serving_tag
 
 from .shared import serving_base
 

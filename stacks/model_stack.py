@@ -10,13 +10,13 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_ssm as ssm
 
 from constructs import Construct, IDependable
-from greensage.artifacts import ArtifactLocation, ModelArtifact
+from greensage.core.names import Parameters
 from greensage.endpoints import Container
 from greensage.endpoints.base import Endpoint
-from greensage.names import Parameters
 from greensage.planner import ContainerPlan, ModelPlan
 from greensage.retraining import Champion
 from greensage.spec import ModelSource
+from greensage.storage.artifacts import ArtifactLocation, ModelArtifact
 
 from .hosting import BUILDERS
 from .loop import add_loop, loop_capture

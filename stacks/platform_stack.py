@@ -10,10 +10,10 @@ from aws_cdk import aws_ssm as ssm
 
 from constructs import Construct
 from greensage.catalog.instances import Architecture
-from greensage.dashboard import UseDashboard
-from greensage.names import Parameters
-from greensage.retention import ArtifactBucket, ServingRepository
-from greensage.serving_image import ServingImage
+from greensage.core.names import Parameters
+from greensage.monitoring.dashboard import UseDashboard
+from greensage.storage.retention import ArtifactBucket, ServingRepository
+from greensage.storage.serving_image import ServingImage
 
 from .shared import serving_base
 

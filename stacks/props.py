@@ -9,10 +9,10 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_kms as kms
 
 from greensage.endpoints import DataCapture, GuardedDeployment, Network
+from greensage.endpoints.scaling import ScheduledLimits, TargetTracking
 from greensage.planner import DeploymentPlan, ScalingPlan
-from greensage.retention import DataBucket
-from greensage.scaling import ScheduledLimits, TargetTracking
 from greensage.spec import ModelSpec
+from greensage.storage.retention import DataBucket
 
 HIGH_RESOLUTION_SECONDS = 10
 

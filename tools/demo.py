@@ -20,12 +20,16 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "constructs"))
 
 from greensage.client import EndpointClient  # noqa: E402
+from greensage.commands.show import plan_reasons, plan_summary, plan_table  # noqa: E402
 from greensage.errors import GreensageError  # noqa: E402
-from greensage.footprint import fleet_footprint  # noqa: E402
 from greensage.local.cloud import ACCOUNT, LocalCloud  # noqa: E402
-from greensage.planner import ModelPlan, Plan, plan_with_choices  # noqa: E402
+from greensage.planner import (  # noqa: E402
+    ModelPlan,
+    Plan,
+    fleet_footprint,
+    plan_with_choices,
+)
 from greensage.report import report_data, report_html  # noqa: E402
-from greensage.show import plan_reasons, plan_summary, plan_table  # noqa: E402
 from greensage.spec import EdgeHosting, load_specs  # noqa: E402
 
 REGION = "eu-north-1"

@@ -10,13 +10,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .artifacts import ArtifactLocation as ArtifactLocation
-    from .artifacts import ModelArtifact as ModelArtifact
-    from .batch import BatchTransform as BatchTransform
     from .checks import SustainabilityChecks as SustainabilityChecks
     from .client import EndpointClient as EndpointClient
-    from .dashboard import UseDashboard as UseDashboard
-    from .edge import EdgeComponent as EdgeComponent
     from .endpoints import AsynchronousEndpoint as AsynchronousEndpoint
     from .endpoints import Container as Container
     from .endpoints import ContainerImage as ContainerImage
@@ -32,64 +27,70 @@ if TYPE_CHECKING:
     from .endpoints import SerialPipelineEndpoint as SerialPipelineEndpoint
     from .endpoints import ServerlessEndpoint as ServerlessEndpoint
     from .endpoints import Variant as Variant
+    from .endpoints.batch import BatchTransform as BatchTransform
+    from .endpoints.edge import EdgeComponent as EdgeComponent
+    from .endpoints.scaling import BacklogTracking as BacklogTracking
+    from .endpoints.scaling import CopyTracking as CopyTracking
+    from .endpoints.scaling import ProvisionedConcurrency as ProvisionedConcurrency
+    from .endpoints.scaling import ScheduledLimits as ScheduledLimits
+    from .endpoints.scaling import TargetTracking as TargetTracking
     from .errors import GreensageError as GreensageError
     from .errors import PlanError as PlanError
     from .errors import SpecError as SpecError
-    from .footprint import FleetFootprint as FleetFootprint
     from .footprint import Footprint as Footprint
-    from .footprint import fleet_footprint as fleet_footprint
     from .monitoring import Baseline as Baseline
     from .monitoring import DriftMonitor as DriftMonitor
     from .monitoring import DriftSettings as DriftSettings
     from .monitoring import ModelQualityMonitor as ModelQualityMonitor
     from .monitoring import MonitoringBucket as MonitoringBucket
     from .monitoring import QualitySettings as QualitySettings
+    from .monitoring.dashboard import UseDashboard as UseDashboard
+    from .planner import FleetFootprint as FleetFootprint
     from .planner import Plan as Plan
+    from .planner import fleet_footprint as fleet_footprint
     from .planner import plan as plan
-    from .retention import ArtifactBucket as ArtifactBucket
-    from .retention import DataBucket as DataBucket
-    from .retention import ServingRepository as ServingRepository
     from .retraining import Champion as Champion
     from .retraining import DataFile as DataFile
     from .retraining import DriftAlerts as DriftAlerts
     from .retraining import DriftTriggeredRetraining as DriftTriggeredRetraining
     from .retraining import RetrainingPolicy as RetrainingPolicy
     from .retraining import TrainingSource as TrainingSource
-    from .scaling import BacklogTracking as BacklogTracking
-    from .scaling import CopyTracking as CopyTracking
-    from .scaling import ProvisionedConcurrency as ProvisionedConcurrency
-    from .scaling import ScheduledLimits as ScheduledLimits
-    from .scaling import TargetTracking as TargetTracking
     from .spec import ModelSpec as ModelSpec
     from .spec import load_specs as load_specs
+    from .storage.artifacts import ArtifactLocation as ArtifactLocation
+    from .storage.artifacts import ModelArtifact as ModelArtifact
+    from .storage.retention import ArtifactBucket as ArtifactBucket
+    from .storage.retention import DataBucket as DataBucket
+    from .storage.retention import ServingRepository as ServingRepository
+    from .storage.serving_image import ServingImage as ServingImage
 
 _HOME = {
-    "ArtifactBucket": "retention",
-    "ArtifactLocation": "artifacts",
+    "ArtifactBucket": "storage.retention",
+    "ArtifactLocation": "storage.artifacts",
     "AsynchronousEndpoint": "endpoints",
-    "BacklogTracking": "scaling",
+    "BacklogTracking": "endpoints.scaling",
     "Baseline": "monitoring",
-    "BatchTransform": "batch",
+    "BatchTransform": "endpoints.batch",
     "Champion": "retraining",
     "Container": "endpoints",
     "ContainerImage": "endpoints",
-    "CopyTracking": "scaling",
-    "DataBucket": "retention",
+    "CopyTracking": "endpoints.scaling",
+    "DataBucket": "storage.retention",
     "DataCapture": "endpoints",
     "DataFile": "retraining",
     "DriftAlerts": "retraining",
     "DriftMonitor": "monitoring",
     "DriftSettings": "monitoring",
     "DriftTriggeredRetraining": "retraining",
-    "EdgeComponent": "edge",
+    "EdgeComponent": "endpoints.edge",
     "EndpointClient": "client",
-    "FleetFootprint": "footprint",
+    "FleetFootprint": "planner",
     "Footprint": "footprint",
     "GreensageError": "errors",
     "GuardedDeployment": "endpoints",
     "InferenceComponent": "endpoints",
     "InferenceComponentEndpoint": "endpoints",
-    "ModelArtifact": "artifacts",
+    "ModelArtifact": "storage.artifacts",
     "ModelQualityMonitor": "monitoring",
     "ModelSpec": "spec",
     "MonitoringBucket": "monitoring",
@@ -98,22 +99,23 @@ _HOME = {
     "Network": "endpoints",
     "Plan": "planner",
     "PlanError": "errors",
-    "ProvisionedConcurrency": "scaling",
+    "ProvisionedConcurrency": "endpoints.scaling",
     "QualitySettings": "monitoring",
     "RealTimeEndpoint": "endpoints",
     "Resources": "endpoints",
     "RetrainingPolicy": "retraining",
-    "ScheduledLimits": "scaling",
+    "ScheduledLimits": "endpoints.scaling",
     "SerialPipelineEndpoint": "endpoints",
     "ServerlessEndpoint": "endpoints",
-    "ServingRepository": "retention",
+    "ServingImage": "storage.serving_image",
+    "ServingRepository": "storage.retention",
     "SpecError": "errors",
     "SustainabilityChecks": "checks",
-    "TargetTracking": "scaling",
+    "TargetTracking": "endpoints.scaling",
     "TrainingSource": "retraining",
-    "UseDashboard": "dashboard",
+    "UseDashboard": "monitoring.dashboard",
     "Variant": "endpoints",
-    "fleet_footprint": "footprint",
+    "fleet_footprint": "planner",
     "load_specs": "spec",
     "plan": "planner",
 }
@@ -160,6 +162,7 @@ __all__ = [
     "ScheduledLimits",
     "SerialPipelineEndpoint",
     "ServerlessEndpoint",
+    "ServingImage",
     "ServingRepository",
     "SpecError",
     "SustainabilityChecks",

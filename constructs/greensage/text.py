@@ -7,8 +7,6 @@ import os
 import sys
 from collections.abc import Sequence
 
-from .footprint.band import Band
-
 # Smaller ones say nothing but that they are not zero.
 _SMALLEST = 0.0001
 _GREEN, _RED, _BOLD, _END = "\x1b[32m", "\x1b[31m", "\x1b[1m", "\x1b[0m"
@@ -64,17 +62,8 @@ def money(value: float) -> str:
     return "?" if math.isnan(value) else f"{value:,.2f}" if value >= 0.005 or value == 0 else number(value, 1)
 
 
-def percent_saved(saved: Band) -> str:
-    """Return the saving against the usual deployment as a signed percentage: -83% is saved."""
-    return "?" if not saved.known else f"{_minus(saved.mid)}"
-
-
-def percent_range(saved: Band) -> str:
-    """Return the worst and the best case of a saving."""
-    return "unknown" if math.isnan(saved.low) else f"{_minus(saved.low)} to {_minus(saved.high)}"
-
-
-def _minus(share: float) -> str:
+def signed_percent(share: float) -> str:
+    """Return a share saved (0 to 1) as a signed percentage: -83% of 0.83; = where it is next to nothing."""
     value = share * 100
     if abs(value) < 0.05:
         return "="

@@ -18,8 +18,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 
 from constructs import Construct
-from greensage import ArtifactBucket, ContainerImage, ModelArtifact, ServerlessEndpoint, ServingRepository
-from greensage.serving_image import ServingImage
+from greensage import ArtifactBucket, ContainerImage, ModelArtifact, ServerlessEndpoint, ServingImage, ServingRepository
 
 ARTIFACTS = Path(__file__).resolve().parents[2] / "models/artifacts"
 CODE = """

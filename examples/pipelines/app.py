@@ -10,8 +10,15 @@ from pathlib import Path
 from aws_cdk import App, Environment, Stack, Stage, pipelines
 
 from constructs import Construct
-from greensage import ArtifactBucket, ContainerImage, GuardedDeployment, ModelArtifact, RealTimeEndpoint, ServingRepository
-from greensage.serving_image import ServingImage
+from greensage import (
+    ArtifactBucket,
+    ContainerImage,
+    GuardedDeployment,
+    ModelArtifact,
+    RealTimeEndpoint,
+    ServingImage,
+    ServingRepository,
+)
 
 ARTIFACTS = Path(__file__).resolve().parents[2] / "models/artifacts"
 TOOLS = Environment(account="111111111111", region="eu-west-1")

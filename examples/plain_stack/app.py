@@ -20,10 +20,10 @@ from greensage import (
     MultiModelEndpoint,
     RealTimeEndpoint,
     ServerlessEndpoint,
+    ServingImage,
     ServingRepository,
     TargetTracking,
 )
-from greensage.serving_image import ServingImage
 
 ARTIFACTS = Path(__file__).resolve().parents[2] / "models/artifacts"
 

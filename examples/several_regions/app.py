@@ -17,10 +17,10 @@ from greensage import (
     ModelArtifact,
     RealTimeEndpoint,
     ScheduledLimits,
+    ServingImage,
     ServingRepository,
     TargetTracking,
 )
-from greensage.serving_image import ServingImage
 
 ARTIFACTS = Path(__file__).resolve().parents[2] / "models/artifacts"
 # Region, an instance type that it hosts, and the office hours of the people who call there.

@@ -6,7 +6,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-# The same word stands in constructs/greensage/retention.py.
+# The same word stands in constructs/greensage/storage/retention.py.
 EMPTY_ON_DELETE = {"Key": "greensage:empty-on-delete", "Value": "true"}
 
 

@@ -23,7 +23,7 @@ logger = logging.getLogger("greensage.server")
 _FILE_REQUESTS, _FILE_SECONDS, _MOST = 500, 30.0, 5_000
 _TEXTS = {"text/csv": "CSV", "application/json": "JSON"}
 _PLACE, _TARGET = "{model}", "x-amzn-sagemaker-target-model"
-# As greensage.artifacts makes keys: <name>-<hash>.tar.gz
+# As greensage.storage.artifacts makes keys: <name>-<hash>.tar.gz
 _UNIQUE = re.compile(r"(-[0-9a-f]{12})?\.tar\.gz$")
 Put = Callable[[str, str, bytes], None]
 

@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from greensage.footprint import fleet_footprint
-from greensage.planner import plan_with_choices
+from greensage.planner import fleet_footprint, plan_with_choices
 from greensage.report import report_data, report_html
 from greensage.spec import load_specs
 from tests.conftest import MODELS

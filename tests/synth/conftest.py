@@ -12,8 +12,8 @@ import pytest
 from aws_cdk import App, Environment, Stack, Validations
 from cdk_nag import AwsSolutionsChecks
 
-from greensage.footprint import fleet_footprint
-from greensage.names import Parameters
+from greensage.core.names import Parameters
+from greensage.planner import fleet_footprint
 from stacks.fleet import add_fleet
 from stacks.read import read_plan
 from tests.conftest import MODELS

@@ -20,8 +20,8 @@ from greensage import (
     ServerlessEndpoint,
     TargetTracking,
 )
-from greensage.artifacts import ArtifactLocation
 from greensage.errors import CatalogError
+from greensage.storage.artifacts import ArtifactLocation
 from tests.conftest import ARTIFACTS
 
 URI = "222222222222.dkr.ecr.eu-north-1.amazonaws.com/scoring:1"
@@ -65,7 +65,7 @@ def test_what_aws_would_refuse_fails_at_synth(stack, change, message):
 
 def test_every_retention_that_cloudwatch_has_is_known():
     from greensage.catalog.limits import LOG_RETENTION_DAYS
-    from greensage.retention import log_retention
+    from greensage.storage.retention import log_retention
 
     assert all(log_retention(days) for days in LOG_RETENTION_DAYS)
 

@@ -10,13 +10,13 @@ from aws_cdk import App, Stack
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 
-from greensage.artifacts import ArtifactLocation
 from greensage.checks import SustainabilityChecks
 from greensage.endpoints import ContainerImage
 from greensage.errors import GreensageError, PlanError
 from greensage.monitoring import Baseline, DriftMonitor, DriftSettings, ModelQualityMonitor, MonitoringBucket, QualitySettings
 from greensage.retraining import Champion, DataFile, DriftAlerts, RetrainingPolicy, TrainingSource
 from greensage.retraining.jobs import Jobs
+from greensage.storage.artifacts import ArtifactLocation
 from tests.looped import RETRAINED, WATCHED, write_models
 
 from .conftest import ENV, build_fleet, synthesize

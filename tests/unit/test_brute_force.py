@@ -15,10 +15,10 @@ import pytest
 
 from greensage.catalog import limits, traffic
 from greensage.catalog.instances import batch_types, candidates
-from greensage.footprint import Usage, fleet_footprint, mid_figures
+from greensage.footprint import Usage, mid_figures
 from greensage.footprint import kinds as month
 from greensage.footprint.demand import clock_of, container_mb, demand_of
-from greensage.planner import break_evens, plan, plan_with_choices
+from greensage.planner import break_evens, fleet_footprint, plan, plan_with_choices
 from greensage.planner.breakeven import with_traffic
 from greensage.planner.latency import serverless_p95_ms, usable_utilisation
 from greensage.spec import ModelSpec

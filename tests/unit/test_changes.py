@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from greensage.changes import Side, changes, parse_budget
 from greensage.cli import main
+from greensage.commands.changes import Side, changes, parse_budget
 from greensage.errors import GreensageError
-from greensage.footprint import fleet_footprint
-from greensage.planner import plan
+from greensage.planner import fleet_footprint, plan
 from tests.unit.fleets import Pair, spec
 
 FAST = {"latency_p95_ms": 100, "cold_start_ok": False}

@@ -6,10 +6,9 @@ import math
 
 import pytest
 
-from greensage.footprint import fleet_footprint
-from greensage.planner import Plan, plan_with_choices
+from greensage.commands.show import estimate_words, synth_line
+from greensage.planner import Plan, fleet_footprint, plan_with_choices
 from greensage.report import report_data
-from greensage.show import estimate_words, synth_line
 from greensage.spec import load_specs
 from tests.conftest import MODELS
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import pytest
 
 from greensage.catalog.capabilities import kinds as all_kinds
+from greensage.commands.show import plan_json, plan_reasons, plan_table
 from greensage.errors import PlanError, SpecError
-from greensage.footprint import fleet_footprint
-from greensage.footprint.of_plan import jobs_per_day
-from greensage.planner import ModelPlan, Plan, plan
-from greensage.show import plan_json, plan_reasons, plan_table
+from greensage.planner import ModelPlan, Plan, fleet_footprint, plan
+from greensage.planner.usage import jobs_per_day
 from greensage.spec import load_specs
 from tests.conftest import MODELS
 

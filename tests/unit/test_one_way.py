@@ -12,7 +12,19 @@ import pytest
 import greensage
 
 PACKAGE = Path(greensage.__file__).parent
-PLANNING = ("spec", "catalog", "planner", "footprint", "report", "errors.py", "show.py", "text.py", "changes.py", "cli.py")
+PLANNING = (
+    "spec",
+    "catalog",
+    "planner",
+    "footprint",
+    "report",
+    "errors.py",
+    "text.py",
+    "commands/show.py",
+    "commands/changes.py",
+    "cli.py",
+)
+READS_AWS = PACKAGE / "catalog/refresh.py"  # `greensage catalog refresh`: the one file here that asks AWS
 FORBIDDEN = {"aws_cdk", "boto3", "botocore", "jsii", "constructs"}
 
 
@@ -21,6 +33,7 @@ def planning_files() -> list[Path]:
         path
         for name in PLANNING
         for path in ([PACKAGE / name] if name.endswith(".py") else sorted((PACKAGE / name).rglob("*.py")))
+        if path != READS_AWS
     ]
 
 
@@ -43,7 +56,7 @@ def loaded_by(code: str) -> set[str]:
 
 
 def test_planning_loads_neither_cdk_nor_boto3():
-    code = "import greensage; greensage.plan; greensage.load_specs; greensage.ModelSpec; import greensage.show, greensage.cli, greensage.report"
+    code = "import greensage; greensage.plan; greensage.load_specs; greensage.ModelSpec; import greensage.commands.show, greensage.cli, greensage.report"
     assert not loaded_by(code) & FORBIDDEN
 
 

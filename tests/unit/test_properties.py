@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from greensage.errors import PlanError
-from greensage.footprint import fleet_footprint, mid_figures
-from greensage.planner import plan, plan_with_choices
+from greensage.footprint import mid_figures
+from greensage.planner import fleet_footprint, plan, plan_with_choices
 from greensage.planner.options import options_of
 from tests.unit.fleets import Pair, spec
 

@@ -8,8 +8,8 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
+from greensage.catalog.refresh import hosting_price, refresh
 from greensage.errors import GreensageError
-from greensage.refresh import hosting_price, refresh
 
 
 def product(name: str, usd: str, **attributes: str) -> str:

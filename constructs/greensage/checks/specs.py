@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..catalog.checks import assumed, assumed_name, line, severity_grams
-from ..footprint import Footprint, fleet_footprint
-from ..planner import plan
-from ..show import silicon_words
+from ..commands.show import silicon_words
+from ..footprint import Footprint
+from ..planner import fleet_footprint, plan
 from ..spec import Located, ModelSpec, load_spec
 from .config import MODEL_FILE_RULES
 from .finding import Fail, Finding, Place, Severity

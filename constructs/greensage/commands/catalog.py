@@ -55,7 +55,7 @@ def run_show(options: argparse.Namespace) -> int:
 
 def run_refresh(options: argparse.Namespace) -> int:
     """Fetch, and write what replaces the shipped figures."""
-    from ..refresh import refresh
+    from ..catalog.refresh import refresh
 
     written = refresh(options.regions, options.out, say=lambda text: print(text, file=sys.stderr))
     print("\n".join(f"wrote {path}" for path in written))

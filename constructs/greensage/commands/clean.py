@@ -33,7 +33,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """List, and delete if asked."""
-    from ..orphans import delete, find_orphans
+    from .orphans import delete, find_orphans
 
     plan = read_fleet(options).plan
     regions = sorted({*plan.regions, *options.regions})

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ..changes import Budget, Change, Side
+    from .changes import Budget, Change, Side
 
 EXAMPLES = """examples:
   greensage diff main HEAD                          two git revisions of models/
@@ -41,7 +41,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the difference; 1 where a budget is exceeded."""
-    from ..changes import changes, parse_budget
+    from .changes import changes, parse_budget
 
     budgets = [parse_budget(text) for text in options.fail_if]
     with tempfile.TemporaryDirectory(prefix="greensage-diff-") as scratch:
@@ -63,10 +63,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _side(name: str, options: argparse.Namespace, scratch: Path) -> tuple[Side, list[str]]:
-    from ..changes import Side
-    from ..footprint import fleet_footprint
-    from ..planner import plan
+    from ..planner import fleet_footprint, plan
     from ..spec import load_specs
+    from .changes import Side
 
     specs = load_specs(_folder(name, options.models, scratch), assume_artifacts=True)
     found = plan(specs, default_region=options.region or os.environ.get("AWS_REGION"))
@@ -133,7 +132,7 @@ def _markdown(before: Side, after: Side, found: tuple[Change, ...], broken: list
 
 
 def _json(before: Side, after: Side, found: tuple[Change, ...], broken: list[Budget]) -> dict[str, Any]:
-    from ..show import footprint_json
+    from .show import footprint_json
 
     def side(footprint: Any) -> Any:
         return footprint_json(footprint) if footprint else None

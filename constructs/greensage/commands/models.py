@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..footprint import FleetFootprint
-    from ..planner import Chosen, Plan
+    from ..planner import Chosen, FleetFootprint, Plan
 
 
 # From here on planning may take longer than two seconds.
@@ -47,8 +46,7 @@ def add_model_arguments(parser: argparse.ArgumentParser, *, positional: bool = T
 def read_fleet(options: argparse.Namespace) -> Fleet:
     """Return the fleet that the options name."""
     from ..catalog.intensity import read_intensity
-    from ..footprint import fleet_footprint
-    from ..planner import plan_with_choices
+    from ..planner import fleet_footprint, plan_with_choices
     from ..spec import load_specs
 
     specs = load_specs([Path(folder) for folder in options.models])

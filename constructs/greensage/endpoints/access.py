@@ -12,9 +12,9 @@ from aws_cdk import aws_logs as logs
 
 from constructs import Construct
 
-from ..acknowledge import acknowledge_wildcards
-from ..artifacts import ArtifactLocation
-from ..roles import service_role
+from ..core.acknowledge import acknowledge_wildcards
+from ..core.roles import service_role
+from ..storage.artifacts import ArtifactLocation
 from .image import ContainerImage
 from .network import Network
 

@@ -11,16 +11,16 @@ from aws_cdk import aws_sns as sns
 
 from constructs import Construct
 
-from ..acknowledge import acknowledge_wildcards
-from ..artifacts import ArtifactLocation
 from ..catalog import limits
-from ..scaling import BacklogScaling, BacklogTracking
+from ..core.acknowledge import acknowledge_wildcards
+from ..storage.artifacts import ArtifactLocation
 from .base import DEFAULT_VARIANT
 from .container import Container, ModelDefinition
 from .container_capture import allow_capture, capturing
 from .image import ContainerImage
 from .on_instances import InstanceEndpoint
 from .props import DataCapture
+from .scaling import BacklogScaling, BacklogTracking
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

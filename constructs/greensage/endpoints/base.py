@@ -17,10 +17,10 @@ from aws_cdk import aws_sagemaker as sagemaker
 
 from constructs import Construct, IDependable
 
-from ..acknowledge import acknowledge_wildcards
-from ..metrics import endpoint_metric, host_metric
-from ..names import endpoint_names
-from ..retention import log_retention
+from ..core.acknowledge import acknowledge_wildcards
+from ..core.metrics import endpoint_metric, host_metric
+from ..core.names import endpoint_names
+from ..storage.retention import log_retention
 from .access import ExecutionAccess
 from .container import ModelDefinition
 from .deployment import DeploymentAlarms, GuardedDeployment

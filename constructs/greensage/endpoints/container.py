@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from aws_cdk import Token
 
-from ..artifacts import ArtifactLocation
 from ..catalog import limits
+from ..storage.artifacts import ArtifactLocation
 from .image import ContainerImage
 
 _HOSTNAME = re.compile(r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$")

@@ -12,7 +12,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 from ..catalog import limits
-from ..metrics import endpoint_metric
+from ..core.metrics import endpoint_metric
 
 # Time for the new instances to come up, on top of all waits.
 _PROVISIONING_SECONDS = 3_600

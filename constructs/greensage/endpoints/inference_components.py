@@ -14,18 +14,18 @@ from aws_cdk import aws_sagemaker as sagemaker
 
 from constructs import Construct, IDependable, IValidation
 
-from ..artifacts import ArtifactLocation
 from ..catalog import limits
 from ..catalog.instances import Processor, instance
-from ..names import unique_component_name
+from ..core.names import unique_component_name
 from ..planner.placement import Placement, Share, capacity_of, fits, place
-from ..scaling import CopyScaling, CopyTracking
+from ..storage.artifacts import ArtifactLocation
 from .base import DEFAULT_VARIANT, Endpoint, EndpointDefinition, VariantDefinition, endpoint_logs
 from .container import Container
 from .deployment import DEFAULT_DEPLOYMENT
 from .image import ContainerImage
 from .instance import has_local_storage
 from .on_instances import variant_settings
+from .scaling import CopyScaling, CopyTracking
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

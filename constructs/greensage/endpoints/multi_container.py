@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from aws_cdk import aws_iam as iam
 
-from ..scaling import DEFAULT_TRACKING, TargetTracking
 from .container import Container, ModelDefinition, check_containers
 from .on_instances import InstanceEndpoint
+from .scaling import DEFAULT_TRACKING, TargetTracking
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 
-from ..artifacts import ArtifactLocation
 from ..catalog.instances import instance
 from ..errors import CatalogError
-from ..scaling import DEFAULT_TRACKING, TargetTracking
+from ..storage.artifacts import ArtifactLocation
 from .container import Container, ModelDefinition
 from .container_capture import allow_capture, capturing
 from .image import ContainerImage
 from .on_instances import InstanceEndpoint
 from .props import DataCapture
+from .scaling import DEFAULT_TRACKING, TargetTracking
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from ..catalog import limits
 from ..catalog.instances import inference_ami, is_burstable
-from ..names import generation_of
-from ..scaling import TargetTracking, VariantScaling
+from ..core.names import generation_of
 from .base import DEFAULT_VARIANT, Endpoint, EndpointDefinition, VariantDefinition
 from .container import ModelDefinition, Variant
 from .deployment import DEFAULT_DEPLOYMENT
 from .image import ContainerImage
 from .instance import check_instance, has_local_storage
 from .props import DataCapture
+from .scaling import TargetTracking, VariantScaling
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from ..artifacts import ArtifactLocation
-from ..scaling import DEFAULT_TRACKING, TargetTracking
+from ..storage.artifacts import ArtifactLocation
 from .container import Container, ModelDefinition, Variant
 from .image import ContainerImage
 from .on_instances import InstanceEndpoint
 from .props import DataCapture
+from .scaling import DEFAULT_TRACKING, TargetTracking
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from ..scaling import DEFAULT_TRACKING, TargetTracking
 from .container import Container, ModelDefinition, check_containers
 from .on_instances import InstanceEndpoint
 from .props import DataCapture
+from .scaling import DEFAULT_TRACKING, TargetTracking
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

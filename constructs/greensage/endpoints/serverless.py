@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from aws_cdk import Annotations, Token
 
-from ..artifacts import ArtifactLocation
 from ..catalog import limits
-from ..scaling import ConcurrencyScaling, ProvisionedConcurrency
+from ..storage.artifacts import ArtifactLocation
 from .base import DEFAULT_VARIANT, Endpoint, EndpointDefinition, VariantDefinition
 from .container import Container, ModelDefinition
 from .container_capture import allow_capture, capturing
 from .image import ContainerImage
 from .props import DataCapture
+from .scaling import ConcurrencyScaling, ProvisionedConcurrency
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

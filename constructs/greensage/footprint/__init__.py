@@ -5,20 +5,16 @@ from __future__ import annotations
 from .band import Band
 from .baseline import baseline_usage
 from .estimate import Footprint, Mid, estimate, mid_figures
-from .fleet import FleetFootprint, ModelFootprint, fleet_footprint
 from .usage import Level, Serverless, Usage
 
 __all__ = [
     "Band",
-    "FleetFootprint",
     "Footprint",
     "Level",
     "Mid",
-    "ModelFootprint",
     "Serverless",
     "Usage",
     "baseline_usage",
     "estimate",
-    "fleet_footprint",
     "mid_figures",
 ]

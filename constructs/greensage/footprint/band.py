@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ..text import signed_percent
+
 
 @dataclass(frozen=True)
 class Band:
@@ -38,6 +40,16 @@ ZERO = Band(0.0, 0.0, 0.0)
 def total(bands: Iterable[Band]) -> Band:
     """Return the sum."""
     return sum(bands, start=ZERO)
+
+
+def percent_saved(saved: Band) -> str:
+    """Return the saving against the usual deployment as a signed percentage: -83% is saved."""
+    return "?" if not saved.known else signed_percent(saved.mid)
+
+
+def percent_range(saved: Band) -> str:
+    """Return the worst and the best case of a saving."""
+    return "unknown" if math.isnan(saved.low) else f"{signed_percent(saved.low)} to {signed_percent(saved.high)}"
 
 
 def _share(now: float, usual: float) -> float:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ..catalog import limits
-from ..folders import serving_folder
+from ..core.folders import serving_folder
 
 _POLL_SECONDS = 0.05
 _DRAIN_SECONDS = 60.0

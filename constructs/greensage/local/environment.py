@@ -14,8 +14,8 @@ from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from ..core.folders import serving_folder
 from ..errors import LocalError
-from ..folders import serving_folder
 
 BASE = ("ministack==1.5.33", "boto3==1.43.106", "cryptography==50.0.2")
 Say = Callable[[str], None]

@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..folders import serving_folder
+from ..core.folders import serving_folder
 from . import faults
 from . import ministack_api as cloud
 from . import ministack_services as services

@@ -17,14 +17,14 @@ from aws_cdk import aws_s3_assets as assets
 
 from constructs import Construct
 
-from ..acknowledge import acknowledge_wildcards
-from ..artifacts import ArtifactLocation
 from ..catalog import drift
+from ..core.acknowledge import acknowledge_wildcards
+from ..core.names import job_base
+from ..core.state_machines import TRANSIENT, job_logs_arn, retain_job_logs
 from ..endpoints.access import ExecutionAccess
 from ..endpoints.image import ContainerImage
 from ..errors import CatalogError
-from ..machines import TRANSIENT, job_logs_arn, retain_job_logs
-from ..names import job_base
+from ..storage.artifacts import ArtifactLocation
 from .baseline import Baseline
 
 LOG_GROUP = "/aws/sagemaker/ProcessingJobs"

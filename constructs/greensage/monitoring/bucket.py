@@ -11,7 +11,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from ..catalog import drift
-from ..retention import OwnBucket
+from ..storage.retention import OwnBucket
 
 # Captured data and what is made of it for one retraining; what people may want to look up later.
 _SHORT = ("capture/", "labels/", "quarantine/", "retraining/", "checkpoints/")

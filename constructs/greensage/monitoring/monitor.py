@@ -12,13 +12,13 @@ from aws_cdk import aws_s3 as s3
 
 from constructs import Construct
 
-from ..acknowledge import acknowledge_wildcards
 from ..catalog import drift
-from ..loop_function import NAMESPACE, LoopFunction
-from ..machines import alarm_from_one, failures, job_statements, schedule_machine, state_machine
+from ..core.acknowledge import acknowledge_wildcards
+from ..core.state_machines import alarm_from_one, failures, job_statements, schedule_machine, state_machine
 from ..spec.cron import check_schedule
 from .analyzer import Analyzer
 from .baseline import Baseline
+from .function import NAMESPACE, LoopFunction
 from .settings import DriftSettings, QualitySettings
 
 SOURCE = "greensage.drift"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from .breakeven import BreakEven, BreakEvens, break_evens
 from .choose import Chosen, Scored
 from .explain import constraint_cost, why_not
+from .fleet import FleetFootprint, ModelFootprint, fleet_footprint
 from .placement import Placement, Share, place
 from .plan import plan, plan_with_choices
 from .relax import Advice, advise
@@ -33,9 +34,11 @@ __all__ = [
     "ComponentPlan",
     "ContainerPlan",
     "DeploymentPlan",
+    "FleetFootprint",
     "GroupPlan",
     "ImagePlan",
     "Kind",
+    "ModelFootprint",
     "ModelPlan",
     "MonitoringPlan",
     "Placement",
@@ -48,6 +51,7 @@ __all__ = [
     "advise",
     "break_evens",
     "constraint_cost",
+    "fleet_footprint",
     "place",
     "plan",
     "plan_with_choices",

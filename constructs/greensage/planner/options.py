@@ -11,7 +11,6 @@ from ..catalog.traffic import TARGET_UTILISATION
 from ..errors import PlanError
 from ..footprint import kinds
 from ..footprint.demand import clock_of, container_mb, sources_of
-from ..footprint.of_plan import Size, usage_alone
 from ..footprint.usage import Usage
 from .context import Request
 from .kind import with_kind
@@ -19,6 +18,7 @@ from .latency import p95_ms, serverless_p95_ms
 from .silicon import choose_image
 from .size import fitting_types, floor_of, serverless_memory_mb, utilisation_on
 from .types import ImagePlan, Kind
+from .usage import Size, usage_alone
 
 
 @dataclass(frozen=True)

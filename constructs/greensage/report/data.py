@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..catalog.regions import region
-from ..footprint import FleetFootprint, Footprint, ModelFootprint
+from ..commands.show import silicon_words
+from ..footprint import Footprint
 from ..footprint.band import Band
 from ..footprint.baseline import baseline_words
 from ..footprint.estimate import PARTS
-from ..planner import Choice, Chosen, ModelPlan, Plan, advise, break_evens
-from ..show import silicon_words
+from ..planner import Choice, Chosen, FleetFootprint, ModelFootprint, ModelPlan, Plan, advise, break_evens
 from .sources import Sources
 
 # Say something when the curves take longer than that, in seconds.

@@ -9,8 +9,7 @@ from ..catalog.figures import Figure, coefficient, reference_type
 from ..catalog.power import power, speed
 from ..catalog.prices import hourly_price, service_price
 from ..catalog.regions import region
-from ..footprint import ModelFootprint
-from ..planner import GroupPlan, ModelPlan
+from ..planner import GroupPlan, ModelFootprint, ModelPlan
 
 _ALWAYS = ("hdd_wh_per_tb_hour", "network_kwh_per_gb", "lifespan_hours", "storage_kg_per_tb")
 _SERVERLESS = ("memory_w_per_gb", "serverless_mb_per_vcpu", "serverless_idle_memory_share")

@@ -11,7 +11,7 @@ from constructs import Construct
 
 from ..catalog import drift
 from ..footprint.retraining import of_training
-from ..loop_function import NAMESPACE
+from ..monitoring.function import NAMESPACE
 from ..monitoring.monitor import Monitor
 from .decision import decide_function, known_region, listen
 

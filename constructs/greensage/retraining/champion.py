@@ -6,10 +6,10 @@ from aws_cdk import CfnResource, Stack
 
 from constructs import Construct, IDependable
 
-from ..artifacts import ArtifactLocation
+from ..core.names import job_base
+from ..core.stack_helper import StackHelper
 from ..endpoints.base import Endpoint
-from ..names import job_base
-from ..stack_helper import StackHelper
+from ..storage.artifacts import ArtifactLocation
 
 _RETRAINED = "retrained/"
 

@@ -12,7 +12,7 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from ..catalog.checks import assumed_name
-from ..loop_function import LoopFunction
+from ..monitoring.function import LoopFunction
 from ..monitoring.monitor import Monitor
 
 if TYPE_CHECKING:

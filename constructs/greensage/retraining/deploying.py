@@ -6,7 +6,7 @@ from aws_cdk import Stack
 from aws_cdk import aws_sagemaker as sagemaker
 
 from ..endpoints.base import Endpoint
-from ..loop_function import LoopFunction
+from ..monitoring.function import LoopFunction
 from .champion import Champion
 
 # These have no resource-level permissions in IAM, so no ARN can be named.

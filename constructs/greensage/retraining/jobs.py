@@ -12,12 +12,12 @@ from aws_cdk import aws_s3_assets as assets
 
 from constructs import Construct
 
-from ..acknowledge import acknowledge_wildcards
-from ..artifacts import ArtifactLocation
 from ..catalog import drift
+from ..core.acknowledge import acknowledge_wildcards
+from ..core.state_machines import job_logs_arn, retain_job_logs
 from ..endpoints.access import ExecutionAccess
-from ..loop_function import loop_code
-from ..machines import job_logs_arn, retain_job_logs
+from ..monitoring.function import loop_code
+from ..storage.artifacts import ArtifactLocation
 from .champion import Champion
 from .expressions import Ref, Text
 from .training import DataFile, TrainingSource

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..machines import TRANSIENT
+from ..core.state_machines import TRANSIENT
 from ..monitoring.monitor import RETRIED
 
 States = dict[str, Any]

@@ -16,13 +16,13 @@ from aws_cdk import aws_sqs as sqs
 
 from constructs import Construct
 
-from ..acknowledge import acknowledge_wildcards
 from ..catalog import drift
+from ..core.acknowledge import acknowledge_wildcards
+from ..core.roles import service_role
+from ..core.state_machines import Job, alarm_from_one, job_rights
 from ..endpoints.access import ExecutionAccess
-from ..loop_function import LoopFunction
-from ..machines import Job, alarm_from_one, job_rights
+from ..monitoring.function import LoopFunction
 from ..monitoring.monitor import Monitor
-from ..roles import service_role
 from .jobs import Jobs
 from .pipeline_definition import Parts, definition
 from .policy import RetrainingPolicy

@@ -13,14 +13,14 @@ from aws_cdk import aws_sagemaker as sagemaker
 
 from constructs import Construct
 
-from ..acknowledge import acknowledge_own, acknowledge_wildcards
 from ..catalog import drift
+from ..core.acknowledge import acknowledge_own, acknowledge_wildcards
+from ..core.stack_helper import StackHelper
+from ..core.state_machines import Machine, alarm_from_one, failures, job_statements, state_machine
 from ..endpoints.base import Endpoint
 from ..footprint.retraining import of_training
-from ..loop_function import NAMESPACE, LoopFunction
-from ..machines import Machine, alarm_from_one, failures, job_statements, state_machine
+from ..monitoring.function import NAMESPACE, LoopFunction
 from ..monitoring.monitor import Monitor, allow_reading
-from ..stack_helper import StackHelper
 from .champion import Champion
 from .decision import decide_function, known_region, listen
 from .deploying import allow_deploying

@@ -12,9 +12,9 @@ from aws_cdk import aws_s3_assets as assets
 
 from constructs import Construct
 
-from ..artifacts import ArtifactLocation
 from ..catalog import drift
 from ..endpoints.image import ContainerImage
+from ..storage.artifacts import ArtifactLocation
 
 
 @dataclass(frozen=True)

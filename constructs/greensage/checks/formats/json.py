@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ...show import band_json
+from ...commands.show import band_json
 from ..finding import Finding
 from ..run import Report
 

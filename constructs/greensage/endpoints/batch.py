@@ -15,21 +15,21 @@ from aws_cdk import aws_stepfunctions as sfn
 
 from constructs import Construct, IDependable
 
-from .acknowledge import acknowledge_wildcards
-from .artifacts import ArtifactLocation
-from .catalog import limits
-from .catalog.instances import batch_types
-from .endpoints.access import ExecutionAccess
-from .endpoints.base import grant_model, served_model
-from .endpoints.container import Container, ModelDefinition
-from .endpoints.container_capture import allow_capture, capturing
-from .endpoints.image import ContainerImage
-from .endpoints.instance import check_instance
-from .endpoints.network import Network
-from .endpoints.props import DataCapture
-from .machines import TRANSIENT, job_logs_arn, job_statements, retain_job_logs, state_machine
-from .names import job_base
-from .roles import service_role
+from ..catalog import limits
+from ..catalog.instances import batch_types
+from ..core.acknowledge import acknowledge_wildcards
+from ..core.names import job_base
+from ..core.roles import service_role
+from ..core.state_machines import TRANSIENT, job_logs_arn, job_statements, retain_job_logs, state_machine
+from ..storage.artifacts import ArtifactLocation
+from .access import ExecutionAccess
+from .base import grant_model, served_model
+from .container import Container, ModelDefinition
+from .container_capture import allow_capture, capturing
+from .image import ContainerImage
+from .instance import check_instance
+from .network import Network
+from .props import DataCapture
 
 LOG_GROUP = "/aws/sagemaker/TransformJobs"
 

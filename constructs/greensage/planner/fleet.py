@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 from operator import add
 
-from ..planner.types import GroupPlan, ModelPlan, Plan
+from ..footprint.band import Band
+from ..footprint.baseline import baseline_type, baseline_usage
+from ..footprint.demand import container_mb, demand_of
+from ..footprint.estimate import Footprint, estimate
+from ..footprint.usage import Usage
 from ..spec import ModelSpec
-from .band import Band
-from .baseline import baseline_type, baseline_usage
-from .demand import container_mb, demand_of
-from .estimate import Footprint, estimate
-from .of_plan import group_usage, usage_of
-from .usage import Usage
+from .types import GroupPlan, ModelPlan, Plan
+from .usage import group_usage, usage_of
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from .errors import GreensageError
-from .footprint import FleetFootprint, Footprint
-from .planner import ModelPlan, Plan
+from ..errors import GreensageError
+from ..footprint import Footprint
+from ..planner import FleetFootprint, ModelPlan, Plan
 
 _METRICS = {"carbon": "carbon_g", "energy": "energy_kwh", "water": "water_l", "cost": "cost_usd"}
 _UNITS = {"carbon": {"g": 1.0, "kg": 1000.0}, "energy": {"kwh": 1.0, "wh": 0.001}, "water": {"l": 1.0}, "cost": {"usd": 1.0}}

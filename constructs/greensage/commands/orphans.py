@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .errors import GreensageError
-from .planner import Plan
+from ..errors import GreensageError
+from ..planner import Plan
 
 # Group stacks carry these tags; the root tells the apps of one account apart.
 GROUP_TAG, KIND_TAG, ROOT_TAG = "greensage:group", "greensage:kind", "greensage:parameters"

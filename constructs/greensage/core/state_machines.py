@@ -15,9 +15,9 @@ from aws_cdk import aws_stepfunctions as sfn
 
 from constructs import Construct
 
+from ..storage.retention import log_retention
 from .acknowledge import acknowledge, acknowledge_wildcards
 from .names import job_base
-from .retention import log_retention
 from .roles import service_role
 from .stack_helper import StackHelper
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ..catalog import traffic
-from ..planner.types import GroupPlan, Kind, ModelPlan
+from ..footprint import kinds
+from ..footprint.demand import Demand, clock_of, demand_of
+from ..footprint.usage import Usage
 from ..spec import BatchHosting, ModelSpec, ServerlessHosting
 from ..spec.cron import runs_per_day
-from . import kinds
-from .demand import Demand, clock_of, demand_of
-from .usage import Usage
+from .types import GroupPlan, Kind, ModelPlan
 
 # Target tracking keeps two alarms; a guarded deployment watches errors of two kinds, and latency if the SLA names one.
 _OF_SCALING, _OF_DEPLOYMENT = 2, 2

@@ -13,7 +13,7 @@ from aws_cdk import aws_s3_assets as assets
 
 from constructs import Construct
 
-from .stack_helper import StackHelper
+from ..core.stack_helper import StackHelper
 
 _HASH_LENGTH = 12
 

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from .catalog._data import load
-from .catalog.instances import is_hosting_type
-from .catalog.regions import known_regions
-from .errors import GreensageError
+from ..errors import GreensageError
+from ._data import load
+from .instances import is_hosting_type
+from .regions import known_regions
 
 # The query API answers in a few Regions only; us-east-1 is one of them.
 _API_REGION = "us-east-1"

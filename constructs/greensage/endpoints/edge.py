@@ -15,9 +15,9 @@ from aws_cdk import aws_s3_assets as assets
 
 from constructs import Construct, IDependable
 
-from .acknowledge import acknowledge_wildcards
-from .artifacts import ArtifactLocation
-from .folders import serving_folder
+from ..core.acknowledge import acknowledge_wildcards
+from ..core.folders import serving_folder
+from ..storage.artifacts import ArtifactLocation
 from .neo import NeoCompilation
 
 _FORMAT = "2020-01-25"

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from dataclasses import asdict, fields, is_dataclass
 from typing import Any
 
-from .catalog.overlay import overlay_words
-from .footprint import FleetFootprint, Footprint, ModelFootprint
-from .footprint.band import Band
-from .footprint.baseline import baseline_words
-from .footprint.estimate import PARTS
-from .planner import Choice, GroupPlan, ModelPlan, Plan, VariantPlan
-from .text import bold, green, money, number, percent_range, percent_saved, table
+from ..catalog.overlay import overlay_words
+from ..footprint import Footprint
+from ..footprint.band import Band, percent_range, percent_saved
+from ..footprint.baseline import baseline_words
+from ..footprint.estimate import PARTS
+from ..planner import Choice, FleetFootprint, GroupPlan, ModelFootprint, ModelPlan, Plan, VariantPlan
+from ..text import bold, green, money, number, table
 
 _FIGURES = ("kWh", "gCO2e", "USD", "CO2e", "COST")
 

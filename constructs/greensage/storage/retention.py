@@ -12,9 +12,9 @@ from aws_cdk import aws_s3 as s3
 
 from constructs import Construct
 
-from .acknowledge import acknowledge
-from .catalog import limits
-from .stack_helper import StackHelper
+from ..catalog import limits
+from ..core.acknowledge import acknowledge
+from ..core.stack_helper import StackHelper
 
 # Images that a stack uses carry a tag with this prefix, which shields them from expiry (see ServingRepository).
 IN_USE_PREFIX = "in-use-"

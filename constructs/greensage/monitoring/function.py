@@ -18,11 +18,11 @@ from aws_cdk import aws_ssm as ssm
 
 from constructs import Construct
 
-from .acknowledge import acknowledge, acknowledge_wildcards
-from .catalog import drift
-from .folders import lambda_folder
-from .retention import log_retention
-from .roles import service_role
+from ..catalog import drift
+from ..core.acknowledge import acknowledge, acknowledge_wildcards
+from ..core.folders import lambda_folder
+from ..core.roles import service_role
+from ..storage.retention import log_retention
 
 NAMESPACE = "greensage/Drift"
 _CODE_ID = "GreensageLoopCode"
@@ -114,7 +114,7 @@ def numpy_layer(scope: Construct) -> str:
 def _gathered() -> Path:
     """Put together what the functions import: the room `drift` under its own name, without the rest of greensage."""
     folder = Path(tempfile.mkdtemp(prefix="greensage-loop-"))
-    shutil.copytree(Path(__file__).with_name("drift"), folder / "greensage/drift", ignore=_NOT_CODE)
+    shutil.copytree(Path(__file__).parents[1] / "drift", folder / "greensage/drift", ignore=_NOT_CODE)
     shutil.copytree(lambda_folder() / "retraining", folder / "retraining", ignore=_NOT_CODE)
     (folder / "greensage/__init__.py").write_text('"""Only the room `drift`: this is not the whole library."""\n')
     return folder

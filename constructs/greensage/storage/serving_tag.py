@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
-from .catalog.instances import Architecture
-from .folders import serving_folder
+from ..catalog.instances import Architecture
+from ..core.folders import serving_folder
 
 NOT_IN_IMAGE = ("__pycache__", ".pytest_cache")
 

@@ -6,10 +6,10 @@ from aws_cdk import Stack
 
 from constructs import Construct, IDependable
 
-from .artifacts import ArtifactLocation
-from .catalog.neo import neo_devices, neo_framework
-from .endpoints.access import ExecutionAccess
-from .stack_helper import StackHelper
+from ..catalog.neo import neo_devices, neo_framework
+from ..core.stack_helper import StackHelper
+from ..storage.artifacts import ArtifactLocation
+from .access import ExecutionAccess
 
 
 class NeoCompilation(Construct):

@@ -10,7 +10,7 @@ from aws_cdk import Names
 
 from constructs import Construct
 
-from .catalog import limits
+from ..catalog import limits
 
 _HASH_LENGTH = 8
 _LONGEST_GENERATION = 22

@@ -1,0 +1,1 @@
+"""What every construct builds with: names, roles, metrics, state machines, the stack's helper, checks of props."""

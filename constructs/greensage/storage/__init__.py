@@ -1,0 +1,1 @@
+"""What is kept, where, and how long: archives, buckets, logs, images."""

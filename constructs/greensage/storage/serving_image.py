@@ -1,0 +1,131 @@
+"""Builds greensage's serving image with CodeBuild, on the silicon it is for; no Docker where you deploy from."""
+
+from __future__ import annotations
+
+from aws_cdk import CustomResource, Duration, RemovalPolicy
+from aws_cdk import aws_codebuild as codebuild
+from aws_cdk import aws_ecr as ecr
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_s3_assets as assets
+
+from constructs import Construct
+
+from ..catalog.instances import Architecture
+from ..core.acknowledge import acknowledge, acknowledge_wildcards
+from ..core.folders import serving_folder
+from ..core.roles import service_role
+from ..core.stack_helper import StackHelper
+from .serving_tag import NOT_IN_IMAGE, serving_tag
+
+# ecr:GetAuthorizationToken has no resource-level permissions in IAM.
+_NO_ARN = "*"
+_MACHINES = {
+    "arm64": codebuild.LinuxArmBuildImage.AMAZON_LINUX_2023_STANDARD_3_0,
+    "x86_64": codebuild.LinuxBuildImage.AMAZON_LINUX_2023_5,
+}
+
+
+class ServingImage(Construct):
+    """The serving image for one architecture, built into `repository` whenever its sources change.
+
+    `tag` is what endpoints refer to. The build takes some minutes; the stack waits for it. `base_image` replaces
+    the Python image that the Dockerfile names, by one of a public mirror without limits on pulls.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        repository: ecr.IRepository,
+        architecture: Architecture,
+        base_image: str | None = None,
+    ) -> None:
+        super().__init__(scope, id)
+        self.tag = serving_tag(architecture, base_image)
+        source = assets.Asset(self, "Source", path=str(serving_folder()), exclude=list(NOT_IN_IMAGE))
+        log_group = logs.LogGroup(self, "Logs", retention=logs.RetentionDays.ONE_WEEK, removal_policy=RemovalPolicy.DESTROY)
+        role, access = self._role(source, repository, log_group)
+        self.project = codebuild.Project(
+            self,
+            "Build",
+            # The CDK's own grants of a project are wider than what the build needs.
+            role=iam.Role.from_role_arn(self, "FixedRole", role.role_arn, mutable=False),
+            grant_report_group_permissions=False,
+            source=codebuild.Source.s3(bucket=source.bucket, path=source.s3_object_key),
+            environment=codebuild.BuildEnvironment(
+                build_image=_MACHINES[architecture], compute_type=codebuild.ComputeType.SMALL, privileged=True
+            ),
+            environment_variables={
+                "REPOSITORY_URI": codebuild.BuildEnvironmentVariable(value=repository.repository_uri),
+                "REPOSITORY": codebuild.BuildEnvironmentVariable(value=repository.repository_name),
+                "TAG": codebuild.BuildEnvironmentVariable(value=self.tag),
+                **_base_variable(base_image),
+            },
+            build_spec=codebuild.BuildSpec.from_object(_buildspec()),
+            timeout=Duration.minutes(14),
+            logging=codebuild.LoggingOptions(cloud_watch=codebuild.CloudWatchLoggingOptions(log_group=log_group)),
+        )
+        self._acknowledge()
+        self.resource = self._build_on_deploy(repository, access)
+
+    def _role(self, source: assets.Asset, repository: ecr.IRepository, log_group: logs.ILogGroup) -> tuple[iam.IRole, iam.Policy]:
+        role = service_role(self, "Role", "codebuild.amazonaws.com")
+        push = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:CompleteLayerUpload",
+                "ecr:GetDownloadUrlForLayer", "ecr:InitiateLayerUpload", "ecr:PutImage", "ecr:UploadLayerPart"]  # fmt: skip
+        source_arn = f"{source.bucket.bucket_arn}/{source.s3_object_key}"
+        statements = [
+            iam.PolicyStatement(actions=["s3:GetObject", "s3:GetObjectVersion"], resources=[source_arn]),
+            iam.PolicyStatement(actions=["s3:GetBucketLocation", "s3:ListBucket"], resources=[source.bucket.bucket_arn]),
+            iam.PolicyStatement(actions=push, resources=[repository.repository_arn]),
+            iam.PolicyStatement(actions=["ecr:GetAuthorizationToken"], resources=[_NO_ARN]),
+            iam.PolicyStatement(actions=["logs:CreateLogStream", "logs:PutLogEvents"], resources=[log_group.log_group_arn]),
+        ]
+        access = iam.Policy(self, "Access", statements=statements, roles=[role])
+        acknowledge_wildcards(access, [_NO_ARN], "IAM cannot limit ecr:GetAuthorizationToken to an ARN.")
+        return role, access
+
+    def _build_on_deploy(self, repository: ecr.IRepository, access: iam.Policy) -> CustomResource:
+        helper = StackHelper.of(self)
+        helper.allow(["codebuild:StartBuild", "codebuild:BatchGetBuilds"], self.project.project_arn)
+        helper.allow(["ecr:BatchGetImage"], repository.repository_arn)
+        names = {"Project": self.project.project_name, "Tag": self.tag, "Repository": repository.repository_name}
+        build = helper.resource(self, "Image", "ImageBuild", names)
+        build.node.add_dependency(access)
+        return build
+
+    def _acknowledge(self) -> None:
+        acknowledge(self.project, "AwsSolutions-CB3", "Building an image needs Docker, which needs privileged mode.")
+        acknowledge(
+            self.project, "AwsSolutions-CB4",
+            "The build has no artifact of its own; its output is an image in ECR, which encrypts at rest.",
+        )  # fmt: skip
+
+
+# SageMaker refuses OCI manifests ("Unsupported manifest media type"), which newer builders push by default with
+# attestations: aws/amazon-sagemaker-feedback issue 180. These flags give Docker's own format.
+_BUILD = (
+    "docker buildx build ${BASE:+--build-arg BASE=$BASE} --provenance=false --sbom=false --output type=docker "
+    '--tag "$REPOSITORY_URI:$TAG" .'
+)
+
+
+def _base_variable(base_image: str | None) -> dict[str, codebuild.BuildEnvironmentVariable]:
+    return {"BASE": codebuild.BuildEnvironmentVariable(value=base_image)} if base_image else {}
+
+
+def _buildspec() -> dict[str, object]:
+    login = "aws ecr get-login-password | docker login --username AWS --password-stdin ${REPOSITORY_URI%%/*}"
+    return {
+        "version": "0.2",
+        "phases": {
+            "pre_build": {"commands": [login]},
+            "build": {
+                "commands": [
+                    _BUILD,
+                    'docker push "$REPOSITORY_URI:$TAG"',
+                ]
+            },
+        },
+    }
