@@ -26,13 +26,18 @@ def handle(event: dict[str, Any], ssm: Any, sagemaker: Any, s3: Any) -> tuple[st
 
 
 def _choose(known: dict[str, Any] | None, props: dict[str, str]) -> dict[str, Any]:
+    """Go by the deployed archive and its bucket: a retrained archive does not move to another bucket with the deployed one."""
     deployed = {"source": props["Key"], "artifact": f"s3://{props['Bucket']}/{props['Key']}", "id": "deployed"}
+
+    def fits(champion: dict[str, Any]) -> bool:
+        return champion["source"] == props["Key"] and champion["artifact"].split("/")[2] == props["Bucket"]
+
     if known is None:
         return deployed
-    if known["source"] == props["Key"]:
+    if fits(known):
         return known
     before = known.pop("before", None)
-    if before is not None and before["source"] == props["Key"]:
+    if before is not None and fits(before):
         return before
     return {**deployed, "before": known}
 

@@ -34,10 +34,11 @@ class Cdk:
     environment: dict[str, str]
     output: Path
     python: str = sys.executable
+    app: str = "app.py"
 
     def __call__(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         command = [
-            str(ROOT / "node_modules/.bin/cdk"), "--no-notices", "--app", f"{self.python} app.py",
+            str(ROOT / "node_modules/.bin/cdk"), "--no-notices", "--app", f"{self.python} {self.app}",
             "-c", f"models={self.models}", "--output", str(self.output), *arguments,
         ]  # fmt: skip
         done = subprocess.run(command, cwd=ROOT, env=self.environment, capture_output=True, text=True, check=False)

@@ -12,6 +12,7 @@ from aws_cdk import aws_s3 as s3
 
 from greensage.checks import SustainabilityChecks
 from greensage.endpoints import ContainerImage
+from greensage.endpoints.base import Endpoint
 from greensage.errors import GreensageError, PlanError
 from greensage.monitoring import Baseline, DriftMonitor, DriftSettings, ModelQualityMonitor, MonitoringBucket, QualitySettings
 from greensage.retraining import Champion, DataFile, DriftAlerts, RetrainingPolicy, TrainingSource
@@ -135,9 +136,27 @@ def test_the_machine_trains_on_spot_with_a_bounded_wait_and_checkpoints(made):
 
 def test_the_champion_is_looked_up_again_when_the_config_changes(made):
     champion = made.one("retrained", "Custom::GreensageChampion")["Properties"]
-    config = made.one("retrained", "AWS::SageMaker::EndpointConfig")["Properties"]["EndpointConfigName"]
-    assert champion["Deployment"] == config and champion["Parameter"] == "/greensage/champions/retrained"
+    image = made.one("retrained", "AWS::SageMaker::Model")["Properties"]["PrimaryContainer"]["Image"]
+    assert image in champion["Deployment"]["Values"] and champion["Parameter"] == "/greensage/champions/retrained"
+    assert "Champion" not in json.dumps(champion["Deployment"]) and "Model" not in json.dumps(champion["Deployment"]["Values"])
     assert "Fn::GetAtt" in json.dumps(made.one("retrained", "AWS::SageMaker::Model")["Properties"]["PrimaryContainer"])
+
+
+def test_the_champion_is_looked_up_again_for_an_override(tmp_path, models):
+    def deployment(size: int | None, out: str) -> dict:
+        def build(app: App) -> None:
+            build_fleet(models)(app)
+            stack = app.node.find_child("retrained")
+            for endpoint in (item for item in stack.node.find_all() if isinstance(item, Endpoint)):
+                if size:
+                    endpoint.cfn_endpoint_config.add_property_override("ProductionVariants.0.VolumeSizeInGB", size)
+
+        made = synthesize(tmp_path / out, build, nag=False)
+        return made.one("retrained", "Custom::GreensageChampion")["Properties"]["Deployment"]
+
+    contents = [deployment(size, str(size))["Content"] for size in (None, 20, 30)]
+    assert len(set(contents)) == 3
+    assert deployment(30, "again")["Content"] == contents[2], "the same content is the same template"
 
 
 def alone(tmp_path, build) -> Stack:

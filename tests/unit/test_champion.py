@@ -66,3 +66,12 @@ def test_a_new_archive_becomes_the_champion_and_a_rollback_brings_the_old_one_ba
     assert keyed(ssm, "Update", "models/m/two.tar.gz") == "models/m/two.tar.gz"
     assert keyed(ssm, "Update", "models/m/one.tar.gz") == "models/m/retrained/r1.tar.gz"
     assert "before" not in json.loads(ssm.values["/p"])
+
+
+def test_another_bucket_starts_from_the_deployed_archive_and_a_rollback_comes_back(ssm):
+    keyed(ssm, "Create", "models/m/one.tar.gz")
+    retrained(ssm)
+    moved = event("Update", "models/m/one.tar.gz")
+    moved["ResourceProperties"]["Bucket"] = "other"
+    assert champion.handle(moved, ssm, None, None)[1]["Key"] == "models/m/one.tar.gz"
+    assert keyed(ssm, "Update", "models/m/one.tar.gz") == "models/m/retrained/r1.tar.gz"

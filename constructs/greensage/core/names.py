@@ -22,7 +22,6 @@ class EndpointNames:
     """The names around one endpoint. `grant_pattern` covers all generations of it."""
 
     endpoint: str
-    config_base: str
     grant_pattern: str
 
 
@@ -37,11 +36,11 @@ def endpoint_names(scope: Construct, generation: str, asked: str | None) -> Endp
     if asked is not None:
         if len(asked) > limits.RESOURCE_NAME_MAX:
             raise ValueError(f"endpoint_name {asked!r} is longer than {limits.RESOURCE_NAME_MAX} characters")
-        return EndpointNames(asked, asked[: limits.RESOURCE_NAME_MAX - _HASH_LENGTH - 1].rstrip("-"), asked)
+        return EndpointNames(asked, asked)
+    # Nine characters less than there is room for: a longer name would replace the endpoints that are deployed.
     room = limits.RESOURCE_NAME_MAX - _HASH_LENGTH - _LONGEST_GENERATION - 2
     base = Names.unique_resource_name(scope, max_length=room, separator="-").lower().strip("-")
-    name = f"{base}-{generation}"
-    return EndpointNames(name, name, f"{base}-*")
+    return EndpointNames(f"{base}-{generation}", f"{base}-*")
 
 
 def unique_component_name(scope: Construct) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,6 +23,7 @@ from .access import ExecutionAccess
 from .container import ModelDefinition
 from .deployment import DeploymentAlarms, GuardedDeployment
 from .network import Network
+from .overridable import OverridableEndpointConfig, OverridableModel, content_of
 
 DEFAULT_VARIANT = "AllTraffic"
 _ERRORS = ("InvocationModelErrors", "Invocation5XXErrors")
@@ -127,13 +126,13 @@ class Endpoint(Construct):
 
     @property
     def config_name(self) -> str:
-        """The name of the endpoint config, known at synth; it changes with its content."""
-        return str(self.cfn_endpoint_config.endpoint_config_name)
+        """The name that CloudFormation gives the endpoint config; a changed config has another."""
+        return self.cfn_endpoint_config.attr_endpoint_config_name
 
     @property
-    def config_pattern(self) -> str:
-        """The pattern of the names of all configs that this endpoint ever has in the template."""
-        return f"{self._names.config_base}-*"
+    def content(self) -> list[Any]:
+        """The resolved properties and overrides of the config and the models, at the time of synthesis."""
+        return content_of([self.cfn_endpoint_config, *self.cfn_models.values()])
 
     @property
     def connections(self) -> Any:
@@ -208,10 +207,10 @@ class Endpoint(Construct):
         for variant in [*definition.variants, *([definition.shadow] if definition.shadow else [])]:
             grant_model(access, variant.model)
 
-    def _model(self, id: str, definition: ModelDefinition) -> sagemaker.CfnModel:
+    def _model(self, id: str, definition: ModelDefinition) -> OverridableModel:
         return served_model(self, id, definition, self._access, network=self._network, isolated=self._isolated)
 
-    def _config(self, metric_seconds: int | None) -> sagemaker.CfnEndpointConfig:
+    def _config(self, metric_seconds: int | None) -> OverridableEndpointConfig:
         definition = self._definition
         config: dict[str, Any] = {
             "production_variants": [self._variant(item) for item in definition.variants],
@@ -222,16 +221,8 @@ class Endpoint(Construct):
             config["shadow_production_variants"] = [self._variant(definition.shadow)]
         if metric_seconds:
             config["metrics_config"] = {"metricPublishFrequencyInSeconds": metric_seconds, "enableEnhancedMetrics": True}
-        models = {
-            item.name: item.model.properties
-            for item in [*definition.variants, *([definition.shadow] if definition.shadow else [])]
-            if item.model
-        }
-        network = self._network.config if self._network else None
-        whole = {"models": models, "config": config, "role": self.role.role_arn, "network": network, "isolated": self._isolated}
-        digest = content_hash(self, whole)
-        name = f"{self._names.config_base}-{digest}"
-        return sagemaker.CfnEndpointConfig(self, "Config", endpoint_config_name=name, **config)
+        # Without a name of its own, so that CloudFormation can replace it whatever changes: an archive, an image, an override.
+        return OverridableEndpointConfig(self, "Config", **config)
 
     def _variant(self, item: VariantDefinition) -> dict[str, Any]:
         named = (
@@ -254,9 +245,9 @@ class Endpoint(Construct):
 
 def served_model(
     scope: Construct, id: str, definition: ModelDefinition, access: ExecutionAccess, *, network: Network | None, isolated: bool
-) -> sagemaker.CfnModel:
+) -> OverridableModel:
     """Return a new model that is created after the rights of its role."""
-    model = sagemaker.CfnModel(
+    model = OverridableModel(
         scope, id, execution_role_arn=access.role.role_arn, vpc_config=network.config if network else None,
         enable_network_isolation=True if isolated else None, **definition.properties,
     )  # fmt: skip
@@ -278,9 +269,3 @@ def grant_model(access: ExecutionAccess, model: ModelDefinition | None) -> None:
 def endpoint_logs(scope: Construct, id: str, name: str, days: int) -> logs.LogGroup:
     """Return the log group that SageMaker would otherwise create itself, without retention."""
     return logs.LogGroup(scope, id, log_group_name=name, retention=log_retention(days), removal_policy=RemovalPolicy.DESTROY)
-
-
-def content_hash(scope: Construct, content: Mapping[str, Any]) -> str:
-    """Return 8 hex digits that change whenever the resolved `content` changes."""
-    resolved = Stack.of(scope).resolve(dict(content))
-    return hashlib.sha256(json.dumps(resolved, sort_keys=True, default=str).encode()).hexdigest()[:8]

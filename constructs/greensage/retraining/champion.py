@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from aws_cdk import CfnResource, Stack
+import hashlib
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import jsii
+from aws_cdk import CfnResource, IStableAnyProducer, Lazy, Stack
 
 from constructs import Construct, IDependable
 
@@ -70,11 +76,69 @@ class Champion(Construct):
         )
 
     def follow(self, endpoint: Endpoint) -> None:
-        """Look the champion up again whenever the config of `endpoint` changes in the template."""
+        """Look the champion up again whenever a model or the config of `endpoint` is replaced by a deployment.
+
+        That is when its properties change, its overrides, or the values behind them (parameters, attributes).
+        """
         made = self.resource.node.default_child
         assert isinstance(made, CfnResource)
-        made.add_property_override("Deployment", endpoint.config_name)
+        made.add_property_override("Deployment", Lazy.any(_Deployment(endpoint, made)))
 
     def needs(self, *resources: IDependable) -> None:
         """Look only after `resources`, for instance the copy of the archive."""
         self.resource.node.add_dependency(*resources)
+
+
+@jsii.implements(IStableAnyProducer)
+class _Deployment:
+    """What an endpoint is made of, without what comes from the champion itself: a hash, and the values known only later."""
+
+    def __init__(self, endpoint: Endpoint, champion: CfnResource) -> None:
+        self._endpoint, self._champion = endpoint, champion
+
+    def produce(self) -> Any:
+        """Return a property of the custom resource that changes with the endpoint's content."""
+        made = [self._champion, *self._endpoint.cfn_models.values()]
+        after = {Stack.of(item).resolve(item.ref)["Ref"] for item in made}
+        content = _without(self._endpoint.content, after)
+        values = {json.dumps(value, sort_keys=True): value for value in _intrinsics(content)}
+        text = json.dumps(content, sort_keys=True, default=str)
+        return {"Content": hashlib.sha256(text.encode()).hexdigest(), "Values": [values[key] for key in sorted(values)]}
+
+
+def _without(content: Any, resources: set[str]) -> Any:
+    """Return `content` without the values that come from `resources`: to wait for them would be a circle."""
+    if isinstance(content, dict):
+        return {key: _without(value, resources) for key, value in content.items() if not _names(value, resources)}
+    if isinstance(content, list):
+        return [_without(value, resources) for value in content if not (_is_intrinsic(value) and _names(value, resources))]
+    return content
+
+
+def _names(value: Any, resources: set[str]) -> bool:
+    """Whether an intrinsic function refers to one of `resources`."""
+    if not _is_intrinsic(value):
+        return False
+    return any(item in resources or item.split(".")[0] in resources for item in _strings(value))
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from _strings(item)
+    elif isinstance(value, str):
+        yield value
+
+
+def _intrinsics(content: Any) -> Iterator[dict[str, Any]]:
+    if _is_intrinsic(content):
+        yield content
+    elif isinstance(content, (dict, list)):
+        for value in content.values() if isinstance(content, dict) else content:
+            yield from _intrinsics(value)
+
+
+def _is_intrinsic(value: Any) -> bool:
+    return isinstance(value, dict) and len(value) == 1 and next(iter(value)).startswith(("Fn::", "Ref"))

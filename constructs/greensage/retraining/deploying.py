@@ -27,8 +27,7 @@ def allow_deploying(
     function.allow(["sagemaker:CreateModel", "sagemaker:DeleteModel"], models, why=own)
     function.allow(["sagemaker:DescribeModel"], models, *(model.ref for model in endpoint.cfn_models.values()), why=own)
     function.allow(["sagemaker:CreateEndpointConfig", "sagemaker:DeleteEndpointConfig"], configs, why=own)
-    deployed = arn("endpoint-config", endpoint.config_pattern)
-    function.allow(["sagemaker:DescribeEndpointConfig"], configs, deployed, why="Configs of one endpoint end in a hash.")
+    function.allow(["sagemaker:DescribeEndpointConfig"], configs, endpoint.cfn_endpoint_config.ref, why=own)
     function.allow(["sagemaker:DescribeEndpoint", "sagemaker:UpdateEndpoint"], endpoint.endpoint_arn)
     function.allow(["sagemaker:UpdateEndpoint"], configs, why=own)
     passed = {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
