@@ -199,7 +199,10 @@ def test_the_monitors_stand_alone_in_another_app(models, tmp_path):
         (lambda stack, models: DriftSettings(threshold=-1), "threshold"),
         (lambda stack, models: RetrainingPolicy(metric="speed"), "speed"),
         (lambda stack, models: RetrainingPolicy(flexible_hours=30), "0 to 24"),
-        (lambda stack, models: RetrainingPolicy(engine="pipelines", approval="person", approval_hours=400), "at most 300"),
+        (
+            lambda stack, models: RetrainingPolicy(engine="pipelines", approval="person", approval_hours=400),
+            "approval_hours is 400; allowed: 1 to 300",
+        ),
         (lambda stack, models: DriftAlerts(stack, "A", monitors=[]), "empty"),
         (
             lambda stack, models: TrainingSource(

@@ -6,17 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from aws_cdk import ArnFormat, Duration, RemovalPolicy, Stack
+from aws_cdk import ArnFormat, Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as sfn
 
 from constructs import Construct
 
-from ..storage.retention import log_retention
 from .acknowledge import acknowledge, acknowledge_wildcards
+from .logs import check_retention, log_group
 from .names import job_base
 from .roles import service_role
 from .stack_helper import StackHelper
@@ -53,10 +52,7 @@ def state_machine(
 
     `name` is for one that its own functions must name: a reference would be a circle.
     """
-    group = logs.LogGroup(
-        scope, "Runs", log_group_name=f"/aws/vendedlogs/states/{job_base(scope)}", retention=log_retention(log_retention_days),
-        removal_policy=RemovalPolicy.DESTROY,
-    )  # fmt: skip
+    group = log_group(scope, "Runs", log_retention_days, name=f"/aws/vendedlogs/states/{job_base(scope)}")
     role = service_role(scope, "RunRole", "states.amazonaws.com")
     policy = iam.Policy(
         scope, "RunPolicy", roles=[role],
@@ -112,7 +108,7 @@ def retain_job_logs(scope: Construct, id: str, group: str, days: int) -> Constru
         service="logs", resource="log-group", resource_name=f"{group}*", arn_format=ArnFormat.COLON_RESOURCE_NAME
     )
     helper.allow(["logs:CreateLogGroup", "logs:PutRetentionPolicy"], arn)
-    log_retention(days)
+    check_retention(days)
     return helper.resource(scope, id, "LogRetention", {"LogGroup": group, "Days": str(days)})
 
 

@@ -12,7 +12,9 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from ..catalog import limits
+from ..core import defaults
 from ..core.acknowledge import acknowledge_wildcards
+from ..core.checked import check_prefix, check_whole
 from ..storage.artifacts import ArtifactLocation
 from .base import DEFAULT_VARIANT
 from .container import Container, ModelDefinition
@@ -70,20 +72,16 @@ class AsynchronousEndpoint(InstanceEndpoint):
         bucket: s3.IBucket,
         prefix: str = "",
         scaling: BacklogTracking = _DEFAULT_BACKLOG,
-        concurrency_per_instance: int = 4,
+        concurrency_per_instance: int = defaults.ASYNC_CONCURRENCY_PER_INSTANCE,
         notify: bool = False,
         capture: DataCapture | None = None,
         environment: Mapping[str, str] | None = None,
         **props: Unpack[InstanceProps],
     ) -> None:
-        if not 1 <= concurrency_per_instance <= limits.ASYNC_CONCURRENCY_MAX:
-            raise ValueError(
-                f"concurrency_per_instance is {concurrency_per_instance}; allowed: 1 to {limits.ASYNC_CONCURRENCY_MAX}"
-            )
+        check_whole("concurrency_per_instance", concurrency_per_instance, 1, limits.ASYNC_CONCURRENCY_MAX)
         if image.processor == "inf1":
             raise ValueError("image is for inf1; AWS does not offer Inferentia 1 on asynchronous hosting")
-        if prefix and not prefix.endswith("/"):
-            raise ValueError(f"prefix {prefix!r} must end with a slash")
+        check_prefix("prefix", prefix, may_be_empty=True)
         self.bucket = bucket
         self.input_prefix, self.output_prefix, self.failure_prefix = (
             f"{prefix}{part}/" for part in ("input", "results", "failures")

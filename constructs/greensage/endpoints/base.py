@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from aws_cdk import RemovalPolicy, Stack
+from aws_cdk import Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -15,10 +15,13 @@ from aws_cdk import aws_sagemaker as sagemaker
 
 from constructs import Construct, IDependable
 
+from ..catalog import limits
+from ..core import defaults
 from ..core.acknowledge import acknowledge_wildcards
+from ..core.checked import check_choice, check_whole
+from ..core.logs import log_group
 from ..core.metrics import endpoint_metric, host_metric
 from ..core.names import endpoint_names
-from ..storage.retention import log_retention
 from .access import ExecutionAccess
 from .container import ModelDefinition
 from .deployment import DeploymentAlarms, GuardedDeployment
@@ -66,7 +69,7 @@ class Endpoint(Construct):
         definition: EndpointDefinition,
         role: iam.IRole | None = None,
         encryption_key: kms.IKey | None = None,
-        log_retention_days: int = 14,
+        log_retention_days: int = defaults.LOG_RETENTION_DAYS,
         endpoint_name: str | None = None,
         network: Network | None = None,
         network_isolation: bool = False,
@@ -75,6 +78,10 @@ class Endpoint(Construct):
         volume_size_gb: int | None = None,
     ) -> None:
         super().__init__(scope, id)
+        if metric_seconds is not None:
+            check_choice("metric_seconds", metric_seconds, limits.METRIC_SECONDS)
+        if volume_size_gb is not None:
+            check_whole("volume_size_gb", volume_size_gb, 1, limits.VOLUME_GB_MAX)
         self._volume = {"volumeSizeInGb": volume_size_gb} if volume_size_gb is not None else {}
         self._definition, self._key, self._network, self._isolated = definition, encryption_key, network, network_isolation
         self._names = endpoint_names(self, definition.generation, endpoint_name)
@@ -268,4 +275,4 @@ def grant_model(access: ExecutionAccess, model: ModelDefinition | None) -> None:
 
 def endpoint_logs(scope: Construct, id: str, name: str, days: int) -> logs.LogGroup:
     """Return the log group that SageMaker would otherwise create itself, without retention."""
-    return logs.LogGroup(scope, id, log_group_name=name, retention=log_retention(days), removal_policy=RemovalPolicy.DESTROY)
+    return log_group(scope, id, days, name=name)

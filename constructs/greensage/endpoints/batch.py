@@ -17,7 +17,9 @@ from constructs import Construct, IDependable
 
 from ..catalog import limits
 from ..catalog.instances import batch_types
+from ..core import defaults
 from ..core.acknowledge import acknowledge_wildcards
+from ..core.checked import check_choice, check_cron, check_needed, check_prefix, check_whole
 from ..core.names import job_base
 from ..core.roles import service_role
 from ..core.state_machines import TRANSIENT, job_logs_arn, job_statements, retain_job_logs, state_machine
@@ -81,12 +83,12 @@ class BatchTransform(Construct):
         instance_type: str,
         bucket: s3.IBucket,
         prefix: str = "",
-        instance_count: int = 1,
+        instance_count: int = defaults.BATCH_INSTANCES,
         schedule: str | None = None,
         on_arrival: bool = False,
-        content_type: str = "text/csv",
+        content_type: str = defaults.BATCH_CONTENT_TYPE,
         split: Literal["line", "none"] = "line",
-        max_payload_mb: int = 6,
+        max_payload_mb: int = defaults.BATCH_PAYLOAD_MB,
         environment: Mapping[str, str] | None = None,
         role: iam.IRole | None = None,
         encryption_key: kms.IKey | None = None,
@@ -94,10 +96,17 @@ class BatchTransform(Construct):
         network_isolation: bool = False,
         capture: bool = False,
         container_capture: DataCapture | None = None,
-        log_retention_days: int = 14,
+        log_retention_days: int = defaults.LOG_RETENTION_DAYS,
     ) -> None:
         super().__init__(scope, id)
-        _check(instance_type, image, artifact, instance_count, max_payload_mb)
+        _check(instance_type, image, artifact)
+        check_whole("instance_count", instance_count, 1, limits.TRANSFORM_INSTANCES_MAX)
+        check_whole("max_payload_mb", max_payload_mb, 1, limits.TRANSFORM_PAYLOAD_MB)
+        check_needed("split", split, "the job's output depends on it")
+        check_choice("split", split, ("line", "none"))
+        check_prefix("prefix", prefix, may_be_empty=True)
+        if schedule is not None:
+            check_cron("schedule", schedule)
         self.bucket = bucket
         self.input_prefix, self.output_prefix = f"{prefix}input/", f"{prefix}output/"
         self._capture_prefix = f"{prefix}capture/" if capture else None
@@ -219,7 +228,7 @@ class BatchTransform(Construct):
             rule.node.add_dependency(policy)
 
 
-def _check(instance_type: str, image: ContainerImage, artifact: ArtifactLocation, count: int, payload_mb: int) -> None:
+def _check(instance_type: str, image: ContainerImage, artifact: ArtifactLocation) -> None:
     if image.architecture != "x86_64":
         raise ValueError("image is arm64; batch transform has no Graviton types (botocore, TransformInstanceType)")
     check_instance(instance_type, image)
@@ -227,7 +236,3 @@ def _check(instance_type: str, image: ContainerImage, artifact: ArtifactLocation
         raise ValueError(f"instance_type {instance_type} is none of batch transform's (botocore, TransformInstanceType)")
     if artifact.key.endswith("/"):
         raise ValueError(f"artifact {artifact.key} is an uncompressed prefix; batch transform takes a .tar.gz")
-    if not 1 <= count <= limits.TRANSFORM_INSTANCES_MAX:
-        raise ValueError(f"instance_count is {count}; allowed: 1 to {limits.TRANSFORM_INSTANCES_MAX}")
-    if not 1 <= payload_mb <= limits.TRANSFORM_PAYLOAD_MB:
-        raise ValueError(f"max_payload_mb is {payload_mb}; allowed: 1 to {limits.TRANSFORM_PAYLOAD_MB}")

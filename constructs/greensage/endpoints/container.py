@@ -10,6 +10,8 @@ from typing import Any, Literal
 from aws_cdk import Token
 
 from ..catalog import limits
+from ..core import defaults
+from ..core.checked import check_count, check_number, check_whole
 from ..storage.artifacts import ArtifactLocation
 from .image import ContainerImage
 
@@ -26,6 +28,9 @@ class Container:
     image: ContainerImage
     artifact: ArtifactLocation | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_count("environment", self.environment, 0, limits.ENVIRONMENT_MAX)
 
     def definition(self, hostname: str | None = None) -> dict[str, Any]:
         """Return the ContainerDefinition that CloudFormation takes."""
@@ -66,17 +71,18 @@ class Variant:
     """One more production variant, or a shadow variant: a model, its share of the traffic, and its instances."""
 
     container: Container
-    weight: float = 1.0
+    weight: float = defaults.WEIGHT
     instance_type: str | None = None
     instance_count: int = 1
+
+    def __post_init__(self) -> None:
+        check_number("weight", self.weight, least=0)
+        check_whole("instance_count", self.instance_count, 1)
 
 
 def check_containers(containers: Mapping[str, Container]) -> None:
     """Raise ValueError for a number of containers, hostnames or a mix of silicon that SageMaker refuses."""
-    count = len(containers)
-    if not limits.CONTAINERS_MIN <= count <= limits.CONTAINERS_MAX:
-        allowed = f"{limits.CONTAINERS_MIN} to {limits.CONTAINERS_MAX}"
-        raise ValueError(f"containers has {count} entries; allowed: {allowed} ({limits.source_of('CONTAINERS_MAX')})")
+    check_count("containers", containers, limits.CONTAINERS_MIN, limits.CONTAINERS_MAX)
     for name in containers:
         if not Token.is_unresolved(name) and not _HOSTNAME.match(name):
             raise ValueError(f"container name {name!r} is no hostname: letters, digits and hyphens, at most 63")

@@ -15,7 +15,9 @@ from aws_cdk import aws_s3_assets as assets
 
 from constructs import Construct, IDependable
 
+from ..core import defaults
 from ..core.acknowledge import acknowledge_wildcards
+from ..core.checked import check_choice, check_count, check_whole
 from ..core.folders import serving_folder
 from ..storage.artifacts import ArtifactLocation
 from .neo import NeoCompilation
@@ -80,17 +82,15 @@ class EdgeComponent(Construct):
         compiled: NeoCompilation | None = None,
         component_name: str | None = None,
         other_components: Mapping[str, str] | None = None,
-        port: int = 8080,
+        port: int = defaults.EDGE_PORT,
         environment: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(scope, id)
-        if not device_groups:
-            raise ValueError("device_groups is empty; name at least one AWS IoT thing group")
-        if not 1024 <= port <= 65535:
-            raise ValueError(f"port is {port}; allowed: 1024 to 65535")
+        check_count("device_groups", device_groups, 1)
+        check_whole("port", port, 1024, 65535)
         framework = _COMPILED if compiled else framework
-        if framework not in _PACKAGES:
-            raise ValueError(f"framework is {framework}; the component runs {', '.join(list(_PACKAGES)[1:])}")
+        if not compiled:
+            check_choice("framework", framework, [name for name in _PACKAGES if name != _COMPILED])
         self._artifact, self._framework = compiled.location if compiled else artifact, framework
         self._file = compiled.file_name if compiled else artifact.key.rsplit("/", 1)[-1]
         server = assets.Asset(self, "Server", path=str(serving_folder()), exclude=["**/__pycache__", "*.pyc", "Dockerfile"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import get_args
 
 from aws_cdk import Stack
 from aws_cdk import aws_ecr as ecr
@@ -12,6 +13,7 @@ from constructs import Construct
 
 from ..catalog.images import accelerated_images, prebuilt_image, prebuilt_images
 from ..catalog.instances import Architecture, Processor
+from ..core.checked import check_choice
 from ..errors import CatalogError
 
 _ECR_URI = re.compile(r"^(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.([a-z0-9.-]+)/([a-z0-9._/-]+?)(?:[:@].+)?$")
@@ -29,6 +31,10 @@ class ContainerImage:
     architecture: Architecture
     repository_arn: str
     processor: Processor = "cpu"
+
+    def __post_init__(self) -> None:
+        check_choice("architecture", self.architecture, get_args(Architecture))
+        check_choice("processor", self.processor, get_args(Processor))
 
     @classmethod
     def prebuilt(cls, framework: str, version: str | None = None, *, architecture: Architecture, region: str) -> ContainerImage:

@@ -16,6 +16,8 @@ from constructs import Construct, IDependable, IValidation
 
 from ..catalog import limits
 from ..catalog.instances import Processor, instance
+from ..core import defaults
+from ..core.checked import check_choice, check_count, check_number, check_order, check_whole, is_token
 from ..core.names import unique_component_name
 from ..planner.placement import Placement, Share, capacity_of, fits, place
 from ..storage.artifacts import ArtifactLocation
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
     from .props import InstanceProps
 
 _DEFAULT_COPIES = CopyTracking()
-_ENVIRONMENT_MAX = 16
 
 
 @dataclass(frozen=True)
@@ -41,16 +42,13 @@ class Resources:
     """What one copy reserves: memory in MB (at least 128), CPU cores (at least 0.25), whole accelerators."""
 
     memory_mb: int
-    cpu_cores: float = 1.0
+    cpu_cores: float = defaults.COMPONENT_CPU_CORES
     accelerators: int = 0
 
     def __post_init__(self) -> None:
-        if self.memory_mb < limits.COMPONENT_MEMORY_MIN_MB:
-            raise ValueError(f"memory_mb is {self.memory_mb}; allowed: at least {limits.COMPONENT_MEMORY_MIN_MB}")
-        if self.cpu_cores < limits.COMPONENT_CPU_MIN:
-            raise ValueError(f"cpu_cores is {self.cpu_cores}; allowed: at least {limits.COMPONENT_CPU_MIN}")
-        if self.accelerators < 0:
-            raise ValueError(f"accelerators is {self.accelerators}; allowed: at least 0")
+        check_whole("memory_mb", self.memory_mb, limits.COMPONENT_MEMORY_MIN_MB)
+        check_number("cpu_cores", self.cpu_cores, least=limits.COMPONENT_CPU_MIN)
+        check_whole("accelerators", self.accelerators, 0)
 
     @property
     def requirements(self) -> dict[str, Any]:
@@ -86,13 +84,13 @@ class InferenceComponentEndpoint(Endpoint):
         instance_type: str,
         processor: Processor = "cpu",
         min_instances: int = 0,
-        max_instances: int = 2,
+        max_instances: int = defaults.MAX_INSTANCES,
         **props: Unpack[InstanceProps],
     ) -> None:
-        if not 0 <= min_instances <= max_instances or max_instances < 1:
-            raise ValueError(
-                f"min_instances is {min_instances} and max_instances {max_instances}; allowed: 0 to max, max at least 1"
-            )
+        check_whole("min_instances", min_instances, 0)
+        check_whole("max_instances", max_instances, 1)
+        check_order("min_instances", min_instances, "max_instances", max_instances)
+        check_choice("processor", processor, ("cpu", "gpu", "neuronx"))
         self.instance_type, self._max_instances = instance_type, max_instances
         self._copies: dict[Share, int] = {}
         network, isolated = props.get("network"), props.get("network_isolation")
@@ -171,7 +169,7 @@ class _Fit:
 
     def validate(self) -> list[str]:
         needed, most = len(self._endpoint.placement.instances), self._endpoint.most_instances
-        if needed <= most:
+        if is_token(most) or needed <= most:
             return []
         return [f"one copy of each component needs {self._endpoint.placement}, but max_instances is {most}"]
 
@@ -202,12 +200,11 @@ class InferenceComponent(Construct):
         container: Container,
         resources: Resources,
         scaling: CopyTracking = _DEFAULT_COPIES,
-        log_retention_days: int = 14,
+        log_retention_days: int = defaults.LOG_RETENTION_DAYS,
         component_name: str | None = None,
     ) -> None:
         super().__init__(scope, id)
-        if len(container.environment) > _ENVIRONMENT_MAX:
-            raise ValueError(f"environment has {len(container.environment)} entries; a component takes {_ENVIRONMENT_MAX}")
+        check_count("environment", container.environment, 0, limits.COMPONENT_ENVIRONMENT_MAX)
         self.component_name = component_name or unique_component_name(self)
         self.log_group = endpoint_logs(
             self, "Logs", f"/aws/sagemaker/InferenceComponents/{self.component_name}", log_retention_days

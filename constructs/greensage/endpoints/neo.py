@@ -7,6 +7,7 @@ from aws_cdk import Stack
 from constructs import Construct, IDependable
 
 from ..catalog.neo import neo_devices, neo_framework
+from ..core.checked import check_choice
 from ..core.stack_helper import StackHelper
 from ..storage.artifacts import ArtifactLocation
 from .access import ExecutionAccess
@@ -34,8 +35,7 @@ class NeoCompilation(Construct):
         self, scope: Construct, id: str, *, artifact: ArtifactLocation, framework: str, device: str, input_shape: str = ""
     ) -> None:
         super().__init__(scope, id)
-        if device not in neo_devices():
-            raise ValueError(f"device is {device}; Neo compiles for {', '.join(neo_devices())}")
+        check_choice("device", device, neo_devices())
         neo = neo_framework(framework)
         if neo is None:
             raise ValueError(f"framework is {framework}; Neo does not compile it")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from constructs import Construct
 
 from ..catalog import limits
+from ..core.checked import check_count
 
 if TYPE_CHECKING:
     from aws_cdk import aws_ec2 as ec2
@@ -26,12 +27,8 @@ class Network:
     connections: ec2.Connections | None = None
 
     def __post_init__(self) -> None:
-        for name, ids, most in (
-            ("subnets", self.subnet_ids, limits.SUBNETS_MAX),
-            ("security groups", self.security_group_ids, limits.SECURITY_GROUPS_MAX),
-        ):
-            if not 1 <= len(ids) <= most:
-                raise ValueError(f"a network has {len(ids)} {name}; allowed: 1 to {most}")
+        check_count("subnet_ids", self.subnet_ids, 1, limits.SUBNETS_MAX)
+        check_count("security_group_ids", self.security_group_ids, 1, limits.SECURITY_GROUPS_MAX)
 
     @classmethod
     def in_vpc(

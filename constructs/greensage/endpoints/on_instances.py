@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..catalog import limits
 from ..catalog.instances import inference_ami, is_burstable
+from ..core import defaults
+from ..core.checked import check_count, check_number, is_known
 from ..core.names import generation_of
 from .base import DEFAULT_VARIANT, Endpoint, EndpointDefinition, VariantDefinition
 from .container import ModelDefinition, Variant
@@ -37,7 +39,7 @@ class InstanceEndpoint(Endpoint):
         model: ModelDefinition,
         instance_type: str,
         scaling: TargetTracking | None,
-        weight: float = 1.0,
+        weight: float = defaults.WEIGHT,
         variants: Mapping[str, Variant] | None = None,
         shadow: Variant | None = None,
         capture: DataCapture | None = None,
@@ -47,6 +49,7 @@ class InstanceEndpoint(Endpoint):
         **props: Unpack[InstanceProps],
     ) -> None:
         others = dict(variants or {})
+        check_number("weight", weight, least=0)
         _check_variants(others, shadow)
         image = next(iter(model.containers.values())).image
         main = variant_settings(instance_type, image, scaling.min_instances if scaling else 1, scaling)
@@ -82,7 +85,7 @@ def variant_settings(instance_type: str, image: ContainerImage, count: int, scal
     check_instance(instance_type, image)
     if scaling and is_burstable(instance_type):
         raise ValueError(f"instance_type {instance_type} is burstable and cannot be autoscaled; use scaling=None")
-    made: dict[str, Any] = {"instanceType": instance_type, "initialInstanceCount": max(1, count)}
+    made: dict[str, Any] = {"instanceType": instance_type, "initialInstanceCount": max(1, count) if is_known(count) else count}
     ami = inference_ami(image.processor)
     return {**made, "inferenceAmiVersion": ami} if ami else made
 
@@ -94,8 +97,7 @@ def _definition(name: str, variant: Variant, instance_type: str) -> VariantDefin
 
 
 def _check_variants(variants: Mapping[str, Variant], shadow: Variant | None) -> None:
-    if len(variants) + 1 > limits.VARIANTS_MAX:
-        raise ValueError(f"variants has {len(variants)} entries; with the main one there may be {limits.VARIANTS_MAX}")
+    check_count("variants", variants, 0, limits.VARIANTS_MAX - 1)  # beside the main one
     if variants and shadow:
         raise ValueError(
             "shadow cannot be combined with variants: with a shadow there is exactly one production variant "

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypedDict
 
+from ..core import defaults
+from ..core.checked import check_prefix, check_whole
+
 if TYPE_CHECKING:
     from aws_cdk import aws_iam as iam
     from aws_cdk import aws_kms as kms
@@ -70,11 +73,11 @@ class DataCapture:
 
     bucket: s3.IBucket
     prefix: str = "capture/"
-    sample_percent: int = 10
+    sample_percent: int = defaults.CAPTURE_PERCENT
     models: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not 1 <= self.sample_percent <= 100:
-            raise ValueError(f"sample_percent is {self.sample_percent}; allowed: 1 to 100")
-        if not self.prefix.endswith("/"):
-            raise ValueError(f"prefix {self.prefix!r} must end with a slash")
+        check_whole("sample_percent", self.sample_percent, 1, 100)
+        for name, percent in self.models.items():
+            check_whole(f"models: {name}", percent, 1, 100)
+        check_prefix("prefix", self.prefix)

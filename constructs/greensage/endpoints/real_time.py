@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from ..core import defaults
 from ..storage.artifacts import ArtifactLocation
 from .container import Container, ModelDefinition, Variant
 from .image import ContainerImage
@@ -63,7 +64,7 @@ class RealTimeEndpoint(InstanceEndpoint):
         instance_type: str,
         scaling: TargetTracking | None = DEFAULT_TRACKING,
         environment: Mapping[str, str] | None = None,
-        weight: float = 1.0,
+        weight: float = defaults.WEIGHT,
         variants: Mapping[str, Variant] | None = None,
         shadow: Variant | None = None,
         capture: DataCapture | None = None,

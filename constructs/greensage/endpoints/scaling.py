@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aws_cdk import Duration, Token
+from aws_cdk import Duration
 from aws_cdk import aws_applicationautoscaling as autoscaling
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_sagemaker as sagemaker
 
 from constructs import Construct, IDependable
+
+from ..core import defaults
+from ..core.checked import check_cron, check_number, check_order, check_whole, is_known, is_token
 
 _COUNT = "sagemaker:variant:DesiredInstanceCount"
 _COPIES = "sagemaker:inference-component:DesiredCopyCount"
@@ -21,15 +25,27 @@ _CONCURRENCY = "SageMakerVariantConcurrentRequestsPerModelHighResolution"
 _PER_COPY = "SageMakerInferenceComponentInvocationsPerCopy"
 _AT_ONCE = "SageMakerInferenceComponentConcurrentRequestsPerCopyHighResolution"
 _WARM_IN_USE = "SageMakerVariantProvisionedConcurrencyUtilization"
+_AT = re.compile(r"^at\(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\)$")
 
 
-def _check_order(what: str, low: int, high: int) -> None:
-    if low < 0:
-        raise ValueError(f"min_{what} is {low}; allowed: at least 0")
-    if high < max(low, 1):
-        raise ValueError(
-            f"max_{what} ({high}) is below min_{what} ({low})" if low else f"max_{what} is {high}; allowed: at least 1"
-        )
+def _check_limits(what: str, low: int, high: int, least: int, schedule: Sequence[ScheduledLimits]) -> None:
+    check_whole(f"min_{what}", low, least)
+    check_whole(f"max_{what}", high, 1)
+    check_order(f"min_{what}", low, f"max_{what}", high)
+    for item in schedule:
+        if item.min is not None:
+            check_whole(f"schedule {item.name}: min", item.min, least)
+
+
+def _check_pace(tracking: TargetTracking | BacklogTracking | CopyTracking) -> None:
+    for prop in ("scale_out_cooldown_seconds", "scale_in_cooldown_seconds"):
+        check_whole(prop, getattr(tracking, prop), 0)
+
+
+def _check_targets(tracking: TargetTracking | CopyTracking) -> None:
+    check_number("target_invocations_per_minute", tracking.target_invocations_per_minute, above=0)
+    if tracking.target_concurrent_requests is not None:
+        check_number("target_concurrent_requests", tracking.target_concurrent_requests, above=0)
 
 
 @dataclass(frozen=True)
@@ -48,10 +64,13 @@ class ScheduledLimits:
     def __post_init__(self) -> None:
         if self.min is None and self.max is None:
             raise ValueError(f"schedule {self.name} sets neither min nor max")
-        if self.min is not None and self.max is not None and self.min > self.max:
-            raise ValueError(f"schedule {self.name}: min ({self.min}) is above max ({self.max})")
-        if not self.at.startswith(("cron(", "rate(", "at(")):
-            raise ValueError(f"schedule {self.name}: at is {self.at!r}; allowed: cron(…), rate(…) or at(…)")
+        for what, value in (("min", self.min), ("max", self.max)):
+            if value is not None:
+                check_whole(f"schedule {self.name}: {what}", value, 0)
+        if self.min is not None and self.max is not None:
+            check_order(f"schedule {self.name}: min", self.min, "max", self.max)
+        if is_known(self.at) and not _AT.match(self.at):
+            check_cron(f"schedule {self.name}: at", self.at)
 
     def action(self) -> dict[str, Any]:
         """Return the scheduled action that CloudFormation takes; a time zone is allowed with cron and at only."""
@@ -72,21 +91,18 @@ class TargetTracking:
     """
 
     min_instances: int = 1
-    max_instances: int = 2
-    target_invocations_per_minute: float = 1_000
-    scale_out_cooldown_seconds: int = 60
-    scale_in_cooldown_seconds: int = 300
+    max_instances: int = defaults.MAX_INSTANCES
+    target_invocations_per_minute: float = defaults.INVOCATIONS_PER_INSTANCE_PER_MINUTE
+    scale_out_cooldown_seconds: int = defaults.SCALE_OUT_COOLDOWN_SECONDS
+    scale_in_cooldown_seconds: int = defaults.SCALE_IN_COOLDOWN_SECONDS
     target_concurrent_requests: float | None = None
     schedule: Sequence[ScheduledLimits] = ()
 
     def __post_init__(self) -> None:
-        if any(Token.is_unresolved(value) for value in (self.min_instances, self.max_instances)):
-            return
-        if self.min_instances < 1:
-            raise ValueError(f"min_instances is {self.min_instances}; instances of this kind cannot go below 1")
-        _check_order("instances", self.min_instances, self.max_instances)
-        if any(item.min == 0 for item in self.schedule):
-            raise ValueError("schedule sets min to 0; instances of this kind cannot go below 1")
+        # Instances of this kind cannot go below 1.
+        _check_limits("instances", self.min_instances, self.max_instances, 1, self.schedule)
+        _check_targets(self)
+        _check_pace(self)
 
 
 @dataclass(frozen=True)
@@ -94,14 +110,16 @@ class BacklogTracking:
     """Keep the requests that wait per instance near a target, from nothing: the queue keeps them meanwhile."""
 
     min_instances: int = 0
-    max_instances: int = 2
-    target_backlog_per_instance: float = 5
-    scale_out_cooldown_seconds: int = 60
-    scale_in_cooldown_seconds: int = 300
+    max_instances: int = defaults.MAX_INSTANCES
+    target_backlog_per_instance: float = defaults.BACKLOG_PER_INSTANCE
+    scale_out_cooldown_seconds: int = defaults.SCALE_OUT_COOLDOWN_SECONDS
+    scale_in_cooldown_seconds: int = defaults.SCALE_IN_COOLDOWN_SECONDS
     schedule: Sequence[ScheduledLimits] = ()
 
     def __post_init__(self) -> None:
-        _check_order("instances", self.min_instances, self.max_instances)
+        _check_limits("instances", self.min_instances, self.max_instances, 0, self.schedule)
+        check_number("target_backlog_per_instance", self.target_backlog_per_instance, above=0)
+        _check_pace(self)
 
 
 @dataclass(frozen=True)
@@ -112,15 +130,17 @@ class CopyTracking:
     """
 
     min_copies: int = 0
-    max_copies: int = 2
-    target_invocations_per_minute: float = 100
-    scale_out_cooldown_seconds: int = 60
-    scale_in_cooldown_seconds: int = 300
+    max_copies: int = defaults.MAX_COPIES
+    target_invocations_per_minute: float = defaults.INVOCATIONS_PER_COPY_PER_MINUTE
+    scale_out_cooldown_seconds: int = defaults.SCALE_OUT_COOLDOWN_SECONDS
+    scale_in_cooldown_seconds: int = defaults.SCALE_IN_COOLDOWN_SECONDS
     target_concurrent_requests: float | None = None
     schedule: Sequence[ScheduledLimits] = ()
 
     def __post_init__(self) -> None:
-        _check_order("copies", self.min_copies, self.max_copies)
+        _check_limits("copies", self.min_copies, self.max_copies, 0, self.schedule)
+        _check_targets(self)
+        _check_pace(self)
 
 
 @dataclass(frozen=True)
@@ -129,15 +149,12 @@ class ProvisionedConcurrency:
 
     min_concurrency: int
     max_concurrency: int
-    target_utilization: float = 0.7
+    target_utilization: float = defaults.PROVISIONED_CONCURRENCY_UTILIZATION
     schedule: Sequence[ScheduledLimits] = ()
 
     def __post_init__(self) -> None:
-        if self.min_concurrency < 1:
-            raise ValueError(f"min_concurrency is {self.min_concurrency}; allowed: at least 1")
-        _check_order("concurrency", self.min_concurrency, self.max_concurrency)
-        if not 0 < self.target_utilization <= 1:
-            raise ValueError(f"target_utilization is {self.target_utilization}; allowed: above 0, up to 1")
+        _check_limits("concurrency", self.min_concurrency, self.max_concurrency, 1, self.schedule)
+        check_number("target_utilization", self.target_utilization, above=0, most=1)
 
 
 DEFAULT_TRACKING = TargetTracking()
@@ -224,7 +241,7 @@ class BacklogScaling(_Scaling):
                 "scaleInCooldown": tracking.scale_in_cooldown_seconds,
             },
         )  # fmt: skip
-        if tracking.min_instances == 0 or any(item.min == 0 for item in tracking.schedule):
+        if _reaches_zero(tracking.min_instances, tracking.schedule):
             metric = _metric("HasBacklogWithoutCapacity", "Average", dimensions)
             self._wake(metric, tracking.scale_out_cooldown_seconds, "requests wait and no instance runs")
 
@@ -245,7 +262,7 @@ class CopyScaling(_Scaling):
                 "scaleInCooldown": tracking.scale_in_cooldown_seconds,
             },
         )  # fmt: skip
-        if tracking.min_copies == 0 or any(item.min == 0 for item in tracking.schedule):
+        if _reaches_zero(tracking.min_copies, tracking.schedule):
             failures = _metric("NoCapacityInvocationFailures", "Sum", {"InferenceComponentName": component_name})
             self._wake(failures, tracking.scale_out_cooldown_seconds, "a request found no copy")
 
@@ -264,6 +281,11 @@ class ConcurrencyScaling(_Scaling):
                 "predefinedMetricSpecification": {"predefinedMetricType": _WARM_IN_USE},
             },
         )  # fmt: skip
+
+
+def _reaches_zero(least: int, schedule: Sequence[ScheduledLimits]) -> bool:
+    """A limit that is known only at deploy time may be zero."""
+    return any(value == 0 or is_token(value) for value in (least, *(item.min for item in schedule if item.min is not None)))
 
 
 def _variant_id(endpoint: sagemaker.CfnEndpoint, variant_name: str) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from aws_cdk import Annotations, Token
+from aws_cdk import Annotations
 
 from ..catalog import limits
+from ..core import defaults
+from ..core.checked import check_choice, check_order, check_whole
 from ..storage.artifacts import ArtifactLocation
 from .base import DEFAULT_VARIANT, Endpoint, EndpointDefinition, VariantDefinition
 from .container import Container, ModelDefinition
@@ -55,8 +57,8 @@ class ServerlessEndpoint(Endpoint):
         *,
         artifact: ArtifactLocation,
         image: ContainerImage,
-        memory_mb: int = 1024,
-        max_concurrency: int = 5,
+        memory_mb: int = defaults.SERVERLESS_MEMORY_MB,
+        max_concurrency: int = defaults.SERVERLESS_CONCURRENCY,
         provisioned: ProvisionedConcurrency | None = None,
         capture: DataCapture | None = None,
         environment: Mapping[str, str] | None = None,
@@ -97,14 +99,7 @@ class ServerlessEndpoint(Endpoint):
 
 def check_serverless(memory_mb: int, max_concurrency: int, provisioned: ProvisionedConcurrency | None) -> None:
     """Raise ValueError for memory or concurrency that CloudFormation lets through and SageMaker refuses."""
-    if not Token.is_unresolved(memory_mb) and memory_mb not in limits.SERVERLESS_MEMORY_MB:
-        allowed = ", ".join(map(str, limits.SERVERLESS_MEMORY_MB))
-        raise ValueError(f"memory_mb is {memory_mb}; serverless endpoints take {allowed}")
-    if Token.is_unresolved(max_concurrency):
-        return
-    if not 1 <= max_concurrency <= limits.SERVERLESS_MAX_CONCURRENCY:
-        raise ValueError(f"max_concurrency is {max_concurrency}; allowed: 1 to {limits.SERVERLESS_MAX_CONCURRENCY}")
-    if provisioned and provisioned.max_concurrency > max_concurrency:
-        raise ValueError(
-            f"provisioned.max_concurrency ({provisioned.max_concurrency}) is above max_concurrency ({max_concurrency})"
-        )
+    check_choice("memory_mb", memory_mb, limits.SERVERLESS_MEMORY_MB)
+    check_whole("max_concurrency", max_concurrency, 1, limits.SERVERLESS_MAX_CONCURRENCY)
+    if provisioned:
+        check_order("provisioned.max_concurrency", provisioned.max_concurrency, "max_concurrency", max_concurrency)

@@ -11,6 +11,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from ..catalog import drift
+from ..core.checked import check_prefix, check_whole
 from ..storage.retention import OwnBucket
 
 # Captured data and what is made of it for one retraining; what people may want to look up later.
@@ -43,8 +44,9 @@ class MonitoringBucket(OwnBucket):
         removal_policy: RemovalPolicy = RemovalPolicy.DESTROY,
     ) -> None:
         for name, days in (("capture_days", capture_days), ("report_days", report_days)):
-            if days < 1:
-                raise ValueError(f"{name} is {days}; allowed: at least 1")
+            check_whole(name, days, 1)
+        for prefix in prefixes:
+            check_prefix("prefixes", prefix, may_be_empty=True)
         kept = [*((name, capture_days) for name in _SHORT), *((name, report_days) for name in _LONG)]
         rules = [_expire(f"{prefix}{name}", days) for prefix in prefixes for name, days in kept]
         aborted = s3.LifecycleRule(id="abort-uploads", abort_incomplete_multipart_upload_after=Duration.days(1))

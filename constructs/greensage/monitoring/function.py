@@ -9,10 +9,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from aws_cdk import RemovalPolicy, Stack
+from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3_assets as assets
 from aws_cdk import aws_ssm as ssm
 
@@ -21,8 +20,8 @@ from constructs import Construct
 from ..catalog import drift
 from ..core.acknowledge import acknowledge, acknowledge_wildcards
 from ..core.folders import lambda_folder
+from ..core.logs import log_group
 from ..core.roles import service_role
-from ..storage.retention import log_retention
 
 NAMESPACE = "greensage/Drift"
 _CODE_ID = "GreensageLoopCode"
@@ -49,7 +48,7 @@ class LoopFunction(Construct):
         log_retention_days: int,
     ) -> None:  # fmt: skip
         super().__init__(scope, id)
-        group = logs.LogGroup(self, "Logs", retention=log_retention(log_retention_days), removal_policy=RemovalPolicy.DESTROY)
+        group = log_group(self, "Logs", log_retention_days)
         self.role = service_role(self, "Role", "lambda.amazonaws.com")
         self.policy = iam.Policy(self, "Policy", roles=[self.role])
         self.allow(["logs:CreateLogStream", "logs:PutLogEvents"], group.log_group_arn)

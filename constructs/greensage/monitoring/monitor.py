@@ -13,9 +13,10 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from ..catalog import drift
+from ..core import defaults
 from ..core.acknowledge import acknowledge_wildcards
+from ..core.checked import check_cron, check_prefix, check_whole
 from ..core.state_machines import alarm_from_one, failures, job_statements, schedule_machine, state_machine
-from ..spec.cron import check_schedule
 from .analyzer import Analyzer
 from .baseline import Baseline
 from .function import NAMESPACE, LoopFunction
@@ -47,16 +48,16 @@ class Monitor(Construct):
         drift_settings: DriftSettings | None,
         quality: QualitySettings,
         prefix: str = "",
-        schedule: str = "rate(1 day)",
+        schedule: str = defaults.EVALUATION_SCHEDULE,
         every_rows: int = 0,
         large_windows: bool = True,
         encryption_key: kms.IKey | None = None,
-        log_retention_days: int = 14,
+        log_retention_days: int = defaults.LOG_RETENTION_DAYS,
     ) -> None:
         super().__init__(scope, id)
-        if prefix and not prefix.endswith("/"):
-            raise ValueError(f"prefix {prefix!r} must end with a slash")
-        check_schedule(schedule)
+        check_prefix("prefix", prefix, may_be_empty=True)
+        check_cron("schedule", schedule)
+        check_whole("every_rows", every_rows, 0)
         self.model, self.bucket, self.prefix, self.baseline = model, bucket, prefix, baseline
         self.kind = "drift" if drift_settings else "quality"
         self.settings = {

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from ..catalog import drift
+from ..core.checked import check_choice, check_names, check_number, check_whole
 
 Method = Literal["psi", "ks", "jensen-shannon", "wasserstein"]
 
@@ -31,10 +32,13 @@ class DriftSettings:
     share: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.threshold is not None and self.threshold <= 0:
-            raise ValueError(f"threshold is {self.threshold}; it must be above 0")
-        if not 0 < self.alpha < 1:
-            raise ValueError(f"alpha is {self.alpha}; allowed: between 0 and 1")
+        check_choice("method", self.method, get_args(Method))
+        if self.threshold is not None:
+            check_number("threshold", self.threshold, above=0)
+        check_number("alpha", self.alpha, above=0, below=1)
+        check_whole("min_rows", self.min_rows, 1)
+        for prop in ("missing", "new_values", "share"):
+            check_number(prop, getattr(self, prop), least=0, most=1)
 
     @property
     def limit(self) -> float:
@@ -65,8 +69,8 @@ class QualitySettings:
     most_rows: int = int(drift.setting("most_rows"))
 
     def __post_init__(self) -> None:
-        unknown = sorted(set(self.kpi) - set(drift.kpis()))
-        if unknown:
-            raise ValueError(f"kpi names {', '.join(unknown)}; known: {', '.join(drift.kpis())}")
-        if self.min_labels < 1 or self.label_days < 1:
-            raise ValueError(f"min_labels is {self.min_labels}, label_days is {self.label_days}; both must be at least 1")
+        check_names("kpi", self.kpi, drift.kpis())
+        for name, value in self.kpi.items():
+            check_number(f"kpi: {name}", value)
+        for prop in ("min_labels", "label_days", "judged_rows", "most_rows"):
+            check_whole(prop, getattr(self, prop), 1)

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ..catalog import traffic
+from ..core.cron import runs_per_day
 from ..footprint import kinds
 from ..footprint.demand import Demand, clock_of, demand_of
 from ..footprint.usage import Usage
 from ..spec import BatchHosting, ModelSpec, ServerlessHosting
-from ..spec.cron import runs_per_day
 from .types import GroupPlan, Kind, ModelPlan
 
 # Target tracking keeps two alarms; a guarded deployment watches errors of two kinds, and latency if the SLA names one.

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 
 from ..catalog.intensity import HourlyIntensity
+from ..core.cron import every_day
 from ..spec import BatchHosting
-from ..spec.cron import every_day
 from .context import Request
 from .types import Choice, Rejected
 

@@ -10,6 +10,7 @@ from aws_cdk import Stack
 from constructs import Construct
 
 from ..catalog import drift
+from ..core import defaults
 from ..footprint.retraining import of_training
 from ..monitoring.function import NAMESPACE
 from ..monitoring.monitor import Monitor
@@ -33,7 +34,7 @@ class DriftAlerts(Construct):
 
     def __init__(
         self, scope: Construct, id: str, *, monitors: Sequence[Monitor], topic: sns.ITopic | None = None,
-        encryption_key: kms.IKey | None = None, log_retention_days: int = 14,
+        encryption_key: kms.IKey | None = None, log_retention_days: int = defaults.LOG_RETENTION_DAYS,
     ) -> None:  # fmt: skip
         super().__init__(scope, id)
         if not monitors:

@@ -6,6 +6,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..catalog import drift
+from ..core import defaults
+from ..core.checked import check_choice, check_needed, check_number, check_whole
+
+_CHOICES = {
+    "on_drift": ("alert", "retrain"),
+    "approval": ("automatic", "person"),
+    "engine": ("step-functions", "pipelines"),
+}
 
 
 @dataclass(frozen=True)
@@ -24,29 +32,29 @@ class RetrainingPolicy:
     """
 
     on_drift: Literal["alert", "retrain"] = "alert"
-    cooldown_days: float = 7
-    retrainings_per_month: int = 2
+    cooldown_days: float = defaults.RETRAINING_COOLDOWN_DAYS
+    retrainings_per_month: int = defaults.RETRAININGS_PER_MONTH
     dry_run: bool = False
     metric: str | None = None
     margin: float = drift.setting("margin")
     tolerance: float = drift.setting("tolerance")
     protected: str | None = None
     approval: Literal["automatic", "person"] = "automatic"
-    approval_hours: int = 72
-    flexible_hours: int = 0
+    approval_hours: int = defaults.APPROVAL_HOURS
+    flexible_hours: int = defaults.FLEXIBLE_HOURS
     engine: Literal["step-functions", "pipelines"] = "step-functions"
 
     def __post_init__(self) -> None:
-        if self.metric is not None and self.metric not in drift.kpis():
-            raise ValueError(f"metric is {self.metric!r}; known: {', '.join(drift.kpis())}")
-        if self.retrainings_per_month < 1:
-            raise ValueError(f"retrainings_per_month is {self.retrainings_per_month}; allowed: at least 1 (or dry_run=True)")
-        if self.margin < 0 or self.tolerance < 0 or self.cooldown_days < 0:
-            raise ValueError("margin, tolerance and cooldown_days must not be negative")
-        if not 0 <= self.flexible_hours <= 24:
-            raise ValueError(f"flexible_hours is {self.flexible_hours}; allowed: 0 to 24")
-        if not 1 <= self.approval_hours <= 8_760:
-            raise ValueError(f"approval_hours is {self.approval_hours}; allowed: 1 to 8,760")
-        most = drift.limit("pipeline_approval_hours")
-        if self.engine == "pipelines" and self.approval == "person" and self.approval_hours > most:
-            raise ValueError(f"approval_hours is {self.approval_hours}; with engine pipelines at most {most}")
+        for prop, allowed in _CHOICES.items():
+            check_needed(prop, getattr(self, prop), "what is built depends on it")
+            check_choice(prop, getattr(self, prop), allowed)
+        if self.metric is not None:
+            check_choice("metric", self.metric, drift.kpis())
+        check_whole("retrainings_per_month", self.retrainings_per_month, 1)
+        for prop in ("margin", "tolerance", "cooldown_days"):
+            check_number(prop, getattr(self, prop), least=0)
+        for prop in ("flexible_hours", "approval_hours"):
+            check_needed(prop, getattr(self, prop), "the state machine's times are computed from it")
+        check_whole("flexible_hours", self.flexible_hours, 0, 24)
+        by_pipeline = self.engine == "pipelines" and self.approval == "person"
+        check_whole("approval_hours", self.approval_hours, 1, drift.limit("pipeline_approval_hours") if by_pipeline else 8_760)

@@ -14,7 +14,9 @@ from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
 from ..catalog import drift
+from ..core import defaults
 from ..core.acknowledge import acknowledge_own, acknowledge_wildcards
+from ..core.checked import check_whole
 from ..core.stack_helper import StackHelper
 from ..core.state_machines import Machine, alarm_from_one, failures, job_statements, state_machine
 from ..endpoints.base import Endpoint
@@ -86,11 +88,13 @@ class DriftTriggeredRetraining(Construct):
         optimize: lambda_.IFunction | None = None,
         green_hour: int | None = None,
         encryption_key: kms.IKey | None = None,
-        log_retention_days: int = 14,
+        log_retention_days: int = defaults.LOG_RETENTION_DAYS,
     ) -> None:
         super().__init__(scope, id)
         policy = policy or RetrainingPolicy()
         _check(monitors, policy, topic)
+        if green_hour is not None:
+            check_whole("green_hour", green_hour, 0, 23)
         self._monitor, self._endpoint, self._champion, self._source = monitors[0], endpoint, champion, source
         self._policy, self._topic, self._key, self._days = policy, topic, encryption_key, log_retention_days
         self.group = sagemaker.CfnModelPackageGroup(

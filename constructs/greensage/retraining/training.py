@@ -13,6 +13,8 @@ from aws_cdk import aws_s3_assets as assets
 from constructs import Construct
 
 from ..catalog import drift
+from ..core import defaults
+from ..core.checked import check_count, check_needed, check_order, check_whole
 from ..endpoints.image import ContainerImage
 from ..storage.artifacts import ArtifactLocation
 
@@ -68,8 +70,8 @@ class TrainingSource:
     holdout: DataFile | None = None
     script: str = "train.py"
     instance_types: tuple[str, ...] = field(default_factory=drift.training_types)
-    max_run_minutes: int = 60
-    max_wait_minutes: int = 120
+    max_run_minutes: int = defaults.MAX_RUN_MINUTES
+    max_wait_minutes: int = defaults.MAX_WAIT_MINUTES
     hyperparameters: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -77,13 +79,12 @@ class TrainingSource:
             raise ValueError(f"there is no {self.script} in {self.folder}")
         if self.image.architecture != "x86_64":
             raise ValueError("image is arm64; training has no Graviton types (botocore, TrainingInstanceType)")
-        if not self.instance_types:
-            raise ValueError("instance_types is empty")
-        if not 0 < self.max_run_minutes <= self.max_wait_minutes:
-            raise ValueError(
-                f"max_run_minutes is {self.max_run_minutes}, max_wait_minutes {self.max_wait_minutes}; "
-                "the wait counts the run, so it must not be shorter"
-            )
+        check_count("instance_types", self.instance_types, 1)
+        for prop in ("max_run_minutes", "max_wait_minutes"):
+            check_needed(prop, getattr(self, prop), "SageMaker's limits in seconds are computed from it")
+            check_whole(prop, getattr(self, prop), 1)
+        # The wait counts the run, so it must not be shorter.
+        check_order("max_run_minutes", self.max_run_minutes, "max_wait_minutes", self.max_wait_minutes)
 
     @property
     def candidates(self) -> list[dict[str, object]]:

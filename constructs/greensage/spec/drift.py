@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from ..catalog import drift
+from ..core import defaults
 from .parts import Part, Texts
 
 
@@ -68,16 +69,20 @@ class RetrainingSpec(Part):
     data: str = Field(min_length=1, description="CSV with a header that it was trained on: a path, or s3:// key or prefix/.")
     holdout: str | None = Field(default=None, min_length=1, description="CSV that is only for comparing.")
     label: str = Field(min_length=1, description="Name of the label's column.")
-    cooldown_days: float = Field(default=7, ge=0, le=365, description="No other retraining for so long after one.")
-    retrainings_per_month: int = Field(default=2, ge=1, le=100)
+    cooldown_days: float = Field(
+        default=defaults.RETRAINING_COOLDOWN_DAYS, ge=0, le=365, description="No other retraining for so long after one."
+    )
+    retrainings_per_month: int = Field(default=defaults.RETRAININGS_PER_MONTH, ge=1, le=100)
     dry_run: bool = Field(default=False, description="Decide and record, start nothing.")
     metric: str | None = Field(default=None, description="Decides between champion and challenger; default: the first KPI.")
     margin: float = Field(default=drift.setting("margin"), ge=0, description="By which the challenger must win.")
     tolerance: float = Field(default=drift.setting("tolerance"), ge=0, description="That may be lost on holdout and slices.")
     protected: str | None = Field(default=None, description="A feature on none of whose values the challenger may lose.")
     approval: Literal["automatic", "person"] = "automatic"
-    approval_hours: int = Field(default=72, ge=1, le=8_760)
-    flexible_hours: int = Field(default=0, ge=0, le=24, description="May wait so long for the cleanest hour of the grid.")
+    approval_hours: int = Field(default=defaults.APPROVAL_HOURS, ge=1, le=8_760)
+    flexible_hours: int = Field(
+        default=defaults.FLEXIBLE_HOURS, ge=0, le=24, description="May wait so long for the cleanest hour of the grid."
+    )
     engine: Literal["step-functions", "pipelines"] = Field(
         default="step-functions", description="pipelines: SageMaker Pipelines, which needs greensage[pipelines]; Spot only."
     )
@@ -87,8 +92,8 @@ class RetrainingSpec(Part):
         description="Function that gets {artifact, name, number} of the winner and returns {artifact}, for instance pruned.",
     )
     instance_types: Texts = Field(default=(), description="Smallest first; each on Spot, then the first on demand.")
-    max_run_minutes: int = Field(default=60, ge=1, le=40_320)
-    max_wait_minutes: int = Field(default=120, ge=1, le=40_320, description="For Spot; counts the run.")
+    max_run_minutes: int = Field(default=defaults.MAX_RUN_MINUTES, ge=1, le=40_320)
+    max_wait_minutes: int = Field(default=defaults.MAX_WAIT_MINUTES, ge=1, le=40_320, description="For Spot; counts the run.")
 
     @field_validator("margin", "tolerance", "cooldown_days", mode="before")
     @classmethod

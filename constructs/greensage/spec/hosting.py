@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from ..catalog import limits
-from .cron import check_schedule
+from ..core import defaults
+from ..core.cron import check_schedule
 from .parts import AsTuple, ModelSource, Part, Texts
 
 _Sources = Annotated[tuple[ModelSource, ...], AsTuple]
@@ -30,7 +31,7 @@ class RealTimeHosting(_OnInstances):
     """An endpoint of its own, on instances that follow the load."""
 
     kind: Literal["real-time"]
-    weight: float = Field(default=1, gt=0, description="Share of the main variant, beside `variants`.")
+    weight: float = Field(default=defaults.WEIGHT, gt=0, description="Share of the main variant, beside `variants`.")
     managed_scaling: bool = Field(
         default=False, description="Refused: AWS has managed instance scaling for inference components only."
     )
@@ -70,10 +71,10 @@ class InferenceComponentHosting(_OnInstances):
 
     kind: Literal["inference-components"]
     memory_mb: int | None = Field(default=None, ge=limits.COMPONENT_MEMORY_MIN_MB, description="Default: estimated.")
-    cpu_cores: float = Field(default=1, ge=limits.COMPONENT_CPU_MIN, le=192)
+    cpu_cores: float = Field(default=defaults.COMPONENT_CPU_CORES, ge=limits.COMPONENT_CPU_MIN, le=192)
     accelerators: int = Field(default=0, ge=0, le=16, description="Whole accelerator devices per copy.")
     min_copies: int = Field(default=0, ge=0, le=1_000)
-    max_copies: int = Field(default=2, ge=1, le=1_000)
+    max_copies: int = Field(default=defaults.MAX_COPIES, ge=1, le=1_000)
 
     @model_validator(mode="after")
     def _copies_in_order(self) -> InferenceComponentHosting:
@@ -120,8 +121,10 @@ class AsynchronousHosting(_OnInstances):
     """Requests wait in a queue and answers come as files; zero instances when the queue is empty."""
 
     kind: Literal["asynchronous"]
-    concurrency_per_instance: int = Field(default=4, ge=1, le=limits.ASYNC_CONCURRENCY_MAX)
-    backlog_per_instance: float = Field(default=5, gt=0, description="Scale out when more requests wait per instance.")
+    concurrency_per_instance: int = Field(default=defaults.ASYNC_CONCURRENCY_PER_INSTANCE, ge=1, le=limits.ASYNC_CONCURRENCY_MAX)
+    backlog_per_instance: float = Field(
+        default=defaults.BACKLOG_PER_INSTANCE, gt=0, description="Scale out when more requests wait per instance."
+    )
     notify: bool = Field(default=False, description="Tell SNS topics of each result and failure.")
 
 
@@ -130,7 +133,7 @@ class BatchHosting(Part):
 
     kind: Literal["batch"]
     instance_type: str | None = Field(default=None, description="Batch has no Graviton; default: chosen for you.")
-    instances: int = Field(default=1, ge=1, le=limits.TRANSFORM_INSTANCES_MAX)
+    instances: int = Field(default=defaults.BATCH_INSTANCES, ge=1, le=limits.TRANSFORM_INSTANCES_MAX)
     schedule: str | None = Field(
         default=None, pattern=r"^(cron|rate)\(.+\)$", description="For instance cron(0 2 * * ? *), in UTC."
     )
@@ -144,9 +147,9 @@ class BatchHosting(Part):
         return None if value is None else check_schedule(value)
 
     on_arrival: bool | None = Field(default=None, description="Start when a file arrives; default: yes, without a schedule.")
-    content_type: str = "text/csv"
+    content_type: str = defaults.BATCH_CONTENT_TYPE
     split: Literal["line", "none"] = Field(default="line", description="line: each line is a record, sent in batches.")
-    max_payload_mb: int = Field(default=6, ge=1, le=limits.TRANSFORM_PAYLOAD_MB)
+    max_payload_mb: int = Field(default=defaults.BATCH_PAYLOAD_MB, ge=1, le=limits.TRANSFORM_PAYLOAD_MB)
 
 
 class EdgeHosting(Part):
@@ -156,7 +159,7 @@ class EdgeHosting(Part):
     device_groups: Annotated[Texts, Field(description="Names of AWS IoT thing groups.")] = ()
     device: str | None = Field(default=None, description="A device that Neo compiles for, for instance jetson_xavier.")
     input_shape: str | None = Field(default=None, description='For Neo, for instance {"input": [1, 64]}.')
-    port: int = Field(default=8080, ge=1024, le=65535, description="On the device's loopback.")
+    port: int = Field(default=defaults.EDGE_PORT, ge=1024, le=65535, description="On the device's loopback.")
 
 
 Hosting = Annotated[

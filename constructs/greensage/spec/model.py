@@ -8,6 +8,7 @@ from zoneinfo import available_timezones
 from pydantic import Field, field_validator, model_validator
 
 from ..catalog import capabilities, limits
+from ..core import defaults
 from .drift import DriftSpec, RetrainingSpec
 from .hosting import Hosting
 from .parts import (
@@ -89,12 +90,18 @@ class RegionSpec(Part):
 class RetentionSpec(Part):
     """How long things are kept. Nothing is kept for ever."""
 
-    logs_days: int = Field(default=14, json_schema_extra={"enum": list(limits.LOG_RETENTION_DAYS)})
+    logs_days: int = Field(default=defaults.LOG_RETENTION_DAYS, json_schema_extra={"enum": list(limits.LOG_RETENTION_DAYS)})
     artifact_versions_days: int = Field(
-        default=30, ge=1, le=3_650, description="Days that a replaced version of the artifact can be restored."
+        default=defaults.ARTIFACT_VERSIONS_DAYS,
+        ge=1,
+        le=3_650,
+        description="Days that a replaced version of the artifact can be restored.",
     )
     data_days: int = Field(
-        default=14, ge=1, le=3_650, description="Days that inputs and results of asynchronous and batch hosting are kept."
+        default=defaults.DATA_DAYS,
+        ge=1,
+        le=3_650,
+        description="Days that inputs and results of asynchronous and batch hosting are kept.",
     )
 
     @field_validator("logs_days")

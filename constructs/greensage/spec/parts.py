@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from ..catalog import limits
-from .cron import check_schedule
+from ..core import defaults
+from ..core.cron import check_schedule
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", min_length=1, max_length=limits.SPEC_NAME_MAX)]
 Framework = Literal["xgboost", "lightgbm", "sklearn", "onnx", "pytorch", "tensorflow", "triton"]
@@ -68,15 +69,17 @@ class VariantSpec(Part):
 class ShadowSpec(Part):
     """A model that gets a copy of the traffic; its answers are thrown away, its metrics and captures are kept."""
 
-    traffic_percent: float = Field(default=20, gt=0, le=100, description="Share of the requests that are copied.")
+    traffic_percent: float = Field(
+        default=defaults.SHADOW_PERCENT, gt=0, le=100, description="Share of the requests that are copied."
+    )
     model: ModelSource
 
 
 class CaptureSpec(Part):
     """Requests and answers written to S3, to look for drift."""
 
-    sample_percent: int = Field(default=10, ge=1, le=100)
-    days: int = Field(default=7, ge=1, le=365, description="After that many days captured data are deleted.")
+    sample_percent: int = Field(default=defaults.CAPTURE_PERCENT, ge=1, le=100)
+    days: int = Field(default=defaults.CAPTURE_DAYS, ge=1, le=365, description="After that many days captured data are deleted.")
 
 
 class VpcSpec(Part):
@@ -93,11 +96,18 @@ class DeploymentSpec(Part):
     step_percent: int | None = Field(
         default=None, ge=1, le=50, description="Capacity per step: canary up to 50, linear 10 to 50, rolling 5 to 50."
     )
-    interval_seconds: int = Field(default=120, ge=0, le=limits.WAIT_SECONDS_MAX, description="Wait after each step.")
-    bake_seconds: int = Field(
-        default=120, ge=0, le=limits.WAIT_SECONDS_MAX, description="Watch the alarms this long before the old fleet goes."
+    interval_seconds: int = Field(
+        default=defaults.STEP_INTERVAL_SECONDS, ge=0, le=limits.WAIT_SECONDS_MAX, description="Wait after each step."
     )
-    max_error_percent: float = Field(default=2, gt=0, le=100, description="More failed requests than this: roll back.")
+    bake_seconds: int = Field(
+        default=defaults.BAKE_SECONDS,
+        ge=0,
+        le=limits.WAIT_SECONDS_MAX,
+        description="Watch the alarms this long before the old fleet goes.",
+    )
+    max_error_percent: float = Field(
+        default=defaults.MAX_ERROR_PERCENT, gt=0, le=100, description="More failed requests than this: roll back."
+    )
     max_latency_ms: int | None = Field(default=None, ge=1, description="Default: 1.5 times sla.latency_p95_ms, if that is set.")
     alarms: Texts = Field(default=(), max_length=limits.ALARMS_MAX - 3, description="Names of CloudWatch alarms of yours.")
 

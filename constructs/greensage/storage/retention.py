@@ -7,13 +7,13 @@ from typing import Any
 from aws_cdk import Duration, RemovalPolicy, Stack, Tags
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_kms as kms
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 
 from constructs import Construct
 
-from ..catalog import limits
+from ..core import defaults
 from ..core.acknowledge import acknowledge
+from ..core.checked import check_needed, check_whole
 from ..core.stack_helper import StackHelper
 
 # Images that a stack uses carry a tag with this prefix, which shields them from expiry (see ServingRepository).
@@ -21,26 +21,6 @@ IN_USE_PREFIX = "in-use-"
 _NEVER = 9_999
 # The same word stands in lambda/stack_helper/bucket.py.
 EMPTY_ON_DELETE = "greensage:empty-on-delete"
-
-
-def log_retention(days: int) -> logs.RetentionDays:
-    """Return CloudWatch's retention for `days`; ValueError for a number of days it does not have."""
-    if days not in limits.LOG_RETENTION_DAYS:
-        allowed = ", ".join(map(str, limits.LOG_RETENTION_DAYS))
-        raise ValueError(f"log_retention_days is {days}; CloudWatch Logs has {allowed}")
-    return next(item for item in logs.RetentionDays if _days_of(item) == days)
-
-
-def _days_of(item: logs.RetentionDays) -> int:
-    number = {"ONE": 1, "TWO": 2, "THREE": 3, "FOUR": 4, "FIVE": 5, "SIX": 6, "SEVEN": 7, "EIGHT": 8, "NINE": 9,
-              "TEN": 10, "THIRTEEN": 13, "EIGHTEEN": 18}  # fmt: skip
-    irregular = {"ONE_YEAR": 365, "THIRTEEN_MONTHS": 400, "EIGHTEEN_MONTHS": 545, "TWO_YEARS": 731,
-                 "THREE_YEARS": 1096, "FIVE_YEARS": 1827, "SIX_YEARS": 2192, "SEVEN_YEARS": 2557,
-                 "EIGHT_YEARS": 2922, "NINE_YEARS": 3288, "TEN_YEARS": 3653, "INFINITE": -1}  # fmt: skip
-    if item.name in irregular:
-        return irregular[item.name]
-    count, unit = item.name.split("_")
-    return number[count] * {"DAY": 1, "DAYS": 1, "WEEK": 7, "WEEKS": 7, "MONTH": 30, "MONTHS": 30}[unit]
 
 
 class OwnBucket(s3.Bucket):
@@ -102,10 +82,11 @@ class ArtifactBucket(OwnBucket):
         scope: Construct,
         id: str,
         *,
-        noncurrent_days: int = 30,
+        noncurrent_days: int = defaults.ARTIFACT_VERSIONS_DAYS,
         encryption_key: kms.IKey | None = None,
         removal_policy: RemovalPolicy = RemovalPolicy.DESTROY,
     ) -> None:
+        check_whole("noncurrent_days", noncurrent_days, 1)
         rule = s3.LifecycleRule(
             id="expire-replaced-artifacts",
             noncurrent_version_expiration=Duration.days(noncurrent_days),
@@ -140,8 +121,7 @@ class DataBucket(OwnBucket):
         removal_policy: RemovalPolicy = RemovalPolicy.DESTROY,
         announce: bool = False,
     ) -> None:
-        if expire_days < 1:
-            raise ValueError(f"expire_days is {expire_days}; allowed: at least 1")
+        check_whole("expire_days", expire_days, 1)
         rule = s3.LifecycleRule(
             id="expire-everything",
             expiration=Duration.days(expire_days),
@@ -164,7 +144,9 @@ class ServingRepository(ecr.Repository):
     `keep_images` is N of "the last N tagged images"; default 10.
     """
 
-    def __init__(self, scope: Construct, id: str, *, keep_images: int = 10, **props: Any) -> None:
+    def __init__(self, scope: Construct, id: str, *, keep_images: int = defaults.KEPT_IMAGES, **props: Any) -> None:
+        check_needed("keep_images", keep_images, "the lifecycle policy is a text made at synth")
+        check_whole("keep_images", keep_images, 1)
         super().__init__(
             scope,
             id,

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from ...spec.cron import runs_per_day
+from ...core.cron import runs_per_day
 from ..template import Node, Resource, Template
 from ..values import Unresolved, text_of
 
