@@ -11,7 +11,7 @@ sys.path.insert(0, str(ROOT / "constructs"))
 
 from aws_cdk import App  # noqa: E402
 
-from greensage.commands.show import synth_line  # noqa: E402
+from greensage.commands.plan_output import synth_line  # noqa: E402
 from greensage.core.names import Parameters  # noqa: E402
 from greensage.errors import GreensageError, render  # noqa: E402
 from greensage.planner import fleet_footprint  # noqa: E402

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aws_cdk import CfnOutput, Stack
 
-from greensage.commands.show import estimate_words
+from greensage.commands.plan_output import estimate_words
 from greensage.planner import FleetFootprint
 
 from .shared import tag_stack

@@ -9,9 +9,9 @@ from aws_cdk import ArnFormat, CfnOutput, Stack
 from aws_cdk import aws_ssm as ssm
 
 from constructs import Construct
-from greensage.commands.orphans import GROUP_TAG, KIND_TAG, ROOT_TAG
 from greensage.core.acknowledge import acknowledge_wildcards
 from greensage.core.names import Parameters
+from greensage.core.tags import GROUP_TAG, KIND_TAG, ROOT_TAG
 from greensage.endpoints import Container, DataCapture
 from greensage.endpoints.base import Endpoint
 from greensage.endpoints.container_capture import MODEL, allow_capture, captured

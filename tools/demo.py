@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "constructs"))
 
 from greensage.client import EndpointClient  # noqa: E402
-from greensage.commands.show import plan_reasons, plan_summary, plan_table  # noqa: E402
+from greensage.commands.plan_output import plan_reasons, plan_summary, plan_table  # noqa: E402
 from greensage.errors import GreensageError  # noqa: E402
 from greensage.local.cloud import ACCOUNT, LocalCloud  # noqa: E402
 from greensage.planner import (  # noqa: E402

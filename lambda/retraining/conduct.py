@@ -6,11 +6,11 @@ import time
 from typing import Any
 
 from retraining.conductor import Conductor, Json
-from retraining.errors import Permanent, told_apart
+from retraining.errors import Permanent, with_error_class
 from retraining.runs import reasons_of
 
 
-@told_apart
+@with_error_class
 def handler(event: Json, context: Any) -> Json:
     """Do the step that the pipeline asks for; return its outputs."""
     return conduct(Conductor.made(), event)

@@ -13,7 +13,7 @@ from typing import Any
 import boto3
 
 from greensage.drift.decide import Footprint, History, Policy, decide
-from retraining.errors import Permanent, told_apart
+from retraining.errors import Permanent, with_error_class
 from retraining.metrics import put_figures
 from retraining.runs import Runs, runs_of
 from retraining.settings import settings
@@ -23,7 +23,7 @@ from retraining.store import Store
 _BETWEEN_SECONDS = 1_800
 
 
-@told_apart
+@with_error_class
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Decide on the report that an event of the monitor names, or on {"report": id} given by hand."""
     given = settings()

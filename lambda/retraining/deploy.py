@@ -14,7 +14,7 @@ import boto3
 from botocore.exceptions import ClientError
 
 from greensage.drift.retrain import training_of
-from retraining.errors import Busy, told_apart
+from retraining.errors import Busy, with_error_class
 from retraining.settings import settings
 
 State = dict[str, Any]
@@ -25,11 +25,11 @@ _KEPT_OF_A_CONFIG = (
 _MOVING = ("Creating", "RollingBack", "SystemUpdating", "Updating")
 
 
-@told_apart
+@with_error_class
 def handler(event: State, context: Any) -> State:
     """Do the step that `event["step"]` names, on `event["state"]`."""
     deployer = Deployer(settings(), boto3.client("sagemaker"), boto3.client("ssm"), boto3.client("s3"))
-    return getattr(deployer, event["step"])({**event["state"], "why": event.get("why")})
+    return STEPS[event["step"]](deployer, {**event["state"], "why": event.get("why")})
 
 
 class Deployer:
@@ -208,6 +208,16 @@ class Deployer:
         bucket, _, key = artifact.removeprefix("s3://").partition("/")
         if (bucket, key.startswith(self.given["outputs"]["prefix"])) == (self.given["outputs"]["bucket"], True):
             self.s3.delete_object(Bucket=bucket, Key=key)
+
+
+STEPS = {
+    "register": Deployer.register,
+    "approve": Deployer.approve,
+    "deploy": Deployer.deploy,
+    "check": Deployer.check,
+    "finish": Deployer.finish,
+    "clean_up": Deployer.clean_up,
+}
 
 
 def _scaled(variants: list[State]) -> bool:

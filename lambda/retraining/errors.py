@@ -29,7 +29,7 @@ class Permanent(Exception):
     """Will fail again."""
 
 
-def told_apart(work: Work) -> Work:
+def with_error_class(work: Work) -> Work:
     """Turn errors of AWS's services into `Transient` or `Permanent`."""
 
     @wraps(work)

@@ -22,7 +22,7 @@ from greensage.drift.evaluate import Settings, constraint_violations, evaluate
 from greensage.drift.labels import Joined, Labels
 from greensage.drift.monitor_files import from_statistics
 from greensage.drift.window import Statistics, kind_of
-from retraining.errors import Permanent, told_apart
+from retraining.errors import Permanent, with_error_class
 from retraining.metrics import put_figures
 from retraining.settings import settings
 from retraining.store import File, Store
@@ -31,7 +31,7 @@ _MEGABYTE = 1_000_000
 _DAY = 86_400.0
 
 
-@told_apart
+@with_error_class
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Do the step that `event["step"]` names; collect is given the time of the schedule's event."""
     given = settings()

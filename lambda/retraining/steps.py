@@ -18,7 +18,7 @@ import boto3
 from greensage.drift.compare import Rules, verdict
 from greensage.drift.decide import History
 from greensage.drift.retrain import next_candidate, seconds_of_failure, split, start_time, training_of
-from retraining.errors import Permanent, told_apart
+from retraining.errors import Permanent, with_error_class
 from retraining.metrics import put_figures
 from retraining.monitor import Monitor
 from retraining.runs import Runs, runs_of
@@ -28,13 +28,13 @@ from retraining.store import Store
 State = dict[str, Any]
 
 
-@told_apart
+@with_error_class
 def handler(event: State, context: Any) -> State:
     """Do the step that `event["step"]` names, on `event["state"]`, what the state machine knows so far."""
     given = settings()
     store = Store(boto3.client("s3"), given["bucket"], given["prefix"])
     steps = Steps(given, store, runs_of(given), boto3.client("ssm"), boto3.client("cloudwatch"))
-    return getattr(steps, event["step"])({**event["state"], "outcome": event.get("outcome")})
+    return STEPS[event["step"]](steps, {**event["state"], "outcome": event.get("outcome")})
 
 
 class Steps:
@@ -127,6 +127,9 @@ class Steps:
         seconds = lost + self._last_seconds(state)
         share = seconds / self.given["footprint"]["seconds"]
         return {name: self.given["footprint"][name] * share for name in ("kwh", "grams")}
+
+
+STEPS = {"prepare": Steps.prepare, "next": Steps.next, "compare": Steps.compare, "record": Steps.record}
 
 
 def _begun(history: History, name: str, number: int) -> None:

@@ -15,7 +15,7 @@ import boto3
 from botocore.exceptions import ClientError
 
 from retraining.conductor import Conductor, Json
-from retraining.errors import Busy, Permanent, Transient, told_apart
+from retraining.errors import Busy, Permanent, Transient, with_error_class
 from retraining.runs import PipelineRuns, reasons_of
 
 _CHECK_SECONDS, _BUSY_SECONDS = 30, 60
@@ -29,7 +29,7 @@ _KEPT_OF_A_JOB = (
 Answer = tuple[float, str]
 
 
-@told_apart
+@with_error_class
 def handler(event: Json, context: Any) -> Json:
     """Look at messages; those that must wait longer are reported as failures, so they come again."""
     waiter = Waiter(Conductor.made(), boto3.client("sagemaker"), boto3.client("sqs"))

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from greensage.commands.show import estimate_words, synth_line
+from greensage.commands.plan_output import estimate_words, synth_line
 from greensage.planner import Plan, fleet_footprint, plan_with_choices
 from greensage.report import report_data
 from greensage.spec import load_specs

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from greensage.catalog.capabilities import kinds as all_kinds
-from greensage.commands.show import plan_json, plan_reasons, plan_table
+from greensage.commands.plan_output import plan_json, plan_reasons, plan_table
 from greensage.errors import PlanError, SpecError
 from greensage.planner import ModelPlan, Plan, fleet_footprint, plan
 from greensage.planner.usage import jobs_per_day

@@ -109,7 +109,7 @@ def test_impact_framework_teads_curve(published, utilisation, kwh):
     assert one(instances(360 / 3600, 1, utilisation)).energy_kwh.mid == pytest.approx(kwh, rel=TENTH_OF_A_MILLIONTH)
 
 
-# type: (vCPU, decimal GB, kg of the platform, vCPUs of the platform, how many)
+# By type (vCPU, decimal GB, kg of the platform, vCPUs of the platform, how many)
 ENDAVA = {
     "m5.xlarge": (4, 17.179869184, 1610.4, 96, 2), "c5.4xlarge": (16, 34.359738368, 1344.1, 96, 3),
     "m5.4xlarge": (16, 68.719476736, 1610.4, 96, 3), "m5.2xlarge": (8, 34.359738368, 1610.4, 96, 3),

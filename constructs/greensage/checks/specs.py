@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..catalog.checks import assumed, assumed_name, line, severity_grams
-from ..commands.show import silicon_words
 from ..footprint import Footprint
 from ..planner import fleet_footprint, plan
 from ..spec import Located, ModelSpec, load_spec
@@ -63,4 +62,4 @@ def _better(rule: str, spec: ModelSpec, located: Located, region: str, key: str,
 def _month(spec: ModelSpec, located: Located, region: str) -> tuple[str, Footprint]:
     made = plan([(spec, located)], default_region=region)
     model = made.models[0]
-    return f"{model.kind} on {silicon_words(model)}", fleet_footprint(made).total
+    return f"{model.kind} on {model.silicon_label}", fleet_footprint(made).total

@@ -7,11 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..core.tags import GROUP_TAG, KIND_TAG, ROOT_TAG
 from ..errors import GreensageError
 from ..planner import Plan
-
-# Group stacks carry these tags; the root tells the apps of one account apart.
-GROUP_TAG, KIND_TAG, ROOT_TAG = "greensage:group", "greensage:kind", "greensage:parameters"
 
 
 @dataclass(frozen=True)

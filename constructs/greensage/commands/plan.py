@@ -28,7 +28,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the plan."""
-    from .show import plan_json, plan_reasons, plan_summary, plan_table
+    from .plan_output import plan_json, plan_reasons, plan_summary, plan_table
     from .why import advice_lines
 
     fleet = read_fleet(options)

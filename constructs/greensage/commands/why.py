@@ -34,7 +34,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the answer."""
     from ..planner import why_not
-    from .show import plan_reasons
+    from .plan_output import plan_reasons
 
     fleet = read_fleet(options)
     name = find_model(fleet, options.model)
@@ -71,7 +71,7 @@ def advice_of(fleet: Fleet, name: str) -> tuple[Advice, ...]:
 
 def _json(fleet: Fleet, name: str) -> dict[str, object]:
     from ..planner import break_evens
-    from .show import plan_json
+    from .plan_output import plan_json
 
     row = next(item for item in plan_json(fleet.plan, fleet.footprint)["models"] if item["name"] == name)
     found = break_evens(fleet.chosen[name])

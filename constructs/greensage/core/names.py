@@ -104,7 +104,3 @@ class Parameters:
     def group_loop(self, group: str, kind: str) -> str:
         """The bucket with the captures of the models of `group` that have drift."""
         return f"{self.root}/groups/{group}/{kind}/loop"
-
-    def group_role(self, group: str) -> str:
-        """The execution role that the inference components of `group` share with their endpoint."""
-        return f"{self.root}/groups/{group}/inference-components/role"

@@ -29,6 +29,11 @@ class Band:
         """Whether the quantity could be worked out at all."""
         return not math.isnan(self.mid)
 
+    def to_json(self) -> dict[str, float | None]:
+        """Return low, mid and high; null for what is unknown."""
+        ends = {"low": self.low, "mid": self.mid, "high": self.high}
+        return {name: None if math.isnan(value) else value for name, value in ends.items()}
+
     def saved_against(self, usual: Band) -> Band:
         """Return the share (0 to 1) saved against `usual`; low and high set the worst ends against each other."""
         return Band(_share(self.high, usual.low), _share(self.mid, usual.mid), _share(self.low, usual.high))

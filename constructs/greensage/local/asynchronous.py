@@ -14,6 +14,7 @@ from . import ministack_api as cloud
 from . import ministack_services as services
 from .fleet import start_model
 from .ministack_api import Answer
+from .outcomes import record
 from .state import Endpoint, Variant
 from .wire import AwsError
 
@@ -88,8 +89,6 @@ def _to_zero(variant: Variant) -> None:
 
 
 def _answer(endpoint: Endpoint, variant: Variant, request: dict[str, Any]) -> None:
-    from .runtime import record
-
     assert variant.hosted is not None
     role, started = variant.hosted.role, time.perf_counter()
     try:

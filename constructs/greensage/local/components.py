@@ -12,6 +12,7 @@ from . import ministack_api as cloud
 from . import ministack_services as services
 from .hosted import Hosted, log_writer
 from .ministack_api import Answer
+from .outcomes import model_error
 from .protocol import Request
 from .state import Component, Endpoint, arn, forget_scaling, store
 from .wire import AwsError, validation_error
@@ -109,8 +110,6 @@ def set_copies(component: Component, copies: int) -> None:
 
 def invoke(endpoint: Endpoint, name: str | None, headers: Mapping[str, str], body: bytes) -> Answer:
     """Ask a component of `endpoint`; without a copy the request fails, and the failure wakes it."""
-    from .runtime import model_error
-
     if name is None:
         raise AwsError("ValidationError", "Inference Component Name header is required for endpoints to which you plan to "
                        "deploy inference components.")  # fmt: skip

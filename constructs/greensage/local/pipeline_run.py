@@ -11,7 +11,7 @@ import secrets
 import string
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from . import faults, processing, training
@@ -111,11 +111,18 @@ class Execution:
                 raise StepFailed("The execution was stopped.")
             self._do(ready)
 
+    @property
+    def _kinds(self) -> dict[str, Callable[[Step, Step], None]]:
+        return {
+            "Condition": self._condition, "Fail": self._fail, "Lambda": self._lambda, "Callback": self._callback,
+            "Training": self._training, "Processing": self._processing,
+        }  # fmt: skip
+
     def _do(self, step: Step) -> None:
         row: Step = {"StepName": step["Name"], "StartTime": time.time(), "StepStatus": "Executing", "AttemptCount": 1}
         self.steps[step["Name"]] = row
         try:
-            getattr(self, f"_{step['Type'].lower()}")(step, row)
+            self._kinds[step["Type"]](step, row)
             row["StepStatus"] = "Succeeded"
         except (services.TaskFailed, StepFailed) as problem:
             row |= {"StepStatus": "Failed", "FailureReason": str(problem)[:1_024]}

@@ -144,6 +144,14 @@ class ModelPlan:
         """The model's name, which is its stack's name."""
         return self.spec.name
 
+    @property
+    def silicon_label(self) -> str:
+        """What the model runs on, for people: Graviton, x86_64, GPU, Inferentia 1, Neuron or devices."""
+        if self.kind == "edge":
+            return "devices"
+        names = {"gpu": "GPU", "inf1": "Inferentia 1", "neuronx": "Neuron"}
+        return names.get(self.image.processor, "Graviton" if self.image.architecture == "arm64" else "x86_64")
+
 
 @dataclass(frozen=True)
 class GroupPlan:

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..catalog.regions import region
-from ..commands.show import silicon_words
 from ..footprint import Footprint
 from ..footprint.band import Band
 from ..footprint.baseline import baseline_words
@@ -64,7 +63,7 @@ def _model(
     sla = model.spec.sla
     return {
         "name": model.name, "kind": model.kind, "group": model.group if plan.group_of(model) else None,
-        "silicon": silicon_words(model), "size": size, "region": model.region, "framework": model.spec.model.framework,
+        "silicon": model.silicon_label, "size": size, "region": model.region, "framework": model.spec.model.framework,
         "requests": now.requests, "pattern": model.spec.traffic.pattern, "latency": sla.latency_p95_ms, "cold": sla.cold_start_ok,
         "share": _short(footprint.share), "now": _footprint(now), "usual": _footprint(footprint.baseline),
         "usual_type": footprint.baseline_type, "usual_region": footprint.baseline_region,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ...commands.show import band_json
 from ..finding import Finding
 from ..run import Report
 
@@ -49,4 +48,4 @@ def saves_json(item: Finding) -> dict[str, Any] | None:
     """Return what mending a finding saves in a month, with units in the names."""
     if item.saves is None:
         return None
-    return {name: band_json(getattr(item.saves, name)) for name in ("energy_kwh", "carbon_g", "cost_usd")}
+    return {name: getattr(item.saves, name).to_json() for name in ("energy_kwh", "carbon_g", "cost_usd")}

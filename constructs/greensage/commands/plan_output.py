@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import asdict, fields, is_dataclass
 from typing import Any
@@ -107,22 +106,17 @@ def footprint_json(footprint: Footprint) -> dict[str, Any]:
     sci = footprint.sci_g
     return {
         "requests": footprint.requests,
-        **{name: band_json(getattr(footprint, name)) for name in names},
-        "sci_g_per_1000": band_json(sci) if sci else None,
-        "carbon_parts_g": {name: band_json(part) for name, part in zip(PARTS, footprint.parts, strict=True)},
+        **{name: getattr(footprint, name).to_json() for name in names},
+        "sci_g_per_1000": sci.to_json() if sci else None,
+        "carbon_parts_g": {name: part.to_json() for name, part in zip(PARTS, footprint.parts, strict=True)},
     }
-
-
-def band_json(band: Band) -> dict[str, float | None]:
-    """Return low, mid and high; null for what is unknown."""
-    return {name: None if math.isnan(value) else value for name, value in asdict(band).items()}
 
 
 def saved_json(now: Footprint, usual: Footprint) -> dict[str, Any]:
     """Return the shares (0 to 1) of carbon and cost that are saved."""
     return {
-        "carbon": band_json(now.carbon_g.saved_against(usual.carbon_g)),
-        "cost": band_json(now.cost_usd.saved_against(usual.cost_usd)),
+        "carbon": now.carbon_g.saved_against(usual.carbon_g).to_json(),
+        "cost": now.cost_usd.saved_against(usual.cost_usd).to_json(),
     }
 
 
@@ -164,15 +158,7 @@ def _group_json(group: GroupPlan) -> dict[str, Any]:
 def _row(plan: Plan, model: ModelPlan) -> tuple[str, ...]:
     host = plan.group_of(model) or model
     kind = f"{model.kind} ({model.group})" if plan.group_of(model) else model.kind
-    return model.name, kind, silicon_words(model), _size(model, host), _scaling(model, host), model.region
-
-
-def silicon_words(model: ModelPlan) -> str:
-    """Return what a model runs on: Graviton, x86_64, GPU, Inferentia 1, Neuron or devices."""
-    if model.kind == "edge":
-        return "devices"
-    names = {"gpu": "GPU", "inf1": "Inferentia 1", "neuronx": "Neuron"}
-    return names.get(model.image.processor, "Graviton" if model.image.architecture == "arm64" else "x86_64")
+    return model.name, kind, model.silicon_label, _size(model, host), _scaling(model, host), model.region
 
 
 def _size(model: ModelPlan, host: ModelPlan | GroupPlan) -> str:
