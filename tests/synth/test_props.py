@@ -83,7 +83,7 @@ def edge(stack: Stack, **props: Any) -> EdgeComponent:
     return EdgeComponent(stack, "E", **{"artifact": archive(stack), "framework": "onnx", "device_groups": ["a"], **props})
 
 
-def monitor(stack: Stack, tmp: Any = None, **props: Any) -> DriftMonitor:
+def monitor(stack: Stack, **props: Any) -> DriftMonitor:
     from greensage import Baseline
 
     baseline = Baseline(bucket(stack).bucket_name, bucket(stack).bucket_arn, "statistics.json", "theirs")
