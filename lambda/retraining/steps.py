@@ -6,8 +6,6 @@ pipeline (name), champion, footprint {kwh, grams, seconds}.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import time
 from datetime import UTC, datetime
@@ -17,6 +15,7 @@ import boto3
 
 from greensage.drift.compare import Rules, verdict
 from greensage.drift.decide import History
+from greensage.drift.payload import to_csv
 from greensage.drift.retrain import next_candidate, seconds_of_failure, split, start_time, training_of
 from retraining.errors import Permanent, with_error_class
 from retraining.metrics import put_figures
@@ -113,7 +112,7 @@ class Steps:
         older, newer = split(len(labels), self.given["judged_rows"])
         for folder, part in (("recent", older), ("window", newer)):
             rows = [[*features[index].tolist(), labels[index].item()] for index in part]
-            self.store.write_bytes(f"retraining/{name}/{folder}/{folder}.csv", _csv(header, rows), "text/csv")
+            self.store.write_bytes(f"retraining/{name}/{folder}/{folder}.csv", to_csv([header, *rows]), "text/csv")
         return {"recent": len(older), "window": len(newer)}
 
     def _last_seconds(self, state: State) -> float:
@@ -146,12 +145,6 @@ def _ended(history: History, record: dict[str, Any], first: bool) -> None:
         history.ended = record["ended"]
         history.kwh_spent += record["kwh"]
         history.grams_spent += record["grams"]
-
-
-def _csv(header: list[str], rows: list[list[float]]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([header, *rows])
-    return text.getvalue().encode()
 
 
 def _message(model: str, record: dict[str, Any]) -> str:

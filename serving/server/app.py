@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from .capture import Capture
 from .errors import ServingError
-from .payload import JSON, decode, encode
+from .payload import JSON, PayloadError, decode, encode
 from .registry import Registry
 from .settings import Settings
 
@@ -55,7 +55,7 @@ class App:
     async def _http(self, scope: Message, receive: Receive, send: Send) -> None:
         try:
             status, body, media = await self._route(scope, receive)
-        except ServingError as error:
+        except (ServingError, PayloadError) as error:
             status, body, media = error.status, json.dumps({"error": error.message}).encode(), JSON
         except Exception:
             logger.exception("unexpected")

@@ -5,7 +5,6 @@ Format: AWS developer guide, "Capture data from real-time endpoint".
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import json
 import math
@@ -14,6 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+
+from .payload import PayloadError, captured_rows, is_plain, number
 
 _BATCH_ROWS = 32_768
 Row = list[Any]
@@ -49,8 +50,8 @@ class Batch:
 def read(lines: Iterable[bytes], width: int) -> Iterator[Batch]:
     """Yield the rows of captured `lines` in batches of a bounded size; `width` features are expected in each row."""
     gathered = _Gathered(width)
-    for number, line in enumerate(lines, 1):
-        gathered.add(number, line)
+    for count, line in enumerate(lines, 1):
+        gathered.add(count, line)
         if len(gathered.ids) >= _BATCH_ROWS or len(gathered.bad) >= _BATCH_ROWS:
             yield gathered.batch()
             gathered = _Gathered(width)
@@ -77,7 +78,7 @@ class _Gathered:
             return
         try:
             self._take(line)
-        except _Unreadable as problem:
+        except (_Unreadable, PayloadError) as problem:
             self.bad.append(BadLine(number, str(problem), line))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as problem:
             self.bad.append(BadLine(number, f"not a captured request: {type(problem).__name__}: {problem}", line))
@@ -112,7 +113,7 @@ class _Gathered:
         if target is None or source["encoding"] != "CSV" or target["encoding"] != "CSV" or (self.ids and self._wide != 1):
             return False
         data = source["data"].strip()
-        if "\n" in data or data.count(",") != self.width - 1:
+        if not is_plain(data, self.width):
             return False
         try:
             number = float(target["data"])
@@ -146,13 +147,10 @@ class _Gathered:
         return np.array([self._cell(index, cell, words) for index, cell in enumerate(cells)], np.float64).reshape(shape)
 
     def _cell(self, index: int, cell: Any, words: dict[int, list[str]]) -> float:
-        text = "" if cell is None else str(cell).strip()
-        if text == "":
-            return math.nan
         try:
-            return float(text)
+            return number(cell)
         except ValueError:
-            words.setdefault(index % self.width, []).append(text)
+            words.setdefault(index % self.width, []).append(str(cell).strip())
             return math.nan
 
 
@@ -174,25 +172,10 @@ def _number(cell: Any) -> float:
     """One value of an answer; a model's answer that is no number is not one that can be judged."""
     try:
         return float(cell)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise _Unreadable(f"the answer {str(cell)[:40]!r} is no number") from None
 
 
 def _rows(side: dict[str, Any]) -> list[Row]:
     """Return the rows of one side of a captured request, whatever its encoding."""
-    data, encoding, media = side["data"], side["encoding"], side.get("observedContentType", "")
-    if encoding == "BASE64":
-        data, encoding = base64.b64decode(data, validate=True).decode(), "JSON" if "json" in media else "CSV"
-    if encoding == "CSV":
-        return [line.split(",") for line in data.splitlines() if line.strip()]
-    if encoding != "JSON":
-        raise _Unreadable(f"the encoding {encoding} is not understood")
-    content = json.loads(data)
-    if isinstance(content, dict):
-        content = content["instances"] if "instances" in content else content["predictions"]
-    if not isinstance(content, list) or not content:
-        raise _Unreadable("the JSON holds no rows")
-    if not isinstance(content[0], list):
-        # A flat list of answers is a value for each row; a flat list of features is one row.
-        return [[item] for item in content] if "predictions" in data[:20] else [content]
-    return content
+    return captured_rows(side["data"], side["encoding"], side.get("observedContentType", ""))

@@ -7,6 +7,8 @@ read by the same evaluator as what the function makes.
 from __future__ import annotations
 
 import json
+import tempfile
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from ..catalog import drift
 from ..core.acknowledge import acknowledge_wildcards
 from ..core.names import job_base
 from ..core.state_machines import TRANSIENT, job_logs_arn, retain_job_logs
+from ..drift.payload import SOURCE
 from ..endpoints.access import ExecutionAccess
 from ..endpoints.image import ContainerImage
 from ..errors import CatalogError
@@ -42,7 +45,7 @@ class Analyzer(Construct):
         super().__init__(scope, id)
         self._bucket, self._prefix, self._baseline, self._key = bucket, prefix, baseline, encryption_key
         self._image = _image(self)
-        script = assets.Asset(self, "Preprocessor", path=str(Path(__file__).with_name("preprocessor.py")))
+        script = assets.Asset(self, "Preprocessor", path=str(_standalone_preprocessor()))
         self._script = ArtifactLocation(
             script.s3_bucket_name, script.bucket.bucket_arn, script.s3_object_key, script.s3_object_key
         )
@@ -115,6 +118,18 @@ class Analyzer(Construct):
                 "record_preprocessor_script": f"{_ML}/code/preprocessing/{script}",
             },
         }  # fmt: skip
+
+
+@cache
+def _standalone_preprocessor() -> Path:
+    """Write the preprocessor as one file, with the text of what it imports: Model Monitor's container has only that."""
+    text = Path(__file__).with_name("preprocessor.py").read_text(encoding="utf-8")
+    for line in ("from __future__ import annotations\n", "from greensage.drift.payload import captured_rows\n"):
+        assert line in text
+        text = text.replace(line, "")
+    path = Path(tempfile.mkdtemp(prefix="greensage-preprocessor-")) / "preprocessor.py"
+    path.write_text(f"{SOURCE.read_text(encoding='utf-8')}\n\n{text}", encoding="utf-8")
+    return path
 
 
 def _input(name: str, uri: dict[str, str], folder: str, *, data_type: str = "S3Prefix") -> dict[str, Any]:

@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from greensage.drift.payload import captured_rows
+
 _BASELINE = Path("/opt/ml/processing/baseline/stats")
 _OUTPUT = Path("/opt/ml/processing/output")
 _names: list[str] = []
@@ -16,16 +18,21 @@ def preprocess_handler(inference_record: Any) -> Any:
     """Return the row as a flat mapping; several rows as a list of mappings; what is no request of the model is set aside."""
     names = _columns()
     try:
-        rows = _rows(inference_record.endpoint_input.data)
-        answers = _rows(inference_record.endpoint_output.data)
+        rows = _rows(inference_record.endpoint_input)
+        answers = _rows(inference_record.endpoint_output)
     except (ValueError, KeyError, TypeError, AttributeError) as problem:
         return _set_aside(inference_record, f"not a captured request: {type(problem).__name__}: {problem}")
     if len(rows) != len(answers):
         return _set_aside(inference_record, f"{len(rows)} rows went in, {len(answers)} came out")
     if any(len(row) != len(names) for row in rows):
         return _set_aside(inference_record, f"a row has {len(rows[0])} features, {len(names)} are expected")
-    found = [{**dict(zip(names, row, strict=True)), **_named(answer)} for row, answer in zip(rows, answers, strict=True)]
+    # Model Monitor's Python may be older than zip's strict=True; both lengths were compared above.
+    found = [{**dict(zip(names, row)), **_named(answer)} for row, answer in zip(rows, answers)]  # noqa: B905
     return found[0] if len(found) == 1 else found
+
+
+def _rows(side: Any) -> list[list[Any]]:
+    return captured_rows(side.data, getattr(side, "encoding", ""), getattr(side, "observed_content_type", ""))
 
 
 def _set_aside(record: Any, reason: str) -> list[Any]:
@@ -49,15 +56,3 @@ def _named(answer: list[Any]) -> dict[str, Any]:
     if len(answer) == 1:
         return {"prediction": answer[0]}
     return {f"prediction_{index}": value for index, value in enumerate(answer)}
-
-
-def _rows(data: str) -> list[list[Any]]:
-    text = data.strip()
-    if not text.startswith(("{", "[")):
-        return [line.split(",") for line in text.splitlines() if line.strip()]
-    content: Any = json.loads(text)
-    if isinstance(content, dict):
-        content = content["instances"] if "instances" in content else content["predictions"]
-    if isinstance(content[0], list):
-        return content
-    return [[item] for item in content] if "predictions" in text[:20] else [content]
