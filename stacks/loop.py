@@ -12,6 +12,7 @@ from aws_cdk import aws_ssm as ssm
 
 from greensage.catalog import drift as catalog
 from greensage.catalog.checks import line
+from greensage.catalog.kinds import hosting_kind
 from greensage.core.acknowledge import acknowledge_own
 from greensage.core.names import Parameters
 from greensage.endpoints import ContainerImage, DataCapture
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from .model_stack import ModelStack
 
 CAPTURE_DAYS = CaptureSpec().days
-SHARED = ("multi-model", "multi-container", "inference-components")
 
 
 def loop_capture(stack: ModelStack) -> DataCapture | None:
@@ -40,7 +40,7 @@ def loop_capture(stack: ModelStack) -> DataCapture | None:
     plan, spec = stack.model.monitoring, stack.model.spec
     if plan is None:
         return None
-    if stack.model.kind in SHARED:
+    if hosting_kind(stack.model.kind).shares:
         name = ssm.StringParameter.value_for_string_parameter(
             stack, stack.parameters.group_loop(stack.model.group or "", stack.model.kind)
         )

@@ -10,6 +10,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_ssm as ssm
 
 from constructs import Construct, IDependable
+from greensage.catalog.kinds import hosting_kind
 from greensage.core.names import Parameters
 from greensage.endpoints import Container
 from greensage.endpoints.base import Endpoint
@@ -18,7 +19,7 @@ from greensage.retraining import Champion
 from greensage.spec import ModelSource
 from greensage.storage.artifacts import ArtifactLocation, ModelArtifact
 
-from .hosting import BUILDERS
+from .builders import Address, build
 from .loop import add_loop, loop_capture
 from .shared import Images, allow_unpinning, artifact_bucket, environment_of, group_prefix, key_from_arn, tag_stack
 
@@ -35,17 +36,19 @@ class ModelStack(Stack):
         self._images = Images(self, parameters)
         self._after: list[IDependable] = []
         # The archive of a container of a group lies in the group's stack.
-        self._location = self._place("Artifact", model.name, model.spec.model) if model.kind != "multi-container" else None
+        self._location = (
+            self._place("Artifact", model.name, model.spec.model) if hosting_kind(model.kind).shares != "containers" else None
+        )
         self.champion = self._champion()
         self.capture = loop_capture(self)
         self.watched: Endpoint | None = None
         allow_unpinning(self, parameters)
-        place = BUILDERS[model.kind](self)
+        address = build(self)
         if self.capture is not None:
             add_loop(self, self.capture, self.watched)
             prefix = self.capture.prefix.removesuffix("capture/")
-            place |= {"loop": {"bucket": self.capture.bucket.bucket_name, "prefix": prefix}}
-        self._publish(place)
+            address |= {"loop": {"bucket": self.capture.bucket.bucket_name, "prefix": prefix}}
+        self._publish(address)
         tag_stack(self, {"greensage:model": model.name, "greensage:kind": model.kind, **model.spec.tags})
 
     @property
@@ -86,7 +89,7 @@ class ModelStack(Stack):
             bucket, _, key = source.artifact.removeprefix("s3://").partition("/")
             return ArtifactLocation.in_bucket(s3.Bucket.from_bucket_name(self, f"{id}Bucket", bucket), key)
         model = self.model
-        below_group = model.kind in ("multi-model", "inference-components")
+        below_group = hosting_kind(model.kind).shares is not None
         prefix = group_prefix(model.group or "") if below_group else f"models/{model.name}/"
         made = ModelArtifact(
             self, id, source=source.artifact, bucket=artifact_bucket(self, self.parameters), prefix=prefix, name=name,
@@ -95,11 +98,11 @@ class ModelStack(Stack):
         self.needed.append(made)
         return made.location
 
-    def _publish(self, place: dict[str, Any]) -> None:
-        for key, value in place.items():
+    def _publish(self, address: Address) -> None:
+        for key, value in address.items():
             if isinstance(value, str):
                 CfnOutput(self, f"Output-{key}", value=value)
         name = self.parameters.model(self.model.name)
-        parameter = ssm.StringParameter(self, "Parameter", parameter_name=name, string_value=json.dumps(place))
+        parameter = ssm.StringParameter(self, "Parameter", parameter_name=name, string_value=json.dumps(address))
         # A name in the parameter must answer: after the archive, and after what has no attribute in the value.
         parameter.node.add_dependency(*self.needed, *self._after)

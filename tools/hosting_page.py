@@ -10,6 +10,7 @@ sys.path.insert(0, str(ROOT / "constructs"))
 
 from greensage.catalog import capabilities, limits  # noqa: E402
 from greensage.catalog._data import load  # noqa: E402
+from greensage.catalog.kinds import hosting_kinds  # noqa: E402
 from greensage.catalog.network import vpc_endpoints  # noqa: E402
 
 PAGE = ROOT / "docs/hosting.md"
@@ -21,8 +22,8 @@ Generated from `constructs/greensage/catalog/data/` by `tools/hosting_page.py`; 
 `hosting: KIND` in a model file, or one of the constructs in your own app, chooses a kind. What AWS does not offer is
 refused when the app is synthesized, with the line, the source and the nearest kind that offers it.
 
-| kind | when to use it | costs at rest | limits |
-|---|---|---|---|
+| kind | when to use it | costs at rest | limits | metrics by |
+|---|---|---|---|---|
 """
 _MATRIX = """
 ## What each kind can do
@@ -39,16 +40,16 @@ def page() -> str:
 
 
 def _kinds() -> list[str]:
-    hosting = load("hosting")
     rows = []
-    for kind, row in hosting["kinds"].items():
-        shown = "; ".join(limits.shown(name) for name in hosting["limits_shown"][kind])
-        rows.append(f"| {kind} | {row['when']} | {row['at_rest']} | {shown or 'those of the devices'} |")
+    for row in hosting_kinds().values():
+        shown = "; ".join(map(limits.shown, row.shown_limits))
+        cells = (row.name, row.when, row.at_rest, shown or "those of the devices", ", ".join(row.dimensions) or "-")
+        rows.append(f"| {' | '.join(cells)} |")
     return rows
 
 
 def _matrix() -> list[str]:
-    kinds = capabilities.kinds()
+    kinds = hosting_kinds()
     rows = [f"| | {' | '.join(kinds)} |", f"|---|{'---|' * len(kinds)}"]
     for feature in capabilities.features():
         cells = [_WORDS[capabilities.capability(kind, feature).answer] for kind in kinds]
@@ -60,7 +61,7 @@ def _tail() -> list[str]:
     rows = ["", "## Where this comes from", ""]
     for feature in capabilities.features():
         sources: dict[str, list[str]] = {}
-        for kind in capabilities.kinds():
+        for kind in hosting_kinds():
             cell = capabilities.capability(kind, feature)
             sources.setdefault(cell.source, []).append(f"{kind} ({_plain(cell.words)})")
         rows.append(f"- **{capabilities.label(feature)}**")
@@ -69,8 +70,10 @@ def _tail() -> list[str]:
     for row in load("conflicts")["conflicts"]:
         rows.append(f"- {' and '.join(row['features'])}: {row['rule']} ({row['source']})")
     rows += ["", "## What AWS offers, or may, and greensage does not build", ""]
-    for feature, kinds in load("hosting")["not_built"].items():
-        rows.append(f"- {capabilities.label(feature)}: {', '.join(kinds)}")
+    features = dict.fromkeys(feature for row in hosting_kinds().values() for feature in row.not_built)
+    for feature in features:
+        without = [row.name for row in hosting_kinds().values() if feature in row.not_built]
+        rows.append(f"- {capabilities.label(feature)}: {', '.join(without)}")
     rows += ["", "## In a VPC", "", f"Needed without a NAT gateway: {', '.join(vpc_endpoints('REGION'))}."]
     rows.append(f"Careful people add {', '.join(vpc_endpoints('REGION', optional=True))}.")
     rows.append(f"Subnets: {load('network')['subnets']}.")

@@ -13,6 +13,7 @@ from greensage.catalog._data import load, names
 from greensage.catalog.discontinued import discontinued
 from greensage.catalog.images import prebuilt_image, prebuilt_images
 from greensage.catalog.instances import candidates, in_region, instance
+from greensage.catalog.kinds import hosting_kinds
 from greensage.errors import CatalogError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -67,7 +68,7 @@ def test_an_image_in_china_has_its_own_suffix():
 
 def test_the_matrix_answers_for_every_kind_and_feature():
     for feature in capabilities.features():
-        for kind in capabilities.kinds():
+        for kind in hosting_kinds():
             cell = capabilities.capability(kind, feature)
             assert cell.answer in ("y", "n", "?") and cell.source
             assert cell.source != "none found" or cell.answer == "?"

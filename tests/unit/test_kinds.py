@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from greensage.catalog.capabilities import kinds as all_kinds
+from greensage.catalog.kinds import hosting_kinds as all_kinds
 from greensage.commands.plan_output import plan_json, plan_reasons, plan_table
 from greensage.errors import PlanError, SpecError
 from greensage.planner import ModelPlan, Plan, fleet_footprint, plan

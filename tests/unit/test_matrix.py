@@ -7,6 +7,7 @@ import yaml
 
 from greensage.catalog import capabilities
 from greensage.catalog._data import load
+from greensage.catalog.kinds import hosting_kind, hosting_kinds
 from greensage.errors import PlanError, SpecError
 from greensage.planner import plan
 from greensage.spec import load_specs
@@ -33,7 +34,7 @@ ASKS = {
 NOT_OFFERED = {"model_monitor", "inference_recommender", "instance_pools", "private_registry"}
 # Kinds whose own options say the same thing without a feature's key: serverless and edge have no min_instances.
 WITHOUT_KEY = {("scale_to_zero", kind) for kind in ("serverless", "batch", "edge")}
-CELLS = [(feature, kind) for feature in capabilities.features() for kind in capabilities.kinds()]
+CELLS = [(feature, kind) for feature in capabilities.features() for kind in hosting_kinds()]
 
 
 def hosting(kind: str) -> dict:
@@ -48,7 +49,7 @@ def files(tmp_path, feature: str, kind: str) -> None:
     """One file, or two of a group where the kind shares."""
     ask = ASKS[feature]
     (tmp_path / "model.tar.gz").write_bytes(b"x")
-    for name in ("a", "b") if capabilities.shares(kind) else ("a",):
+    for name in ("a", "b") if hosting_kind(kind).shares else ("a",):
         model = {
             "artifact": "model.tar.gz",
             "framework": "xgboost",
@@ -60,7 +61,7 @@ def files(tmp_path, feature: str, kind: str) -> None:
             content["hosting"]["before"] = [dict(model)]
         if (feature, kind) == ("autoscaling", "serverless"):
             content["hosting"]["provisioned_concurrency"] = 1
-        if capabilities.shares(kind):
+        if hosting_kind(kind).shares:
             content["group"] = "shared"
         (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(content))
 

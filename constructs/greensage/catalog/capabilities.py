@@ -8,6 +8,7 @@ from typing import Literal
 
 from ..errors import CatalogError
 from ._data import load
+from .kinds import hosting_kind
 
 Answer = Literal["y", "n", "?"]
 
@@ -40,29 +41,14 @@ def label(feature: str) -> str:
     return str(row["label"]) if row else feature.replace("_", " ")
 
 
-def kinds() -> tuple[str, ...]:
-    """Return the hosting kinds."""
-    return tuple(load("hosting")["kinds"])
-
-
-def shares(kind: str) -> bool:
-    """Return whether an endpoint of `kind` is shared by the model files of a group."""
-    return bool(load("hosting")["kinds"][kind]["shares"])
-
-
-def on_instances(kind: str) -> bool:
-    """Return whether `kind` runs on instances of SageMaker."""
-    return bool(load("hosting")["kinds"][kind]["instances"])
-
-
 def is_built(kind: str, feature: str) -> bool:
     """Return whether greensage builds `feature` on `kind` where AWS offers it, or may."""
-    return kind not in load("hosting")["not_built"].get(feature, ())
+    return feature not in hosting_kind(kind).not_built
 
 
 def kinds_with(wanted: Iterable[str], *, near: str) -> tuple[str, ...]:
     """Return the kinds on which AWS supports all features `wanted`, those most like `near` first."""
-    order: list[str] = load("hosting")["kinds"][near]["near"]
+    order = hosting_kind(near).near
     needed = tuple(wanted)
     return tuple(kind for kind in order if all(_offered(kind, feature) for feature in needed))
 

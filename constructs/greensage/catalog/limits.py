@@ -12,6 +12,17 @@ def source_of(name: str) -> str:
     return str(_ROWS[name]["source"])
 
 
+def bytes_of(name: str) -> int:
+    """Return the limit called `name`, a size, in bytes."""
+    value, unit = _ROWS[name]["value"], _ROWS[name]["unit"]
+    return int(value) * (1_048_576 if unit.startswith("MB") else 1)
+
+
+def count(name: str) -> int:
+    """Return the limit called `name`, a count."""
+    return _int(name)
+
+
 def shown(name: str) -> str:
     """Return the limit called `name` with its unit, for people."""
     value, unit = _ROWS[name]["value"], _ROWS[name]["unit"]

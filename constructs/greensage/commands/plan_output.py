@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, fields, is_dataclass
 from typing import Any
 
+from ..catalog.kinds import hosting_kind
 from ..catalog.overlay import overlay_words
 from ..footprint import Footprint
 from ..footprint.band import Band, percent_range, percent_saved
@@ -40,7 +41,7 @@ def plan_summary(plan: Plan, footprint: FleetFootprint) -> str:
         f"  water   {_water(total)} instead of {_water(usual)}",
         _cost_line(total, usual, cost),
     ]
-    if any(model.kind == "edge" for model in plan.models):
+    if any(hosting_kind(model.kind).runs_on == "devices" for model in plan.models):
         lines.append("  What devices at the edge take is not counted, on either side.")
     return "\n".join([*lines, *overlay_words()])
 
@@ -172,7 +173,10 @@ def _scaling(model: ModelPlan, host: ModelPlan | GroupPlan) -> str:
         return f"{model.component.min_copies}-{model.component.max_copies} copies"
     if host.scaling:
         return f"{host.scaling.min_instances}-{host.scaling.max_instances} instances"
-    return {"serverless": f"0-{model.max_concurrency} at once", "batch": "per job"}.get(model.kind, "-")
+    row = hosting_kind(model.kind)
+    if row.runs_on == "memory":
+        return f"0-{model.max_concurrency} at once"
+    return "per job" if row.answers == "files" else "-"
 
 
 def _reasons(plan: Plan, model: ModelPlan) -> Iterator[str]:

@@ -156,7 +156,7 @@ def check_architecture(image: Image, variant: str, instance_type: str | None) ->
         except CatalogError:
             return
     if image.architecture != architecture:
-        where = instance_type or "serverless"
+        where = instance_type or "hosting without instances"
         raise validation_error(
             f"The primary container for production variant {variant} did not pass the ping health check. "
             f"exec format error: the image is {image.architecture}, {where} is {architecture}."

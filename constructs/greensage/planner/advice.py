@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..catalog.instances import InstanceType
+from ..catalog.kinds import hosting_kind
 from ..catalog.network import vpc_endpoints
 from .choose import Chosen
 from .context import Request
@@ -13,25 +14,7 @@ from .types import Kind, ScalingPlan
 
 def notes_of(request: Request, chosen: Chosen, kind: Kind) -> tuple[str, ...]:
     """Return what the owner of the file should know."""
-    return (*_of_the_sla(chosen), *_of_the_file(request), *_of_the_network(request), *_OF_THE_KIND.get(kind, ()))
-
-
-_OF_THE_KIND: dict[Kind, tuple[str, ...]] = {
-    "edge": (
-        "what the devices themselves take is not counted, neither here nor in the usual deployment",
-        "a device group has one Greengrass deployment: this one replaces what was deployed to the group before, and "
-        "components that it does not list are removed from the devices",
-        "devices keep the model when the stack is destroyed, until the next deployment to their group (API reference, "
-        "DeleteDeployment)",
-    ),
-    "serverless": ("accounts often start with 10 concurrent serverless invocations in all, not the guide's 500 or 1,000",),
-    "inference-components": (
-        "a component is created with one copy, because AWS refuses to create one with none; scaling takes it to zero. "
-        "min_instances 0 is refused in some Regions (reported for eu-west-3): set hosting.min_instances: 1 there",
-    ),
-    "asynchronous": ("inputs and results lie in the model's own bucket and expire after retention.data_days",),
-    "batch": ("inputs and results lie in the model's own bucket and expire after retention.data_days",),
-}
+    return (*_of_the_sla(chosen), *_of_the_file(request), *_of_the_network(request), *hosting_kind(kind).notes)
 
 
 def _of_the_sla(chosen: Chosen) -> Iterator[str]:
@@ -83,7 +66,7 @@ def _of_the_network(request: Request) -> Iterator[str]:
 
 def quotas_of(kind: Kind, item: InstanceType, scaling: ScalingPlan | None, request: Request) -> tuple[str, ...]:
     """Return the Service Quotas a deployment needs, with the value; accelerators often start at zero."""
-    if kind == "batch":
+    if hosting_kind(kind).answers == "files":
         count = getattr(request.spec.hosting, "instances", 1)
         return (f"{item.name} for transform job usage: at least {count}",)
     most = scaling.max_instances if scaling else 1

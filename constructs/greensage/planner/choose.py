@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from ..catalog.images import accelerated_images
+from ..catalog.kinds import hosting_kind
 from ..errors import PlanError, Problem
 from ..footprint.estimate import mid_figures
 from .context import Request
@@ -114,7 +115,9 @@ def _draft(request: Request, default_region: str | None) -> _Draft:
     options, errors = options_of(request, legal, regions)
     why = ""
     if _may_accelerate(request) and not any(option.keeps_sla for option in options):
-        faster, _ = options_of(request.with_spec(silicon="gpu"), [kind for kind in legal if kind != "serverless"], regions)
+        faster, _ = options_of(
+            request.with_spec(silicon="gpu"), [kind for kind in legal if hosting_kind(kind).runs_on == "instances"], regions
+        )
         if any(option.keeps_sla for option in faster):
             options, why = [*options, *faster], "no CPU type is estimated to keep the p95 of the SLA"
     if not options:

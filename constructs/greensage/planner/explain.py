@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 
-from ..catalog.capabilities import kinds
 from ..catalog.instances import in_region, is_hosting_type, why_graviton
+from ..catalog.kinds import hosting_kind, hosting_kinds
 from ..catalog.regions import known_regions, region
 from ..errors import CatalogError
 from .choose import Chosen, Scored, Sharing, grams
 from .kind import why_not_kind
 from .region import why_not_region
 from .silicon import choose_image
-from .types import Choice, Kind, Rejected
+from .types import Choice, Rejected
 
 _SILICON = ("graviton", "x86", "gpu", "inferentia", "trainium")
 
@@ -42,7 +42,9 @@ def _why_shared(chosen: Chosen, sharing: Sharing, alone: Scored) -> Choice:
         f"{grams(sharing.alone_g)} each alone (sharing: never keeps it alone, group: NAME keeps it where it is)"
     )
     lost = [
-        Rejected(name, why) for name, why in chosen.against.items() if why and name not in ("multi-model", chosen.option.kind)
+        Rejected(name, why)
+        for name, why in chosen.against.items()
+        if why and name != chosen.option.kind and hosting_kind(name).shares is None
     ]
     lost.append(Rejected(alone.option.kind, f"alone it takes {alone.words} ({alone.option.size})"))
     return Choice("kind", chosen.option.kind, reason, tuple(lost))
@@ -109,9 +111,9 @@ def why_not(chosen: Chosen, asked: str) -> str:
     winner = chosen.winner
     if asked in (winner.option.kind, winner.option.size, winner.option.request.region):
         return f"{asked} was chosen" + ("" if chosen.sharing else f": {winner.words}")
-    if chosen.sharing is not None and chosen.alone is not None and asked in kinds():
+    if chosen.sharing is not None and chosen.alone is not None and asked in hosting_kinds():
         return _why_not_alone(chosen, chosen.sharing, chosen.alone, asked)
-    if asked in kinds():
+    if asked in hosting_kinds():
         return _why_not_kind(chosen, asked)
     if asked in known_regions():
         return why_not_region(chosen.option.request, asked) or _numbers(chosen, region=asked) or _first_error(chosen)
@@ -120,16 +122,16 @@ def why_not(chosen: Chosen, asked: str) -> str:
     name = asked if asked.startswith("ml.") else f"ml.{asked}"
     if is_hosting_type(name):
         return _numbers(chosen, size=name) or _why_not_type(chosen, name)
-    near = get_close_matches(asked, [*kinds(), *known_regions(), *_SILICON], n=1)
+    near = get_close_matches(asked, [*hosting_kinds(), *known_regions(), *_SILICON], n=1)
     raise CatalogError(f"{asked!r} is no hosting kind, Region, silicon or instance type" + (f"; {near[0]}?" if near else ""))
 
 
 def _why_not_alone(chosen: Chosen, sharing: Sharing, alone: Scored, asked: str) -> str:
     reason = next((why for kind, why in chosen.against.items() if kind == asked), None)
-    if reason and asked != "multi-model":
+    if reason and hosting_kind(asked).shares is None:
         return reason
     together = f"it shares an endpoint: {len(sharing.members)} models take {grams(sharing.together_g)} a month"
-    if asked in ("multi-model", "multi-container", "inference-components"):
+    if hosting_kind(asked).shares is not None:
         return f"{together} in a {chosen.option.kind} endpoint, the least carbon of the ways to share"
     rival = alone if asked == alone.option.kind else chosen.best(kind=asked)
     return f"{together}, and alone this one would take {rival.words} ({rival.option.size})" if rival else _first_error(chosen)
@@ -142,15 +144,9 @@ def _least(chosen: Chosen) -> str:
 def _because(chosen: Chosen) -> str:
     request, kind, winner = chosen.request, chosen.option.kind, chosen.winner
     day = f"{request.spec.traffic.requests_per_day:,} requests a day, {request.spec.traffic.pattern}"
-    words: dict[Kind, str] = {
-        "batch": "nobody waits, so files are scored by a job that ends",
-        "asynchronous": "minutes are fine, so nothing runs while the queue is empty",
-        "serverless": "zero when idle",
-        "multi-model": f"files of group {request.spec.group} share one endpoint, and a cold load is acceptable",
-        "real-time": "somebody waits, and an instance is kept busy enough",
-    }
-    numbers = "" if kind == "multi-model" else f": {winner.words}"
-    return f"{words.get(kind, 'shared')}; {day}{numbers}"
+    row = hosting_kind(kind)
+    numbers = f": {winner.words}" if row.shares is None else ""
+    return f"{row.because.format(group=request.spec.group)}; {day}{numbers}"
 
 
 def _against(rival: Scored, winner: Scored) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 from operator import add
 
+from ..catalog.kinds import hosting_kind
 from ..footprint.band import Band
 from ..footprint.baseline import baseline_type, baseline_usage
 from ..footprint.demand import container_mb, demand_of
@@ -94,7 +95,9 @@ def fleet_footprint(plan: Plan) -> FleetFootprint:
 
 def _usual(model: ModelPlan) -> Usage:
     # What the devices themselves take is in no figure here, so that an edge model saves nothing either.
-    return usage_of(model) if model.kind == "edge" else baseline_usage(model.spec, baseline_region(model))
+    return (
+        usage_of(model) if hosting_kind(model.kind).runs_on == "devices" else baseline_usage(model.spec, baseline_region(model))
+    )
 
 
 def baseline_region(model: ModelPlan) -> str:

@@ -7,8 +7,9 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
-from ..catalog import capabilities, limits, traffic
+from ..catalog import limits, traffic
 from ..catalog.instances import InstanceType, candidates
+from ..catalog.kinds import hosting_kind, kind_that_shares
 from ..errors import PlanError, Problem
 from .context import Request
 from .placement import Placement, Share, capacity_of, place
@@ -24,7 +25,7 @@ Planned = tuple[Request, ModelPlan]
 
 def plan_groups(planned: Sequence[Planned]) -> tuple[tuple[GroupPlan, ...], list[Problem]]:
     """Return a GroupPlan for each group and kind that shares, and what keeps members apart."""
-    members = sorted((pair for pair in planned if capabilities.shares(pair[1].kind)), key=_group_of)
+    members = sorted((pair for pair in planned if hosting_kind(pair[1].kind).shares), key=_group_of)
     groups: list[GroupPlan] = []
     problems: list[Problem] = []
     for (name, _), pairs in groupby(members, key=_group_of):
@@ -44,7 +45,7 @@ def _plan_group(name: str, pairs: list[Planned]) -> GroupPlan:
     requests = [request for request, _ in pairs]
     _refuse_differences(name, pairs)
     _refuse_count(name, pairs)
-    size = _components if lead.kind == "inference-components" else _together
+    size = _components if hosting_kind(lead.kind).shares == "copies" else _together
     item, scaling, choices, placement = size(pairs)
     check_silicon(lead_request, lead.kind, item, "hosting.instance_type")
     deployment, why = choose_deployment(lead_request, lead.kind, lead.image)
@@ -156,12 +157,13 @@ def _share(model: ModelPlan) -> Share:
 def _refuse_count(name: str, pairs: list[Planned]) -> None:
     lead_request, lead = pairs[0]
     count = len(pairs)
-    if lead.kind != "multi-container" or limits.CONTAINERS_MIN <= count <= limits.CONTAINERS_MAX:
+    members = hosting_kind(lead.kind).members
+    if members is None or limits.count(members[0]) <= count <= limits.count(members[1]):
         return
     raise lead_request.refuse(
-        "group", f"group {name} has {count} file{'s' if count > 1 else ''} with multi-container hosting",
-        allowed=f"{limits.CONTAINERS_MIN} to {limits.CONTAINERS_MAX} ({limits.source_of('CONTAINERS_MAX')})",
-        hint="hosting: real-time for one model, multi-model for more",
+        "group", f"group {name} has {count} file{'s' if count > 1 else ''} with {lead.kind} hosting",
+        allowed=f"{limits.count(members[0])} to {limits.count(members[1])} ({limits.source_of(members[1])})",
+        hint=f"another kind for one model alone, {kind_that_shares('server')} for more",
     )  # fmt: skip
 
 
@@ -178,7 +180,7 @@ def _refuse_differences(name: str, pairs: list[Planned]) -> None:
         ("schedule", "schedule", lambda request, model: request.spec.schedule),
         ("high_resolution_metrics", "resolution of metrics", lambda request, model: request.spec.high_resolution_metrics),
     ]
-    if lead.kind == "multi-model":
+    if hosting_kind(lead.kind).shares == "server":
         checks.append(("model.image", "image", lambda request, model: model.image))
     else:
         checks.append(("model.image", "silicon", lambda request, model: replace(model.image, uri=None, origin="custom")))

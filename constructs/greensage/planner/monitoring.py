@@ -5,16 +5,11 @@ from __future__ import annotations
 import math
 
 from ..catalog import drift
+from ..catalog.kinds import hosting_kind, hosting_kinds
 from ..spec import ModelSpec
 from .context import Request
 from .types import Choice, ImagePlan, Kind, MonitoringPlan
 
-# The endpoint's own capture, or our container's where SageMaker has none (sagemaker_facts, data capture).
-_BY_THE_SERVICE: tuple[Kind, ...] = ("real-time", "serial-pipeline")
-_BY_THE_CONTAINER: tuple[Kind, ...] = (
-    "serverless", "asynchronous", "batch", "multi-model", "multi-container", "inference-components",
-)  # fmt: skip
-_RETRAINED: tuple[Kind, ...] = ("real-time", "serverless", "asynchronous")
 _SCHEDULES = {"hourly": "rate(1 hour)", "daily": "rate(1 day)", "weekly": "rate(7 days)"}
 _HOURS = {"hourly": 1, "daily": 24, "weekly": 168}
 
@@ -24,21 +19,22 @@ def plan_monitoring(request: Request, kind: Kind, image: ImagePlan) -> tuple[Mon
     spec = request.spec
     if spec.drift is None:
         return None, []
-    if kind not in (*_BY_THE_SERVICE, *_BY_THE_CONTAINER):
+    row, rows = hosting_kind(kind), hosting_kinds().values()
+    if row.captured_by is None:
         raise request.refuse(
             "drift", f"requests to {kind} hosting are not captured", found=kind,
-            hint=f"hosting: {', '.join((*_BY_THE_SERVICE, *_BY_THE_CONTAINER))}",
+            hint=f"hosting: {', '.join(row.name for row in rows if row.captured_by)}",
         )  # fmt: skip
-    by = "service" if kind in _BY_THE_SERVICE else "container"
+    by = row.captured_by
     if by == "container" and image.origin != "serving":
         raise request.refuse(
             "drift", f"SageMaker captures nothing of {kind} endpoints, so the container has to, and this image cannot",
             found=image.origin, hint="model.image: auto, for greensage's serving image",
         )  # fmt: skip
-    if spec.retraining is not None and kind not in _RETRAINED:
+    if spec.retraining is not None and not row.retrained:
         raise request.refuse(
             "retraining", f"a retrained model cannot be put behind {kind} hosting by this version", found=kind,
-            hint=f"hosting: {', '.join(_RETRAINED)}; drift alone works without retraining",
+            hint=f"hosting: {', '.join(row.name for row in rows if row.retrained)}; drift alone works without retraining",
         )  # fmt: skip
     if spec.retraining is not None and (spec.variants or spec.model.artifact.endswith("/")):
         raise request.refuse("retraining", "the champion is one archive behind one variant", hint="leave out variants")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from ..catalog import capabilities, limits
+from ..catalog import limits
 from ..catalog.instances import InstanceType
+from ..catalog.kinds import hosting_kind
 from ..catalog.traffic import TARGET_UTILISATION
 from ..errors import PlanError
 from ..footprint import kinds
@@ -66,19 +67,20 @@ def memory_mb(request: Request) -> float:
 
 def _options_in(request: Request, kind: Kind) -> Iterator[Option]:
     image, _ = choose_image(request, kind)
-    if kind == "edge":
+    row = hosting_kind(kind)
+    if row.runs_on == "devices":
         usage = usage_alone(kind, request.spec, request.demand, request.region, Size(None))
         yield Option(request, kind, image, None, None, usage, None, keeps_sla=True)
-    elif kind == "serverless":
-        yield _serverless(request, image)
+    elif row.runs_on == "memory":
+        yield _serverless(request, kind, image)
     else:
         # What a component reserves is checked where all of its group are placed.
-        needed = 0.0 if kind == "inference-components" else memory_mb(request)
+        needed = 0.0 if row.shares == "copies" else memory_mb(request)
         for item in fitting_types(request, image, needed, kind):
             yield _on_instances(request, kind, image, item)
 
 
-def _serverless(request: Request, image: ImagePlan) -> Option:
+def _serverless(request: Request, kind: Kind, image: ImagePlan) -> Option:
     demand = request.demand
     size = serverless_memory_mb(request, memory_mb(request))
     at_once = demand.peak * kinds.serverless_seconds(demand, size)
@@ -86,22 +88,23 @@ def _serverless(request: Request, image: ImagePlan) -> Option:
         raise request.refuse("hosting", f"serverless answers {limits.SERVERLESS_MAX_CONCURRENCY} requests at once at most",
                              found=f"about {at_once:,.0f} at the peak (estimate)", hint="hosting: real-time")  # fmt: skip
     estimate, wanted = serverless_p95_ms(demand, size), request.spec.sla.latency_p95_ms
-    usage = usage_alone("serverless", request.spec, demand, request.region, Size(None, size))
-    return Option(request, "serverless", image, None, size, usage, estimate, wanted is None or estimate <= wanted)
+    usage = usage_alone(kind, request.spec, demand, request.region, Size(None, size))
+    return Option(request, kind, image, None, size, usage, estimate, wanted is None or estimate <= wanted)
 
 
 def _on_instances(request: Request, kind: Kind, image: ImagePlan, item: InstanceType) -> Option:
     demand, region, name = request.demand, request.region, item.name
     low = getattr(request.spec.hosting, "min_instances", None) or 0
     busy = utilisation_on(request, item, kind)
-    estimate = None if kind in ("batch", "asynchronous") else p95_ms(demand, item, utilisation=busy or TARGET_UTILISATION)
+    row = hosting_kind(kind)
+    estimate = None if row.answers != "at-once" else p95_ms(demand, item, utilisation=busy or TARGET_UTILISATION)
     usable = busy or TARGET_UTILISATION
-    if kind == "inference-components":
+    if row.shares == "copies":
         usage = kinds.components([demand], region, name, low, 1)
-    elif capabilities.shares(kind):
+    elif row.shares:
         clocks = [clock_of(request.spec.traffic)]
         usage = kinds.shared([demand], clocks, region, name, floor_of(request), utilisation=usable)
     else:
-        floor = low if kind == "asynchronous" else floor_of(request)
+        floor = low if row.answers == "queued" else floor_of(request)
         usage = usage_alone(kind, request.spec, demand, region, Size(name, floor=floor, utilisation=usable))
     return Option(request, kind, image, item, None, usage, estimate, keeps_sla=busy > 0)

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from ..catalog import capabilities, traffic
+from ..catalog import traffic
 from ..catalog.intensity import HourlyIntensity
+from ..catalog.kinds import hosting_kind
 from ..errors import PlanError, Problem
 from ..spec import (
     BatchHosting,
@@ -111,11 +112,12 @@ def _plan_model(chosen: Chosen, intensity: HourlyIntensity | None) -> tuple[Requ
         why_image = replace(why_image, reason=f"{chosen.why_accelerated}; AWS has an image for it")
     choices: list[Choice] = [why_kind(chosen), why_image, why_region(chosen)]
     base: dict[str, Any] = {"spec": request.spec, "kind": kind, "region": request.region, "image": image}
-    if capabilities.shares(kind):
+    row = hosting_kind(kind)
+    if row.shares:
         base |= {"group": request.spec.group, "component": _component(request)}
-    elif kind == "edge":
+    elif row.runs_on == "devices":
         choices.append(check_edge(request))
-    elif kind == "serverless":
+    elif row.runs_on == "memory":
         base |= {"memory_mb": option.memory_mb, "max_concurrency": serverless_concurrency(request)}
         choices.append(why_serverless_size(chosen, serverless_concurrency(request)))
     else:
@@ -123,7 +125,7 @@ def _plan_model(chosen: Chosen, intensity: HourlyIntensity | None) -> tuple[Requ
         warnings += check_silicon(request, kind, option.item, "hosting.instance_type")
         base |= {"instance_type": option.item.name}
         choices.append(why_instance(chosen))
-        more, whys = _batch(request, intensity) if kind == "batch" else _endpoint(request, kind, option.item, image)
+        more, whys = _batch(request, intensity) if row.answers == "files" else _endpoint(request, kind, option.item, image)
         base |= more
         choices += whys
         base["quotas"] = quotas_of(kind, option.item, base.get("scaling"), request)
@@ -143,7 +145,7 @@ def _endpoint(request: Request, kind: Kind, item: Any, image: Any) -> tuple[dict
     peak = request.peak_requests_per_second
     scaling, why_scaling = (
         zero_scaling(request)
-        if kind == "asynchronous"
+        if hosting_kind(kind).answers == "queued"
         else choose_scaling(request, item, peak, utilisation_on(request, item, kind) or traffic.TARGET_UTILISATION)
     )
     deployment, why_deployment = choose_deployment(request, kind, image)

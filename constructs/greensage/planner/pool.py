@@ -9,6 +9,7 @@ from functools import cache, cached_property
 
 from ..catalog import traffic
 from ..catalog.instances import InstanceType
+from ..catalog.kinds import hosting_kind
 from ..footprint.demand import Demand, clock_of, container_mb, size_mb
 from ..footprint.estimate import mid_figures
 from ..footprint.kinds import NO_WORK, added, instances_needed, shared_levels
@@ -116,7 +117,7 @@ class Tenants:
 
     def memory_with(self, member: Member) -> float:
         """Return the memory in MB with one more: a container each, or one server and a model each."""
-        one_server = self.kind == "multi-model" and self.members
+        one_server = hosting_kind(self.kind).shares == "server" and self.members
         return self.memory_mb + (member.model_mb if one_server else member.container_mb)
 
     def fit(self, item: InstanceType) -> bool:

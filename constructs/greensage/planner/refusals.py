@@ -9,6 +9,7 @@ from ..catalog import limits
 from ..catalog._data import load
 from ..catalog.capabilities import capability, features, is_built, kinds_with, label
 from ..catalog.instances import InstanceType
+from ..catalog.kinds import hosting_kind
 from ..errors import PlanError, Problem
 from ..spec import RealTimeHosting
 from .context import Request
@@ -144,9 +145,13 @@ def _ranges(request: Request) -> Iterator[Problem]:
 
 def _without_effect(request: Request, kind: Kind) -> Iterator[Problem]:
     """What a file asks for in vain is a mistake, not a wish."""
-    if kind == "serverless" and request.spec.schedule and not getattr(request.spec.hosting, "provisioned_concurrency", None):
+    if (
+        hosting_kind(kind).runs_on == "memory"
+        and request.spec.schedule
+        and not getattr(request.spec.hosting, "provisioned_concurrency", None)
+    ):
         message = "a schedule moves the limits of warm environments, and there are none"
-        yield request.located.problem(("schedule",), message, hint="hosting: {kind: serverless, provisioned_concurrency: 1}")
+        yield request.located.problem(("schedule",), message, hint=f"hosting: {{kind: {kind}, provisioned_concurrency: 1}}")
 
 
 def _keys(path: str) -> list[str | int]:

@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 
 from ..catalog import limits, traffic
 from ..catalog.instances import InstanceType, candidates
+from ..catalog.kinds import hosting_kind, kind_that_shares
 from ..errors import PlanError
 from ..footprint.estimate import mid_figures
-from ..spec import InferenceComponentHosting
+from ..spec import Hosting, hosting_of
 from .choose import Chosen, Scored, Sharing, score
 from .context import Request
 from .kind import why_not_kind, with_kind
@@ -21,9 +22,6 @@ from .options import options_of
 from .pool import Member, Tenants, best_type, hour_classes, usable_mb, worth_packing_on
 from .silicon import choose_image
 from .types import ImagePlan, Kind
-
-_SHARED: tuple[Kind, ...] = ("multi-model", "multi-container")
-_MOST = {"multi-container": limits.CONTAINERS_MAX}
 
 
 @dataclass(frozen=True)
@@ -41,8 +39,8 @@ class _Bin:
         large = all(member.container_mb >= traffic.LARGE_MODEL_MB for member in self.tenants.members)
         # Copies are placed, not multiplied: more than one instance is a container's to scale.
         single = self.tenants.floor == 1 and self.tenants.instances(self.item) == 1
-        split = large and single and pool.kind == "multi-container" and pool.image.architecture == "x86_64"
-        return "inference-components" if split else pool.kind
+        split = large and single and hosting_kind(pool.kind).shares == "containers" and pool.image.architecture == "x86_64"
+        return kind_that_shares("copies") if split else pool.kind
 
 
 @dataclass(frozen=True)
@@ -95,7 +93,7 @@ def _pools(free: dict[str, Chosen]) -> list[_Pool]:
     """All models that could share, and again without those of high availability, who make an endpoint keep two instances."""
     pools: dict[tuple[Kind, str, ImagePlan], list[str]] = {}
     for name, chosen in free.items():
-        for kind in _SHARED:
+        for kind in (kind_that_shares("server"), kind_that_shares("containers")):
             if why_not_kind(chosen.request.with_spec(group="shared"), kind):
                 continue
             for region in chosen.regions:
@@ -105,7 +103,7 @@ def _pools(free: dict[str, Chosen]) -> list[_Pool]:
                 except PlanError:
                     continue
                 if image.processor == "cpu":
-                    key = image if kind == "multi-model" else ImagePlan("custom", image.architecture)
+                    key = image if hosting_kind(kind).shares == "server" else ImagePlan("custom", image.architecture)
                     pools.setdefault((kind, region, key), []).append(name)
     standard = {name for name, item in free.items() if item.request.spec.sla.availability != "high"}
     both = [(key, tuple(names), tuple(name for name in names if name in standard)) for key, names in pools.items()]
@@ -139,7 +137,8 @@ _ORDERS: tuple[Callable[[Member], tuple[float, str]], ...] = (
 
 def _packed(pool: _Pool, members: Sequence[Member], weights: tuple[int, ...], item: InstanceType) -> list[_Bin]:
     """First fit, then the prefix that saves most."""
-    most = _MOST.get(pool.kind, len(members))
+    allowed = hosting_kind(pool.kind).members
+    most = limits.count(allowed[1]) if allowed else len(members)
     bins: list[Tenants] = []
     steps: list[tuple[int, Tenants]] = []
     for member in members:
@@ -206,7 +205,7 @@ def _name(found: _Bin, taken: set[str]) -> str:
 
 def _in_group(chosen: Chosen, pool: _Pool, group: str, found: _Bin) -> Chosen:
     request: Request = with_kind(chosen.request, found.kind(pool)).with_spec(group=group)
-    if found.kind(pool) == "inference-components":
+    if hosting_kind(found.kind(pool)).shares == "copies":
         request = request.with_spec(hosting=_component(found))
     options, errors = options_of(request, [found.kind(pool)], [pool.region])
     if not options:
@@ -218,10 +217,10 @@ def _in_group(chosen: Chosen, pool: _Pool, group: str, found: _Bin) -> Chosen:
     return replace(chosen, winner=winner, sharing=sharing, alone=chosen.winner)
 
 
-def _component(found: _Bin) -> InferenceComponentHosting:
+def _component(found: _Bin) -> Hosting:
     """One copy each, of equal cores, always there: nobody's request fails while an instance wakes."""
     members = found.tenants.members
     cores = max(limits.COMPONENT_CPU_MIN, int(found.item.vcpu / len(members) * 4) / 4)
-    return InferenceComponentHosting(
-        kind="inference-components", instance_type=found.item.name, min_instances=1, min_copies=1, max_copies=1, cpu_cores=cores
+    return hosting_of(
+        kind_that_shares("copies"), instance_type=found.item.name, min_instances=1, min_copies=1, max_copies=1, cpu_cores=cores
     )

@@ -6,18 +6,13 @@ import re
 
 from ..catalog.images import SERVED_FRAMEWORKS, PrebuiltImage, accelerated_images, prebuilt_image, prebuilt_images
 from ..catalog.instances import Architecture, Processor, candidates, why_graviton
+from ..catalog.kinds import hosting_kind
 from ..spec import ModelSource
 from .context import Request
 from .types import Choice, ImagePlan, Kind, Rejected
 
 _ECR_URI = re.compile(r"^\d{12}\.dkr\.ecr\.[a-z0-9-]+\.[a-z0-9.-]+/[a-z0-9._/-]+([:@][A-Za-z0-9:._-]+)?$")
 _NEURON_SDK = "compile it with the AWS Neuron SDK and set model.compiled_for: inf2 (or inf1, trainium)"
-# Kinds that have no Graviton (batch) or of which no source says that they have (serverless, inference components).
-_WITHOUT_GRAVITON = {
-    "batch": "batch transform has no Graviton types",
-    "serverless": "no source says that serverless hosting runs arm64 images",
-    "inference-components": "no source says that inference components run on Graviton",
-}
 
 
 def choose_image(request: Request, kind: Kind, source: ModelSource | None = None, at: str = "model") -> tuple[ImagePlan, Choice]:
@@ -26,7 +21,7 @@ def choose_image(request: Request, kind: Kind, source: ModelSource | None = None
     Raises PlanError when what the spec asks for does not exist: a prebuilt image for Graviton, an image
     of a version or in a Region where AWS has none, an architecture that contradicts the image.
     """
-    if kind == "edge":
+    if hosting_kind(kind).runs_on == "devices":
         return ImagePlan("serving", "arm64"), Choice("silicon", "the devices'", "the component runs on Linux of any architecture")
     return _Chooser(request, kind, source or request.spec.model, at).choose()
 
@@ -59,7 +54,7 @@ class _Chooser:
             return self._image(origin, "x86_64"), Choice(
                 "silicon", "x86_64", "silicon: x86 in the spec", (Rejected("Graviton", "ruled out by the spec"),)
             )
-        why_not = _WITHOUT_GRAVITON.get(self._kind)
+        why_not = hosting_kind(self._kind).no_graviton
         if why_not and self._silicon == "auto":
             return self._image(origin, "x86_64"), Choice("silicon", "x86_64", why_not, (Rejected("Graviton", why_not),))
         if self._silicon == "auto" and not candidates("arm64", self._request.region):

@@ -8,6 +8,7 @@ from functools import cache
 from ..catalog import limits, traffic
 from ..catalog.discontinued import discontinued
 from ..catalog.instances import InstanceType, batch_types, candidates, in_region, instance, is_burstable
+from ..catalog.kinds import hosting_kind
 from ..catalog.power import compute_units
 from ..errors import CatalogError
 from ..footprint.kinds import instances_needed
@@ -15,9 +16,6 @@ from .context import Request
 from .latency import p95_ms, serverless_p95_ms, usable_utilisation
 from .silicon import silicon_of
 from .types import Choice, ImagePlan, Kind, ScalingPlan
-
-# Kinds whose answers somebody waits for, and whose instances are sized by latency therefore.
-_ANSWERS_AT_ONCE = ("real-time", "serial-pipeline", "multi-model", "multi-container", "inference-components")
 
 
 def fitting_types(request: Request, image: ImagePlan, memory_mb: float, kind: Kind) -> tuple[InstanceType, ...]:
@@ -43,7 +41,8 @@ def fitting_types(request: Request, image: ImagePlan, memory_mb: float, kind: Ki
 
 def utilisation_on(request: Request, item: InstanceType, kind: Kind) -> float:
     """Return how busy `item` may be at the peak for the SLA's latency to be kept (0: it cannot keep it)."""
-    wanted = request.spec.sla.latency_p95_ms if kind in _ANSWERS_AT_ONCE else None
+    # Instances are sized by latency where somebody waits for the answer.
+    wanted = request.spec.sla.latency_p95_ms if hosting_kind(kind).answers == "at-once" else None
     return usable_utilisation(request.demand.cpu_seconds, request.demand.parallel, item, wanted)
 
 
@@ -65,7 +64,7 @@ def _of_family(items: list[InstanceType], request: Request, kind: Kind) -> list[
 def _offered(silicon: str, region: str, kind: Kind) -> dict[str, list[InstanceType]]:
     """The types of each family, smallest first."""
     families: dict[str, list[InstanceType]] = {}
-    for item in candidates(silicon, region, batch=kind == "batch"):
+    for item in candidates(silicon, region, batch=_by_jobs(kind)):
         if _one_gpu(item, kind):
             families.setdefault(item.family, []).append(item)
     return families
@@ -146,18 +145,18 @@ def named_instance(request: Request, image: ImagePlan, name: str, kind: Kind) ->
     except CatalogError as error:
         raise request.refuse(at, str(error), found=name) from None
     available = in_region(request.region)
-    if available is not None and kind != "batch" and name not in available:
+    if available is not None and not _by_jobs(kind) and name not in available:
         near = ", ".join(sorted(t for t in available if t.rsplit(".", 1)[-1] == name.rsplit(".", 1)[-1])[:6])
         raise request.refuse(at, f"{request.region} does not host {name}, according to AWS's price list", found=name, hint=near)
-    if kind == "batch" and name not in batch_types():
+    if _by_jobs(kind) and name not in batch_types():
         near = ", ".join(sorted(t for t in batch_types() if t.rsplit(".", 1)[-1] == name.rsplit(".", 1)[-1])[:6])
         source = "botocore, TransformInstanceType"
         raise request.refuse(
             at, f"batch transform does not have {name} ({source})", found=name, allowed=near, hint="silicon: x86"
         )
     if not _one_gpu(item, kind):
-        source = "developer guide, multi-model-endpoints"
-        raise request.refuse(at, f"multi-model endpoints take types with one GPU ({source})", found=name, hint="ml.g5.xlarge")
+        source = hosting_kind(kind).one_gpu
+        raise request.refuse(at, f"{kind} endpoints take types with one GPU ({source})", found=name, hint="ml.g5.xlarge")
     if item.processor != image.processor:
         hint = {"cpu": "silicon: auto", "gpu": "silicon: gpu"}.get(item.processor, "model.compiled_for: inf1, inf2 or trainium")
         message = f"{name} needs an image and artifact for {item.processor}, and these are for {image.processor}"
@@ -177,8 +176,13 @@ def _named(request: Request, image: ImagePlan, name: str, memory_mb: float, kind
     return item
 
 
+def _by_jobs(kind: Kind) -> bool:
+    """Jobs that score files have instance types of their own, and no price list that says where."""
+    return hosting_kind(kind).answers == "files"
+
+
 def _one_gpu(item: InstanceType, kind: Kind) -> bool:
-    return kind != "multi-model" or item.processor != "gpu" or item.accelerators == 1
+    return not hosting_kind(kind).one_gpu or item.processor != "gpu" or item.accelerators == 1
 
 
 def _fits(item: InstanceType, memory_mb: float) -> bool:

@@ -7,13 +7,10 @@ from typing import Literal
 
 from ..catalog import traffic
 from ..catalog.instances import Architecture, Processor
+from ..catalog.kinds import Kind as Kind
+from ..catalog.kinds import hosting_kind
 from ..spec import ModelSource, ModelSpec
 from .placement import Placement
-
-Kind = Literal[
-    "real-time", "multi-model", "multi-container", "serial-pipeline", "inference-components",
-    "serverless", "asynchronous", "batch", "edge",
-]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -147,7 +144,7 @@ class ModelPlan:
     @property
     def silicon_label(self) -> str:
         """What the model runs on, for people: Graviton, x86_64, GPU, Inferentia 1, Neuron or devices."""
-        if self.kind == "edge":
+        if hosting_kind(self.kind).runs_on == "devices":
             return "devices"
         names = {"gpu": "GPU", "inf1": "Inferentia 1", "neuronx": "Neuron"}
         return names.get(self.image.processor, "Graviton" if self.image.architecture == "arm64" else "x86_64")
@@ -181,7 +178,7 @@ class GroupPlan:
     @property
     def stack_name(self) -> str:
         """The name of its stack. Another kind is another stack, so that members move over while the old one serves."""
-        return self.name if self.kind == "multi-model" else f"{self.name}-{self.kind}"
+        return self.name if hosting_kind(self.kind).shares == "server" else f"{self.name}-{self.kind}"
 
 
 @dataclass(frozen=True)
@@ -219,7 +216,7 @@ class Plan:
 
 
 def _images(model: ModelPlan) -> list[ImagePlan]:
-    if model.kind == "edge":
+    if hosting_kind(model.kind).runs_on == "devices":
         return []
     beside = [*model.variants, *([model.shadow] if model.shadow else [])]
     return [model.image, *(item.image for item in model.containers), *(item.container.image for item in beside)]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ..catalog import traffic
+from ..catalog.kinds import hosting_kind
 from ..core.cron import runs_per_day
 from ..footprint import kinds
 from ..footprint.demand import Demand, clock_of, demand_of
@@ -40,17 +41,18 @@ class Size:
 
 def usage_alone(kind: Kind, spec: ModelSpec, demand: Demand, region: str, size: Size) -> Usage:
     """Return the month of a model of `kind` that shares with nobody: for what was planned, and for what might be."""
-    if kind == "edge":
+    row = hosting_kind(kind)
+    if row.runs_on == "devices":
         return kinds.stored_only(demand, region)
-    if kind == "serverless":
+    if row.runs_on == "memory":
         hosting = spec.hosting
         warm = hosting.provisioned_concurrency if isinstance(hosting, ServerlessHosting) else None
         return kinds.serverless(demand, region, size.memory_mb, warm or 0)
     item = size.instance_type
     assert item is not None
-    if kind == "batch":
+    if row.answers == "files":
         return kinds.batch(demand, region, item, jobs_per_day(spec), getattr(spec.hosting, "instances", 1))
-    if kind == "asynchronous":
+    if row.answers == "queued":
         return kinds.asynchronous(demand, region, item, size.floor)
     return kinds.always_on(demand, region, item, size.floor, utilisation=size.utilisation, shares=traffic_shares(spec))
 
@@ -66,7 +68,7 @@ def group_usage(group: GroupPlan, members: Sequence[ModelSpec]) -> Usage:
     """Return the month of an endpoint that `members` share."""
     demands = [demand_of(spec) for spec in members]
     floor = group.scaling.min_instances
-    if group.kind == "inference-components":
+    if hosting_kind(group.kind).shares == "copies":
         count = max(1, len(group.placement.instances) if group.placement else 1)
         usage = kinds.components(demands, group.region, group.instance_type, floor, min(count, group.scaling.max_instances))
         return replace(usage, alarms=_OF_SCALING * len(members))

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..catalog import traffic
 from ..catalog.figures import Figure, coefficient, reference_type
+from ..catalog.kinds import hosting_kind
 from ..catalog.power import power, speed
 from ..catalog.prices import hourly_price, service_price
 from ..catalog.regions import region
@@ -24,7 +25,7 @@ class Sources:
 
     def of(self, model: ModelPlan, host: ModelPlan | GroupPlan) -> dict[str, list[str]]:
         """Return the keys by what they feed: energy, carbon, water and cost."""
-        if model.kind == "serverless":
+        if hosting_kind(model.kind).runs_on == "memory":
             figures = [coefficient(name) for name in _SERVERLESS]
             prices = [service_price("serverless_gb_second", model.region)]
             return self._keys(model.region, reference_type(), figures, prices)

@@ -7,12 +7,14 @@ from .hosting import (
     AsynchronousHosting,
     BatchHosting,
     EdgeHosting,
+    Hosting,
     InferenceComponentHosting,
     MultiContainerHosting,
     MultiModelHosting,
     RealTimeHosting,
     SerialPipelineHosting,
     ServerlessHosting,
+    hosting_of,
 )
 from .load import load_neighbours, load_spec, load_specs
 from .model import ModelSpec, RegionSpec, RetentionSpec, SlaSpec, TrafficSpec
@@ -27,6 +29,8 @@ __all__ = [
     "DeploymentSpec",
     "DriftSpec",
     "EdgeHosting",
+    "Hosting",
+    "hosting_of",
     "InferenceComponentHosting",
     "Located",
     "ModelSource",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, TypeAdapter, field_validator, model_validator
 
 from ..catalog import limits
 from ..core import defaults
@@ -174,3 +174,9 @@ Hosting = Annotated[
     | EdgeHosting,
     Field(discriminator="kind"),
 ]
+_ADAPTER: TypeAdapter[Hosting] = TypeAdapter(Hosting)
+
+
+def hosting_of(kind: str, **options: object) -> Hosting:
+    """Return the hosting of `kind` with its defaults but for `options`, as a file would say it. Raises ValueError."""
+    return _ADAPTER.validate_python({"kind": kind, **options})

@@ -7,7 +7,8 @@ from zoneinfo import available_timezones
 
 from pydantic import Field, field_validator, model_validator
 
-from ..catalog import capabilities, limits
+from ..catalog import limits
+from ..catalog.kinds import hosting_kind
 from ..core import defaults
 from .drift import DriftSpec, RetrainingSpec
 from .hosting import Hosting
@@ -158,7 +159,7 @@ class ModelSpec(Part):
 
     @model_validator(mode="after")
     def _group_given(self) -> ModelSpec:
-        if self.hosting != "auto" and self.group is None and capabilities.shares(self.hosting.kind):
+        if self.hosting != "auto" and self.group is None and hosting_kind(self.hosting.kind).shares:
             raise ValueError(f"hosting is {self.hosting.kind}, so the files that share the endpoint need the same group")
         return self
 

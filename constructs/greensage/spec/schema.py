@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ..catalog.capabilities import kinds
+from ..catalog.kinds import hosting_kinds
 from .model import ModelSpec
 
 
@@ -15,7 +15,7 @@ def json_schema() -> dict[str, Any]:
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     schema["title"] = "greensage model file"
     hosting = schema["properties"]["hosting"]
-    hosting["anyOf"] = [{"enum": ["auto", *kinds()]}, *(row for row in hosting["anyOf"] if "const" not in row)]
+    hosting["anyOf"] = [{"enum": ["auto", *hosting_kinds()]}, *(row for row in hosting["anyOf"] if "const" not in row)]
     return schema
 
 

@@ -8,8 +8,8 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from ..catalog.capabilities import kinds
 from ..catalog.discontinued import discontinued
+from ..catalog.kinds import hosting_kinds
 from ..errors import Problem
 from .model import ModelSpec
 from .source import Located, Path_
@@ -103,7 +103,7 @@ def _unknown_kind(path: Path_, value: Any, located: Located) -> Problem:
     message = "not a hosting kind"
     if kind is None:
         message = "hosting with options needs the key kind"
-    known = ["auto", *kinds()]
+    known = ["auto", *hosting_kinds()]
     near = get_close_matches(str(kind), known, n=1, cutoff=0.5)
     return located.problem(path, message, found=_shown(kind), allowed=", ".join(known), hint=f"{near[0]}?" if near else "")
 

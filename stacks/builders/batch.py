@@ -1,0 +1,35 @@
+"""How batch hosting becomes constructs of a stack."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from greensage.endpoints.batch import BatchTransform
+from greensage.spec import BatchHosting
+from greensage.storage.retention import DataBucket
+
+from ..props import network
+
+if TYPE_CHECKING:
+    from ..model_stack import ModelStack
+    from . import Address
+
+
+def build(stack: ModelStack) -> Address:
+    """A state machine that scores files and ends."""
+    model, spec, main = stack.model, stack.model.spec, stack.container()
+    hosting = spec.hosting
+    assert isinstance(hosting, BatchHosting)
+    arrival = hosting.on_arrival if hosting.on_arrival is not None else hosting.schedule is None
+    bucket = DataBucket(stack, "Data", expire_days=spec.retention.data_days, encryption_key=stack.key, announce=arrival)
+    job = BatchTransform(
+        stack, "Batch", artifact=stack.location, image=main.image, environment=main.environment,
+        instance_type=model.instance_type or "", instance_count=hosting.instances, bucket=bucket, schedule=hosting.schedule,
+        on_arrival=arrival, content_type=hosting.content_type, split=hosting.split, max_payload_mb=hosting.max_payload_mb,
+        encryption_key=stack.key, network=network(stack, spec), network_isolation=spec.network_isolation,
+        capture=spec.capture is not None and stack.capture is None, container_capture=stack.capture,
+        log_retention_days=spec.retention.logs_days,
+    )  # fmt: skip
+    job.needs(*stack.needed)
+    files = {"bucket": bucket.bucket_name, "input": job.input_prefix, "output": job.output_prefix}
+    return {"stateMachine": job.state_machine.attr_arn, "batch": files}

@@ -1,0 +1,45 @@
+"""How multi-container hosting becomes constructs of a stack."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from greensage.endpoints import Container, MultiContainerEndpoint
+from greensage.endpoints.base import Endpoint
+from greensage.endpoints.container_capture import captured
+from greensage.storage.artifacts import ModelArtifact
+
+from ..props import tracking
+from ..shared import environment_of
+from . import group_endpoint
+
+if TYPE_CHECKING:
+    from ..group_stack import GroupStack
+    from ..model_stack import ModelStack
+    from . import Address
+
+
+def build(stack: ModelStack) -> Address:
+    """A container of a group's endpoint; the group's stack has it, archive included."""
+    return {"endpointParameter": group_endpoint(stack), "targetContainer": stack.model.name}
+
+
+def build_group(stack: GroupStack) -> Endpoint:
+    """An instance with a container for each member."""
+    group, needed, containers = stack.group, [], {}
+    for item in group.containers:
+        image, pin = stack.images.get(item.image)
+        artifact = ModelArtifact(
+            stack, f"Artifact-{item.name}", source=item.source.artifact, bucket=stack.bucket,
+            prefix=f"groups/{group.name}-containers/{item.name}/", name=item.name, encryption_key=stack.key,
+        )  # fmt: skip
+        needed += [artifact, *pin]
+        made = Container(image, artifact.location, environment_of(item.source))
+        containers[item.name] = captured(made, stack.capture_of(item.name), stack.key)
+    endpoint = MultiContainerEndpoint(
+        stack, "Endpoint", containers=containers, instance_type=group.instance_type,
+        scaling=tracking(group.scaling, group.lead), **stack.endpoint_props,
+    )  # fmt: skip
+    endpoint.needs(*needed)
+    stack.allow_captures(endpoint)
+    return endpoint

@@ -1,0 +1,39 @@
+"""How multi-model hosting becomes constructs of a stack."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from greensage.endpoints import MultiModelEndpoint
+from greensage.endpoints.base import Endpoint
+from greensage.spec import MultiModelHosting
+
+from ..props import tracking
+from ..shared import group_prefix
+from . import group_endpoint
+
+if TYPE_CHECKING:
+    from ..group_stack import GroupStack
+    from ..model_stack import ModelStack
+    from . import Address
+
+
+def build(stack: ModelStack) -> Address:
+    """A file below the prefix of a group's endpoint."""
+    return {"endpointParameter": group_endpoint(stack), "targetModel": stack.location.key.removeprefix(stack.location.prefix)}
+
+
+def build_group(stack: GroupStack) -> Endpoint:
+    """One server that loads the models below the group's prefix."""
+    group = stack.group
+    image, pin = stack.images.get(group.image)
+    hosting = group.lead.hosting
+    environment = {"GREENSAGE_ALLOW_PICKLE": "1"} if group.allow_pickle else {}
+    endpoint = MultiModelEndpoint(
+        stack, "Endpoint", bucket=stack.bucket, prefix=group_prefix(group.name), image=image,
+        instance_type=group.instance_type, scaling=tracking(group.scaling, group.lead), environment=environment,
+        capture=stack.capture_all(),
+        cache_models=hosting.cache_models if isinstance(hosting, MultiModelHosting) else True, **stack.endpoint_props,
+    )  # fmt: skip
+    endpoint.needs(*pin)
+    return endpoint

@@ -1,0 +1,33 @@
+"""How serverless hosting becomes constructs of a stack."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from greensage.endpoints import ServerlessEndpoint
+from greensage.endpoints.scaling import ProvisionedConcurrency
+from greensage.spec import ServerlessHosting
+
+from ..props import endpoint_props, schedule
+
+if TYPE_CHECKING:
+    from ..model_stack import ModelStack
+    from . import Address
+
+
+def build(stack: ModelStack) -> Address:
+    """No instances; warm environments if the spec wants them."""
+    model, hosting, main = stack.model, stack.model.spec.hosting, stack.container()
+    provisioned = None
+    if isinstance(hosting, ServerlessHosting) and hosting.provisioned_concurrency:
+        low = hosting.provisioned_concurrency
+        most = hosting.max_provisioned_concurrency or low
+        provisioned = ProvisionedConcurrency(low, most, schedule=schedule(model.spec))
+    endpoint = ServerlessEndpoint(
+        stack, "Endpoint", artifact=stack.location, image=main.image, environment=main.environment,
+        memory_mb=model.memory_mb or 0, max_concurrency=model.max_concurrency or 0, provisioned=provisioned,
+        capture=stack.capture, **endpoint_props(stack.key, model.spec.retention.logs_days),
+    )  # fmt: skip
+    endpoint.needs(*stack.needed)
+    stack.watched = endpoint
+    return {"endpoint": endpoint.cfn_endpoint.attr_endpoint_name}
