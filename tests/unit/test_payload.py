@@ -4,9 +4,6 @@ import base64
 import io
 import json
 import math
-import subprocess
-import sys
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,9 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from greensage.drift.capture import read
-from greensage.drift.payload import SOURCE
 from greensage.drift.tables import read_numbers
-from greensage.monitoring.analyzer import _standalone_preprocessor
 from server import payload
 
 NAN = math.nan
@@ -66,30 +61,6 @@ def test_every_reader_sees_the_same_rows(name, tmp_path):
     if "csv" in media:
         (tmp_path / "table.csv").write_bytes(text.encode())
         np.testing.assert_array_equal(read_numbers(tmp_path / "table.csv"), wanted)
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_the_preprocessor_alone_sees_the_same_rows(name, tmp_path, monkeypatch):
-    text, media, rows = CASES[name]
-    script = _standalone_preprocessor()
-    (tmp_path / "s.json").write_text(json.dumps({"features": [{"name": "a"}, {"name": "b"}, {"name": "prediction"}]}))
-    namespace: dict = {"__name__": "preprocessor"}
-    exec(compile(script.read_text(), str(script), "exec"), namespace)  # as the container's own import does
-    namespace["_BASELINE"] = tmp_path
-    # What Model Monitor gives for an answer; of the input it tells the encoding.
-    sides = [SimpleNamespace(data=text, encoding="CSV" if "csv" in media else "JSON", observed_content_type=media),
-             SimpleNamespace(data="\n".join("0.5" for _ in rows), encoding="CSV", observed_content_type="text/csv")]  # fmt: skip
-    found = namespace["preprocess_handler"](SimpleNamespace(endpoint_input=sides[0], endpoint_output=sides[1]))
-    found = [found] if isinstance(found, dict) else found
-    seen = [[payload.number(row["a"]), payload.number(row["b"])] for row in found]
-    np.testing.assert_array_equal(np.array(seen), np.array(rows, dtype=float))
-
-
-def test_the_preprocessor_needs_nothing_but_python():
-    script = _standalone_preprocessor()
-    ended = subprocess.run([sys.executable, "-I", "-S", str(script)], capture_output=True, text=True, check=False)
-    assert (ended.returncode, ended.stderr) == (0, "")
-    assert SOURCE.read_text() in script.read_text()
 
 
 @given(st.lists(st.lists(st.floats(width=64), min_size=2, max_size=2), min_size=1, max_size=5))
