@@ -21,6 +21,13 @@ from greensage.drift.quality import METRICS
 from greensage.drift.window import Statistics, of_table
 
 RANDOM = np.random.default_rng(5)
+
+
+@pytest.fixture(autouse=True)
+def same_numbers_in_any_order():
+    RANDOM.bit_generator.state = np.random.default_rng(5).bit_generator.state
+
+
 METHODS = ("psi", "ks", "jensen-shannon", "wasserstein")
 
 
