@@ -1,6 +1,7 @@
 """Model Monitor's preprocessor: one file that reads what the container reads, with nothing but Python."""
 
 import json
+import shutil
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -8,8 +9,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from greensage.drift.payload import SOURCE
+from greensage.drift.payload import source
 from greensage.monitoring.analyzer import _standalone_preprocessor
+from greensage.monitoring.function import _gathered
 from server import payload
 from tests.unit.test_payload import CASES
 
@@ -35,4 +37,16 @@ def test_the_preprocessor_needs_nothing_but_python():
     script = _standalone_preprocessor()
     ended = subprocess.run([sys.executable, "-I", "-S", str(script)], capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stderr) == (0, "")
-    assert SOURCE.read_text() in script.read_text()
+    assert source().read_text() in script.read_text()
+
+
+def test_the_loops_code_runs_from_its_archive(tmp_path):
+    """A job has the code as an archive on its path, and imports from it."""
+    archive = shutil.make_archive(str(tmp_path / "code"), "zip", _gathered())
+    code = "from greensage.drift import job, tables; print(tables.csv_rows.__module__)"
+    environment = {"PYTHONPATH": archive}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, cwd=tmp_path, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "greensage.drift._payload\n"

@@ -1,7 +1,8 @@
 """The container's own reader of payloads, so that a row means to the monitor what it meant to the model.
 
-It is a file of the serving image, which the wheel, the loop's functions and its jobs carry below `_serving`; a checkout has
-it at the top. It is loaded by its path: a module called `server` must not come into a user's `sys.path`.
+It is a file of the serving image. What runs in the loop's functions and jobs carries it beside this module as `_payload`,
+because a job imports from the archive itself; the wheel and a checkout have it where the image is defined, and it is loaded
+by its path: a module called `server` must not come into a user's `sys.path`.
 """
 
 from __future__ import annotations
@@ -11,15 +12,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 _FILE = "server/payload.py"
-_ABOVE = Path(__file__).resolve().parents
-SOURCE = next(path for path in (_ABOVE[1] / "_serving" / _FILE, _ABOVE[3] / "serving" / _FILE) if path.is_file())
+
+
+def source() -> Path:
+    """Return the file, to put its text where it has to run alone. Raises StopIteration where it lies beside this module."""
+    above = Path(__file__).resolve().parents
+    return next(path for path in (above[1] / "_serving" / _FILE, above[3] / "serving" / _FILE) if path.is_file())
+
 
 if TYPE_CHECKING:
     from server import payload as _payload
 else:
-    _spec = spec_from_file_location("greensage.drift._payload", SOURCE)
-    _payload = module_from_spec(_spec)
-    _spec.loader.exec_module(_payload)
+    try:
+        from . import _payload
+    except ImportError:
+        _spec = spec_from_file_location("greensage.drift._payload", source())
+        _payload = module_from_spec(_spec)
+        _spec.loader.exec_module(_payload)
 
 PayloadError = _payload.PayloadError
 captured_rows = _payload.captured_rows

@@ -23,7 +23,7 @@ from ..catalog import drift
 from ..core.acknowledge import acknowledge_wildcards
 from ..core.names import job_base
 from ..core.state_machines import TRANSIENT, job_logs_arn, retain_job_logs
-from ..drift.payload import SOURCE
+from ..drift.payload import source
 from ..endpoints.access import ExecutionAccess
 from ..endpoints.image import ContainerImage
 from ..errors import CatalogError
@@ -128,7 +128,7 @@ def _standalone_preprocessor() -> Path:
         assert line in text
         text = text.replace(line, "")
     path = Path(tempfile.mkdtemp(prefix="greensage-preprocessor-")) / "preprocessor.py"
-    path.write_text(f"{SOURCE.read_text(encoding='utf-8')}\n\n{text}", encoding="utf-8")
+    path.write_text(f"{source().read_text(encoding='utf-8')}\n\n{text}", encoding="utf-8")
     return path
 
 

@@ -22,7 +22,7 @@ from ..core.acknowledge import acknowledge, acknowledge_wildcards
 from ..core.folders import lambda_folder
 from ..core.logs import log_group
 from ..core.roles import service_role
-from ..drift.payload import SOURCE
+from ..drift.payload import source
 
 NAMESPACE = "greensage/Drift"
 _CODE_ID = "GreensageLoopCode"
@@ -116,8 +116,6 @@ def _gathered() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="greensage-loop-"))
     shutil.copytree(Path(__file__).parents[1] / "drift", folder / "greensage/drift", ignore=_NOT_CODE)
     shutil.copytree(lambda_folder() / "retraining", folder / "retraining", ignore=_NOT_CODE)
-    payload = folder / "greensage/_serving/server/payload.py"  # which `drift` reads payloads with
-    payload.parent.mkdir(parents=True)
-    shutil.copyfile(SOURCE, payload)
+    shutil.copyfile(source(), folder / "greensage/drift/_payload.py")  # which `drift` reads payloads with
     (folder / "greensage/__init__.py").write_text('"""Only the room `drift`: this is not the whole library."""\n')
     return folder
