@@ -5,13 +5,14 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION = 1
 export NODE_NO_WARNINGS = 1
 export CDK_DISABLE_CLI_TELEMETRY = 1
 
-.PHONY: help setup train demo demo-drift test fast cloud lint format bench browser report clean
+.PHONY: help setup train demo demo-drift test fast cloud lint format bench browser report mutants clean
 
 help:
 	@echo "make demo    deploy real models to a local cloud, call them, destroy it all"
 	@echo "make demo-drift  real prices drift: an alarm, one retraining, a better model promoted"
 	@echo "make test    everything: lint, types, unit, synth, serving and cloud tests"
 	@echo "make fast    lint, types and the tests that need no local cloud"
+	@echo "make mutants break the code in many places; the fast tests should notice (ROOMS=drift SAMPLE=all)"
 	@echo "make bench   the measurements of bench/RESULTS.md"
 	@echo "make report  the report of the reference fleet, models/fleet, as report.html"
 	@echo "make setup   only install and train; then .venv/bin/greensage and npx cdk work"
@@ -76,6 +77,11 @@ lint: setup
 format:
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+ROOMS ?=
+SAMPLE ?= 200
+mutants: setup
+	@$(BIN)/python tools/mutants.py $(ROOMS) --sample $(SAMPLE)
 
 .venv-rivals/installed: bench/rivals.txt
 	@echo "== What drift is benchmarked against (in an environment of its own)"
