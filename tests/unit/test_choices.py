@@ -214,3 +214,10 @@ def test_why_not_of_a_compiled_and_of_a_shared_model():
     shared_one = plan_with_choices([spec("a", sla=FAST), spec("b", sla=FAST)])[1]["a"]
     assert "2 models take" in why_not(shared_one, "real-time") and "alone this one would take" in why_not(shared_one, "real-time")
     assert why_not(shared_one, "multi-container") == "multi-container was chosen"
+
+
+def test_an_image_for_arm64_is_not_hosted_by_memory():
+    image = "111111111111.dkr.ecr.eu-west-1.amazonaws.com/scoring:1"
+    rare = {"sla": {"latency_p95_ms": 1_000}, "traffic": {"requests_per_day": 500, "pattern": "intermittent"}}
+    assert kind(**rare, model={"image": image, "image_architecture": "x86_64"}) == "serverless"
+    assert kind(**rare, model={"image": image, "image_architecture": "arm64"}) != "serverless"

@@ -46,3 +46,14 @@ def test_what_was_woken_is_not_put_to_sleep_by_the_quiet_before(copies):
     assert copies == [1]
     made._track(State, KEY, POLICY, now + scaled(60) * 16)
     assert copies == [0]
+
+
+def test_a_cooldown_holds_the_next_step_back(copies):
+    made, now = scaler.Scaler(), 1_000_000.0
+    made._step(
+        State, KEY, {**STEP, "StepScalingPolicyConfiguration": {**STEP["StepScalingPolicyConfiguration"], "Cooldown": 60}}, now
+    )
+    made._step(State, KEY, STEP, now + scaled(60))
+    assert copies == [1]
+    made._step(State, KEY, STEP, now + scaled(3_600))
+    assert copies == [2]
