@@ -31,6 +31,13 @@ def build_group(stack: GroupStack) -> Endpoint:
     return _builder(stack.group.kind).build_group(stack)
 
 
+def address_of(stack: ModelStack, endpoint: Endpoint) -> Address:
+    """Let an endpoint of the model's own wait for what the stack needs first and be watched; return where clients find it."""
+    endpoint.needs(*stack.needed)
+    stack.watched = endpoint
+    return {"endpoint": endpoint.cfn_endpoint.attr_endpoint_name}
+
+
 def own_instances(stack: ModelStack) -> dict[str, Any]:
     """Return `InstanceProps` for a model with an endpoint of its own."""
     model = stack.model

@@ -10,7 +10,7 @@ from greensage.spec import AsynchronousHosting
 from greensage.storage.retention import DataBucket
 
 from ..props import schedule
-from . import own_instances
+from . import address_of, own_instances
 
 if TYPE_CHECKING:
     from ..model_stack import ModelStack
@@ -30,7 +30,5 @@ def build(stack: ModelStack) -> Address:
         concurrency_per_instance=hosting.concurrency_per_instance, notify=hosting.notify, capture=stack.capture,
         **own_instances(stack),
     )  # fmt: skip
-    endpoint.needs(*stack.needed)
-    stack.watched = endpoint
     waiting = {"bucket": bucket.bucket_name, "input": endpoint.input_prefix}
-    return {"endpoint": endpoint.cfn_endpoint.attr_endpoint_name, "asynchronous": waiting}
+    return {**address_of(stack, endpoint), "asynchronous": waiting}

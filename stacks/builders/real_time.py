@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from greensage.endpoints import RealTimeEndpoint
 
 from ..props import capture, tracking
-from . import own_instances, variant
+from . import address_of, own_instances, variant
 
 if TYPE_CHECKING:
     from ..model_stack import ModelStack
@@ -25,6 +25,4 @@ def build(stack: ModelStack) -> Address:
         variants={item.container.name: variant(stack, item) for item in model.variants}, shadow=shadow,
         capture=stack.capture or capture(stack, spec, stack.key), **own_instances(stack),
     )  # fmt: skip
-    endpoint.needs(*stack.needed)
-    stack.watched = endpoint
-    return {"endpoint": endpoint.cfn_endpoint.attr_endpoint_name}
+    return address_of(stack, endpoint)

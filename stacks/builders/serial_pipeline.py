@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from greensage.endpoints import SerialPipelineEndpoint
 
 from ..props import capture, tracking
-from . import own_instances
+from . import address_of, own_instances
 
 if TYPE_CHECKING:
     from ..model_stack import ModelStack
@@ -22,6 +22,4 @@ def build(stack: ModelStack) -> Address:
         stack, "Endpoint", containers=containers, instance_type=model.instance_type or "",
         scaling=tracking(model.scaling, spec), capture=stack.capture or capture(stack, spec, stack.key), **own_instances(stack),
     )  # fmt: skip
-    endpoint.needs(*stack.needed)
-    stack.watched = endpoint
-    return {"endpoint": endpoint.cfn_endpoint.attr_endpoint_name}
+    return address_of(stack, endpoint)

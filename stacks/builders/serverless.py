@@ -9,6 +9,7 @@ from greensage.endpoints.scaling import ProvisionedConcurrency
 from greensage.spec import ServerlessHosting
 
 from ..props import endpoint_props, schedule
+from . import address_of
 
 if TYPE_CHECKING:
     from ..model_stack import ModelStack
@@ -28,6 +29,4 @@ def build(stack: ModelStack) -> Address:
         memory_mb=model.memory_mb or 0, max_concurrency=model.max_concurrency or 0, provisioned=provisioned,
         capture=stack.capture, **endpoint_props(stack.key, model.spec.retention.logs_days),
     )  # fmt: skip
-    endpoint.needs(*stack.needed)
-    stack.watched = endpoint
-    return {"endpoint": endpoint.cfn_endpoint.attr_endpoint_name}
+    return address_of(stack, endpoint)

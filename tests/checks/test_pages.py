@@ -13,6 +13,7 @@ from greensage.checks.engine import Engine
 from greensage.checks.pages import advice, page
 from greensage.checks.rules import FAMILIES
 from tests.checks.helpers import RULES, failed, found
+from tests.conftest import tool
 
 PAGES = Path(rules_package.__file__).with_name("pages")
 
@@ -74,11 +75,5 @@ def test_parameters_move_the_line():
 
 
 def test_the_documentation_is_made_from_the_rules():
-    import importlib.util
-
-    from tests.conftest import ROOT
-
-    spec = importlib.util.spec_from_file_location("rules_page", ROOT / "tools" / "rules_page.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = tool("rules_page")
     assert module.PAGE.read_text() == module.page(), "run tools/rules_page.py"

@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 
 from greensage.core import defaults
 from greensage.spec.schema import json_schema
-from tests.conftest import ROOT
-
-
-def tool():
-    spec = importlib.util.spec_from_file_location("defaults_page", ROOT / "tools/defaults_page.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+from tests.conftest import ROOT, tool
 
 
 def test_the_page_is_current():
-    assert (ROOT / "docs/defaults.md").read_text() == tool().page(), "run: .venv/bin/python tools/defaults_page.py"
+    assert (ROOT / "docs/defaults.md").read_text() == tool("defaults_page").page(), "run: .venv/bin/python tools/defaults_page.py"
 
 
 def test_every_default_is_read():
-    rows = [line.split(" | ") for line in tool().page().splitlines() if line.startswith("| `")]
+    rows = [line.split(" | ") for line in tool("defaults_page").page().splitlines() if line.startswith("| `")]
     assert len(rows) == sum(name.isupper() for name in vars(defaults))
     assert not [row[0] for row in rows if row[2:4] == ["-", "-"]]
 

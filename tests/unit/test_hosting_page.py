@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
-
 from greensage.catalog import capabilities
 from greensage.catalog.kinds import hosting_kinds
-from tests.conftest import ROOT
+from tests.conftest import ROOT, tool
 
 
 def page() -> str:
-    spec = importlib.util.spec_from_file_location("hosting_page", ROOT / "tools/hosting_page.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.page()
+    return tool("hosting_page").page()
 
 
 def test_the_page_is_current():

@@ -72,16 +72,16 @@ class _Gathered:
         self._outputs: list[Any] = []
         self._wide = 0
 
-    def add(self, number: int, line: bytes) -> None:
+    def add(self, count: int, line: bytes) -> None:
         """Take one line, or note why it cannot be taken."""
         if not line.strip():
             return
         try:
             self._take(line)
         except (_Unreadable, PayloadError) as problem:
-            self.bad.append(BadLine(number, str(problem), line))
+            self.bad.append(BadLine(count, str(problem), line))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as problem:
-            self.bad.append(BadLine(number, f"not a captured request: {type(problem).__name__}: {problem}", line))
+            self.bad.append(BadLine(count, f"not a captured request: {type(problem).__name__}: {problem}", line))
 
     def _take(self, line: bytes) -> None:
         record = _parsed(line)
@@ -116,14 +116,14 @@ class _Gathered:
         if not is_plain(data, self.width):
             return False
         try:
-            number = float(target["data"])
+            answer = float(target["data"])
         except ValueError:  # several values or rows, or no number at all
             return False
         identity = event.get("inferenceId") or event["eventId"]
         self._rows.append(data)
         self.ids.append(identity)
         self.times.append(event.get("inferenceTime", ""))
-        self._outputs.append(number)
+        self._outputs.append(answer)
         self._wide = 1
         self.requests += 1
         return True

@@ -160,10 +160,11 @@ def _refuse_count(name: str, pairs: list[Planned]) -> None:
     members = hosting_kind(lead.kind).members
     if members is None or limits.count(members[0]) <= count <= limits.count(members[1]):
         return
+    alone = next(near for near in hosting_kind(lead.kind).near if not hosting_kind(near).shares)
     raise lead_request.refuse(
         "group", f"group {name} has {count} file{'s' if count > 1 else ''} with {lead.kind} hosting",
         allowed=f"{limits.count(members[0])} to {limits.count(members[1])} ({limits.source_of(members[1])})",
-        hint=f"another kind for one model alone, {kind_that_shares('server')} for more",
+        hint=f"hosting: {alone} for one model, {kind_that_shares('server')} for more",
     )  # fmt: skip
 
 
