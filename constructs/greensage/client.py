@@ -44,11 +44,11 @@ class EndpointClient:
     def __init__(
         self, model: str, *, root: str = _PARAMETER_ROOT, session: boto3.Session | None = None, wait_seconds: float = 600
     ) -> None:
-        source = session or boto3.Session()
+        source: Any = session or boto3.Session()
         self._parameter = f"{root}/models/{model}"
-        self._ssm = source.client("ssm")
-        self._runtime = source.client("sagemaker-runtime")
-        self._s3 = source.client("s3")
+        self._ssm: Any = source.client("ssm")
+        self._runtime: Any = source.client("sagemaker-runtime")
+        self._s3: Any = source.client("s3")
         self._wait_seconds = wait_seconds
         self._target: dict[str, Any] = {}
         self._known_until = 0.0
@@ -127,6 +127,6 @@ class EndpointClient:
             return None
         except ClientError as error:
             # Without the right to list, S3 says "denied" of what is not there yet.
-            if error.response["Error"]["Code"] in ("AccessDenied", "403"):
+            if error.response.get("Error", {}).get("Code") in ("AccessDenied", "403"):
                 return None
             raise

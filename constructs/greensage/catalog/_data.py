@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import CatalogError
+from ..narrow import is_list
 from .overlay import overlaid
 
 _FOLDER = Path(__file__).with_name("data")
@@ -24,11 +25,12 @@ def load(name: str) -> dict[str, Any]:
 
 def _refreshed(name: str, path: Path) -> dict[str, Any]:
     """Return the Regions of a refreshed file, checked: a broken one is an error, never the shipped figure."""
+    regions: dict[str, Any] = {}
     try:
         regions = json.loads(path.read_text(encoding="utf-8"))["regions"]
         good = all(_CHECKS[name](row) for row in regions.values())
     except (ValueError, TypeError, KeyError, AttributeError, OSError):
-        good, regions = False, {}
+        good = False
     if not good:
         raise CatalogError(f"{path} is not what a refresh writes; run greensage catalog refresh again, or remove it")
     return regions
@@ -40,7 +42,7 @@ def _are_prices(row: Any) -> bool:
 
 
 def _are_types(row: Any) -> bool:
-    return isinstance(row, list) and all(isinstance(item, str) for item in row)
+    return is_list(row) and all(isinstance(item, str) for item in row)
 
 
 _CHECKS: dict[str, Callable[[Any], bool]] = {"instance_prices": _are_prices, "hosting_regions": _are_types}

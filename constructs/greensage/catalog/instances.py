@@ -57,7 +57,7 @@ def instance(name: str) -> InstanceType:
     if row is None:
         if name in data["unknown"]:
             raise CatalogError(f"{name} is a hosting type, but its vCPU and memory are not in the catalog")
-        near = get_close_matches(name, data["types"], n=3)
+        near = get_close_matches(name, list[str](data["types"]), n=3)
         hint = f"; did you mean {', '.join(near)}?" if near else ""
         raise CatalogError(f"{name} is not an instance type of SageMaker hosting{hint}")
     return InstanceType(name, row["architecture"], row["vcpu"], row["memory_gib"], row["accelerator"], row["accelerators"])

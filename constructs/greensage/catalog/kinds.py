@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any, Literal
 
 from ..errors import CatalogError
+from ..narrow import is_list
 from ._data import load
 
 Kind = str  # the name of a row
@@ -77,7 +78,7 @@ class HostingKind:
     notes: tuple[str, ...]
     not_built: tuple[str, ...]
     near: tuple[Kind, ...]
-    auto_options: dict[str, Any] = field(default_factory=dict, hash=False)
+    auto_options: dict[str, Any] = field(default_factory=dict[str, Any], hash=False)
 
     @property
     def shown_limits(self) -> tuple[str, ...]:
@@ -111,4 +112,4 @@ def kind_that_shares(what: Literal["server", "containers", "copies"]) -> Kind:
 
 
 def _frozen(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
+    return tuple(value) if is_list(value) else value

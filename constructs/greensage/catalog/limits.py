@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..narrow import is_list
 from ._data import load
 
 
@@ -28,7 +29,7 @@ def shown(name: str) -> str:
     value, unit = _ROWS[name]["value"], _ROWS[name]["unit"]
     if unit == "bytes":
         return f"{value / 1_048_576:,.0f} MiB per request"
-    text = f"{value[0]:,} to {value[-1]:,}" if isinstance(value, list) else f"{value:,}"
+    text = f"{value[0]:,} to {value[-1]:,}" if is_list(value) else f"{value:,}"
     return f"{text} {unit}"
 
 

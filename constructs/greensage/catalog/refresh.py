@@ -96,8 +96,9 @@ def _client() -> Any:
     import boto3
     from botocore.exceptions import BotoCoreError
 
+    session: Any = boto3
     try:
-        return boto3.client("pricing", region_name=_API_REGION)
+        return session.client("pricing", region_name=_API_REGION)
     except BotoCoreError as error:
         raise GreensageError(f"no AWS credentials: {error}") from None
 

@@ -11,4 +11,5 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 def compose(text: str) -> Any:
     """Return the node graph of one YAML document. Raises yaml.YAMLError."""
-    return yaml.compose(text, Loader=_Loader)
+    reader: Any = yaml  # whose types name no nodes
+    return reader.compose(text, Loader=_Loader)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import CheckError
+from ..narrow import is_list, is_mapping
 from .reading import read_text
 
 _ENVIRONMENT = "aws://"
@@ -34,7 +35,7 @@ class StackFile:
     name: str
     region: str | None
     construct: str
-    paths: dict[str, str] = field(default_factory=dict)
+    paths: dict[str, str] = field(default_factory=dict[str, str])
     acknowledgements: tuple[Acknowledgement, ...] = ()
     tagged: bool = False
 
@@ -60,7 +61,7 @@ def _stacks(folder: Path, shown: str, root: Path, depth: int) -> Iterator[StackF
         raise CheckError(f"{shown}/manifest.json: no manifest of a cloud assembly")
     for name, artifact in artifacts.items():
         properties = artifact.get("properties")
-        if not isinstance(properties, dict):
+        if not is_mapping(properties):
             continue
         if artifact.get("type") == _STACK:
             yield from _stack(folder, shown, root, name, artifact, properties)
@@ -89,29 +90,31 @@ def _stack(folder: Path, shown: str, root: Path, name: str, artifact: Any, prope
 class _Metadata:
     """What a stack's metadata say: template files by construct path, logical ids with their paths, acknowledgements."""
 
-    templates: dict[str, str] = field(default_factory=dict)
-    ids: list[tuple[str, str]] = field(default_factory=list)
-    acknowledged: list[Acknowledgement] = field(default_factory=list)
+    templates: dict[str, str] = field(default_factory=dict[str, str])
+    ids: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    acknowledged: list[Acknowledgement] = field(default_factory=list[Acknowledgement])
 
     def add(self, path: str, row: Any) -> None:
-        kind, data = (row.get("type"), row.get("data")) if isinstance(row, dict) else (None, None)
+        kind, data = (row.get("type"), row.get("data")) if is_mapping(row) else (None, None)
         if kind == _LOGICAL_ID:
             self.ids.append((str(data), path))
         elif kind == _TEMPLATE:
             self.templates[path] = str(data)
-        elif kind == _ACKNOWLEDGED and isinstance(data, dict):
+        elif kind == _ACKNOWLEDGED and is_mapping(data):
             self.acknowledged += [Acknowledgement(str(name), str(reason), path) for name, reason in data.items()]
 
 
 def _metadata(folder: Path, shown: str, artifact: Any) -> _Metadata:
     """The CDK writes it into the manifest, or into a file beside it."""
     found = _Metadata()
-    raw = artifact.get("metadata") or {}
+    own = artifact.get("metadata")
+    raw = own if is_mapping(own) else {}
     file = artifact.get("additionalMetadataFile")
     if file:
-        raw = {**raw, **(_json(folder / str(file), f"{shown}/{file}") or {})}
-    for path, rows in raw.items() if isinstance(raw, dict) else ():
-        for row in rows if isinstance(rows, list) else ():
+        beside = _json(folder / str(file), f"{shown}/{file}")
+        raw = {**raw, **(beside if is_mapping(beside) else {})}
+    for path, rows in raw.items():
+        for row in rows if is_list(rows) else ():
             found.add(path.lstrip("/"), row)
     return found
 
@@ -131,10 +134,10 @@ def _by_template(ids: list[tuple[str, str]], templates: dict[str, str]) -> dict[
 
 def _artifacts(folder: Path, shown: str = "") -> dict[str, Any] | None:
     raw = _json(folder / "manifest.json", f"{shown or folder}/manifest.json")
-    artifacts = raw.get("artifacts") if isinstance(raw, dict) else None
-    if not isinstance(artifacts, dict):
+    artifacts = raw.get("artifacts") if is_mapping(raw) else None
+    if not is_mapping(artifacts):
         return None
-    return {name: row for name, row in artifacts.items() if isinstance(row, dict)}
+    return {name: row for name, row in artifacts.items() if is_mapping(row)}
 
 
 def _json(path: Path, shown: str) -> Any:

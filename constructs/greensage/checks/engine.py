@@ -32,7 +32,7 @@ class Engine:
     """A selection of rules with their parameters. `strict` lets a rule's own mistakes through, for tests of rules."""
 
     rules: Sequence[Rule]
-    parameters: Mapping[str, Parameters] = field(default_factory=dict)
+    parameters: Mapping[str, Parameters] = field(default_factory=dict[str, Parameters])
     strict: bool = False
 
     def __post_init__(self) -> None:

@@ -106,4 +106,4 @@ def _yaml_text(value: Any, indent: str) -> str:
     import yaml
 
     rows = yaml.safe_dump(value, sort_keys=False, default_flow_style=False, width=10_000).rstrip().split("\n")
-    return "".join(f"\n{indent}  {row}" for row in rows) if indent is not None else ""
+    return "".join(f"\n{indent}  {row}" for row in rows)

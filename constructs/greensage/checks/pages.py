@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any, cast
 
 from ..catalog._data import load
 from .rule import Rule
@@ -69,5 +70,5 @@ def _about(rule: Rule) -> str:
     return f"Looks at {kinds}. Severity: {severity}.{f' Parameters: {settings}.' if settings else ''}"
 
 
-def _shown(value: object) -> str:
-    return ", ".join(map(str, value)) or "none" if isinstance(value, list | tuple) else str(value)
+def _shown(value: Any) -> str:
+    return ", ".join(map(str, cast("list[object]", value))) or "none" if isinstance(value, list | tuple) else str(value)

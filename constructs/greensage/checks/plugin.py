@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -20,6 +20,7 @@ from aws_cdk import (
 
 from constructs import IConstruct
 
+from ..narrow import is_mapping
 from .assembly import Acknowledgement, StackFile, stacks_of
 from .config import Config, Selection, read_config, selected
 from .engine import Engine
@@ -81,7 +82,9 @@ class SustainabilityChecks:
             }
         )
         self._source = str(config or "")
-        self._errors = frozenset() if errors_from == "never" else frozenset(SEVERITIES[: SEVERITIES.index(errors_from) + 1])
+        self._errors = (
+            frozenset[str]() if errors_from == "never" else frozenset[str](SEVERITIES[: SEVERITIES.index(errors_from) + 1])
+        )
         everything = selected(self._config.model_copy(update={"rules": Selection()}), rules)
         self._known = frozenset(rule.id for rule in everything)
         self._engine = Engine(selected(self._config, rules), self._config.parameters)
@@ -155,7 +158,7 @@ class SustainabilityChecks:
 
 
 @contextmanager
-def _collector_paused() -> Iterator[None]:
+def _collector_paused() -> Generator[None, None, None]:
     """The cyclic collector would walk the whole app of the CDK's again and again; templates let go of themselves."""
     was_on = gc.isenabled()
     gc.disable()
@@ -210,7 +213,7 @@ class _Run:
 def _of_app(app: Any) -> Iterator[Acknowledgement]:
     """What the app itself acknowledges stands in no stack's metadata."""
     for entry in app.node.metadata:
-        if entry.type == Validations.ACKNOWLEDGED_RULES_METADATA_KEY and isinstance(entry.data, dict):
+        if entry.type == Validations.ACKNOWLEDGED_RULES_METADATA_KEY and is_mapping(entry.data):
             for name, reason in entry.data.items():
                 yield Acknowledgement(str(name), str(reason), "")
 

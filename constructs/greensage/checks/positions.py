@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import re
 from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from .reading import is_json
 
+# A string of JSON from its first character on: the text and where it ends. It has no stub.
+_scan: Callable[[str, int], tuple[str, int]] = getattr(json.decoder, "scanstring")  # noqa: B009
 _SPACE = re.compile(r"[\s]*")
 _LITERAL = re.compile(r"[^\s,\]}]+")
 
@@ -22,8 +25,8 @@ class Spot:
     end: int
     kind: str
     flow: bool = True
-    keys: dict[str, tuple[int, Spot]] = field(default_factory=dict)
-    items: list[Spot] = field(default_factory=list)
+    keys: dict[str, tuple[int, Spot]] = field(default_factory=lambda: dict[str, tuple[int, Spot]]())
+    items: list[Spot] = field(default_factory=lambda: list[Spot]())
 
 
 class Positions:
@@ -31,7 +34,7 @@ class Positions:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self._lines = [0, *(match.end() for match in re.finditer("\n", text))]
+        self._lines: list[int] = [0, *(match.end() for match in re.finditer("\n", text))]
         self.root = _json_spot(text, 0)[0] if is_json(text) else self._of_yaml()
 
     def of(self, path: tuple[str | int, ...]) -> tuple[int, int]:
@@ -102,7 +105,8 @@ class Positions:
         return spot
 
     def _offset(self, mark: Any) -> int:
-        return self._lines[mark.line] + mark.column if mark.line < len(self._lines) else len(self.text)
+        line: int = mark.line
+        return self._lines[line] + int(mark.column) if line < len(self._lines) else len(self.text)
 
 
 def _json_spot(text: str, at: int) -> tuple[Spot, int]:
@@ -112,7 +116,7 @@ def _json_spot(text: str, at: int) -> tuple[Spot, int]:
     if text[at] == "[":
         return _json_list(text, at)
     if text[at] == '"':
-        end = json.decoder.scanstring(text, at + 1)[1]  # pyright: ignore[reportAttributeAccessIssue]
+        end = _scan(text, at + 1)[1]
     else:
         match = _LITERAL.match(text, at)
         end = match.end() if match else at + 1
@@ -123,7 +127,7 @@ def _json_mapping(text: str, start: int) -> tuple[Spot, int]:
     spot = Spot(start, start, "mapping")
     at = _after_space(text, start + 1)
     while text[at] != "}":
-        name, end = json.decoder.scanstring(text, at + 1)  # pyright: ignore[reportAttributeAccessIssue]
+        name, end = _scan(text, at + 1)
         value, end = _json_spot(text, _after_space(text, end) + 1)
         spot.keys[name] = (at, value)
         at = _next(text, end)

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..catalog import limits
 from ..errors import CheckError
+from ..narrow import is_list, is_mapping
 from .sam import as_cloudformation
 
 
@@ -24,7 +25,7 @@ def read_template(path: Path, shown: str, *, may_be_empty: bool = False) -> dict
     bound; NoTemplateError for what is none.
     """
     raw = parse(read_text(path, shown), shown)
-    if may_be_empty and isinstance(raw, dict):
+    if may_be_empty and is_mapping(raw):
         raw.setdefault("Resources", {})
     elif not is_template(raw):
         raise NoTemplateError(f"{shown}: no CloudFormation template: it has no Resources")
@@ -67,10 +68,10 @@ def is_json(text: str) -> bool:
 
 def is_template(raw: Any) -> bool:
     """Return whether plain values are a template: resources with types."""
-    if not isinstance(raw, dict) or not isinstance(raw.get("Resources"), dict):
+    if not is_mapping(raw) or not isinstance(raw.get("Resources"), dict):
         return False
     rows = raw["Resources"].values()
-    return any(isinstance(row, dict) and isinstance(row.get("Type"), str) for row in rows) or "AWSTemplateFormatVersion" in raw
+    return any(is_mapping(row) and isinstance(row.get("Type"), str) for row in rows) or "AWSTemplateFormatVersion" in raw
 
 
 def _parse_yaml(text: str, shown: str) -> Any:
@@ -138,8 +139,8 @@ class Plain:
             value, size = self._value(item)
             total += size
             if key.tag == "tag:yaml.org,2002:merge":
-                for merged in value if isinstance(value, list) else [value]:
-                    found = {**(merged if isinstance(merged, dict) else {}), **found}
+                for merged in value if is_list(value) else [value]:
+                    found = {**(merged if is_mapping(merged) else {}), **found}
             else:
                 found[str(key.value)] = value
         return found, total

@@ -7,8 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from fnmatch import fnmatchcase
+from typing import Any
 
 from ..errors import CheckError
+from ..narrow import is_list, is_mapping
 from .assembly import Acknowledgement
 from .config import Suppression
 from .finding import Finding, Place, family_of_rule
@@ -50,9 +52,9 @@ class Accepted:
 class Reviewed:
     """The findings that count, those that were accepted (with why), and the unknown ones."""
 
-    findings: list[Finding] = field(default_factory=list)
-    accepted: list[tuple[Finding, str]] = field(default_factory=list)
-    unknown: list[Finding] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list[Finding])
+    accepted: list[tuple[Finding, str]] = field(default_factory=list[tuple[Finding, str]])
+    unknown: list[Finding] = field(default_factory=list[Finding])
 
 
 def review(
@@ -148,11 +150,12 @@ def of_app(rows: Iterable[Acknowledgement], ids: frozenset[str], template: str) 
 
 def of_metadata(file: str, raw: object) -> Iterator[Accepted]:
     """Yield what the Metadata of resources accept: `greensage: {suppress: [{rule, reason, until}]}`. Raises CheckError."""
-    resources = raw.get("Resources", {}) if isinstance(raw, dict) else {}
-    for name, row in resources.items():
-        metadata = row.get("Metadata") if isinstance(row, dict) else None
-        own = metadata.get("greensage") if isinstance(metadata, dict) else None
-        for item in own.get("suppress", []) if isinstance(own, dict) else []:
+    resources = raw.get("Resources") if is_mapping(raw) else None
+    for name, row in (resources if is_mapping(resources) else {}).items():
+        metadata = row.get("Metadata") if is_mapping(row) else None
+        own = metadata.get("greensage") if is_mapping(metadata) else None
+        items: Any = own.get("suppress") if is_mapping(own) else None
+        for item in items if is_list(items) else []:
             try:
                 given = Suppression.model_validate(item)
             except ValueError:

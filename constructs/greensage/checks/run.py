@@ -26,8 +26,8 @@ class Report(Reviewed):
     """All there is to say: findings, what was accepted, what is unknown, and the files that could not be checked."""
 
     rules: tuple[Rule, ...] = ()
-    problems: list[str] = field(default_factory=list)
-    files: dict[str, Path] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list[str])
+    files: dict[str, Path] = field(default_factory=dict[str, Path])
     resources: int = 0
 
     def failing(self, fail_on: Severity | str) -> list[Finding]:
@@ -115,8 +115,8 @@ class _Checked:
     engine: Engine
     config: Config
     known: frozenset[str]
-    findings: list[Finding] = field(default_factory=list)
-    accepted: list[Accepted] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list[Finding])
+    accepted: list[Accepted] = field(default_factory=list[Accepted])
 
     def run(self, source: Source) -> None:
         if source.kind == "spec":

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..narrow import is_mapping
+
 _TYPES = {
     "AWS::Serverless::Function": ("AWS::Lambda::Function", "Function"),
     "AWS::Serverless::StateMachine": ("AWS::StepFunctions::StateMachine", "StateMachine"),
@@ -13,16 +15,17 @@ _TYPES = {
 def as_cloudformation(raw: dict[str, Any]) -> dict[str, Any]:
     """Return `raw` with SAM's types as CloudFormation's; anything else is left as it is."""
     rows = raw["Resources"]
-    if not any(isinstance(row, dict) and str(row.get("Type")) in _TYPES for row in rows.values()):
+    if not any(is_mapping(row) and str(row.get("Type")) in _TYPES for row in rows.values()):
         return raw
-    shared = raw.get("Globals") if isinstance(raw.get("Globals"), dict) else {}
+    everywhere = raw.get("Globals")
+    shared = everywhere if is_mapping(everywhere) else {}
     return {**raw, "Resources": {name: _converted(row, shared) for name, row in rows.items()}}
 
 
 def _converted(row: Any, shared: Any) -> Any:
-    if not isinstance(row, dict) or str(row.get("Type")) not in _TYPES:
+    if not is_mapping(row) or str(row.get("Type")) not in _TYPES:
         return row
     kind, section = _TYPES[str(row["Type"])]
     common, own = shared.get(section), row.get("Properties")
-    merged = {**(common if isinstance(common, dict) else {}), **(own if isinstance(own, dict) else {})}
+    merged = {**(common if is_mapping(common) else {}), **(own if is_mapping(own) else {})}
     return {**row, "Type": kind, "Properties": merged}

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from ..narrow import is_list, is_mapping
 from .finding import Fail, Place
 from .impact import Impact
 from .values import NO_VALUE, Scope, Unresolved, expression_of, mentions, resolve, text_of
@@ -43,12 +44,12 @@ class Node:
     def list(self, *path: str | int) -> list[Any]:
         """Return the list at `path`, empty where it is absent; one value alone counts as a list of one."""
         value = self.get(*path, default=[])
-        return value if isinstance(value, list) else [value]
+        return value if is_list(value) else [value]
 
     def raw_list(self, *path: str | int) -> list[Any]:
         """Return the items of the list at `path` as they are written, functions and all; empty if there is none."""
         found = self._find(path)
-        return found if isinstance(found, list) else []
+        return found if is_list(found) else []
 
     def number(self, *path: str | int, default: float | None = None) -> float | None:
         """Return the number at `path`. Raises Unresolved for what is none."""
@@ -104,25 +105,28 @@ class Node:
         return Fail(message, (*self.path, *at), saves, fix)
 
     def _find(self, path: Iterable[str | int]) -> Any:
-        current = self.raw
+        current: Any = self.raw
         for step in path:
-            if type(current) is dict and step in current:
-                current = current[step]
-                continue
-            if type(current) is dict and len(current) == 1:
-                current = resolve(current, self.resource.template.scope)
-            if isinstance(current, dict):
-                current = current.get(step, _MISSING)
-            elif isinstance(current, list) and isinstance(step, int) and step < len(current):
+            kind: Any = current.__class__
+            if kind is dict:
+                mapping: dict[str | int, Any] = current
+                if step in mapping:
+                    current = mapping[step]
+                    continue
+                if len(mapping) == 1:
+                    current = resolve(current, self.resource.template.scope)
+            if is_mapping(current):
+                current = current.get(str(step), _MISSING)
+            elif is_list(current) and isinstance(step, int) and step < len(current):
                 current = current[step]
             else:
                 return _MISSING
         return current
 
     def _wrapped(self, value: Any, path: tuple[str | int, ...]) -> Any:
-        if isinstance(value, dict):
+        if is_mapping(value):
             return Node(self.resource, value, path)
-        if isinstance(value, list):
+        if is_list(value):
             return [self._wrapped(item, (*path, index)) for index, item in enumerate(value)]
         return value
 
@@ -134,7 +138,7 @@ class Resource(Node):
 
     def __init__(self, template: Template, name: str, raw: dict[str, Any]) -> None:
         properties = raw.get("Properties")
-        super().__init__(self, properties if isinstance(properties, dict) else {}, ("Properties",))
+        super().__init__(self, properties if is_mapping(properties) else {}, ("Properties",))
         self.template = template
         self.id = name
         self.type = str(raw.get("Type", ""))
@@ -162,13 +166,13 @@ class Template:
     name: str
     raw: dict[str, Any]
     region: str | None = None
-    paths: dict[str, str] = field(default_factory=dict)
+    paths: dict[str, str] = field(default_factory=dict[str, str])
     stack_path: str | None = None
     deployed_as: str | None = None
     tagged: bool = False
 
     def __post_init__(self) -> None:
-        sections = {key: value for key, value in self.raw.items() if isinstance(value, dict)}
+        sections = {key: value for key, value in self.raw.items() if is_mapping(value)}
         rows = sections.get("Resources", {})
         self.scope = Scope(
             sections.get("Parameters", {}), sections.get("Mappings", {}), sections.get("Conditions", {}), rows, self.region,
@@ -176,7 +180,7 @@ class Template:
         )  # fmt: skip
         self.kept: dict[str, list[Node]] = {}
         self.outputs: dict[str, Any] = sections.get("Outputs", {})
-        self.resources = {name: Resource(self, name, row) for name, row in rows.items() if isinstance(row, dict)}
+        self.resources = {name: Resource(self, name, row) for name, row in rows.items() if is_mapping(row)}
 
     def let_go(self) -> None:
         """Drop the resources, which refer back to this: memory is free at once, not when the collector comes by."""

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..narrow import is_list, is_mapping
+
 _PSEUDO = re.compile(r"\$\{([^!}][^}]*)\}")
 _LITERAL = re.compile(r"\$\{!([^}]*)\}")
 _UNKNOWN_PART = "*"
@@ -44,8 +46,8 @@ class Scope:
     resources: dict[str, Any]
     region: str | None = None
     stack_name: str | None = None
-    world: dict[str, bool] = field(default_factory=dict)
-    defaults_used: set[str] = field(default_factory=set)
+    world: dict[str, bool] = field(default_factory=dict[str, bool])
+    defaults_used: set[str] = field(default_factory=set[str])
 
     def condition(self, name: str, *, seen: frozenset[str] = frozenset()) -> bool:
         """Return whether condition `name` holds. Raises Undecided where only the deployment knows."""
@@ -64,17 +66,20 @@ def resolve(raw: Any, scope: Scope) -> Any:
 
     Raises Unresolved or Undecided.
     """
-    if type(raw) is dict:
-        if len(raw) == 1:
-            ((name, argument),) = raw.items()
+    kind: Any = raw.__class__
+    if kind is dict:
+        mapping: dict[str, Any] = raw
+        if len(mapping) == 1:
+            ((name, argument),) = mapping.items()
             function = _FUNCTIONS.get(name)
             if function is not None:
                 return function(argument, scope)
-            if isinstance(name, str) and name.startswith("Fn::"):
+            if str(name).startswith("Fn::"):
                 raise Unresolved(f"{name} is known at deployment only")
-        return raw
-    if type(raw) is list:
-        return [value for value in (resolve(item, scope) for item in raw) if value is not NO_VALUE]
+        return mapping
+    if kind is list:
+        items: list[Any] = raw
+        return [value for value in (resolve(item, scope) for item in items) if value is not NO_VALUE]
     return raw
 
 
@@ -86,10 +91,10 @@ def text_of(raw: Any, scope: Scope) -> str:
         value = None
     if isinstance(value, str | int | float):
         return str(value)
-    if not isinstance(raw, dict) or len(raw) != 1:
+    if not is_mapping(raw) or len(raw) != 1:
         return _UNKNOWN_PART
     ((name, argument),) = raw.items()
-    if name == "Fn::Join" and isinstance(argument, list) and len(argument) == 2 and isinstance(argument[1], list):
+    if name == "Fn::Join" and is_list(argument) and len(argument) == 2 and is_list(argument[1]):
         return str(argument[0]).join(text_of(part, scope) for part in argument[1])
     if name == "Fn::Sub":
         template, own = _sub_parts(argument)
@@ -101,14 +106,14 @@ def expression_of(raw: Any) -> str:
     """Return `raw` as text with ${…} for every reference, so that equal expressions are equal texts; * for other functions."""
     if isinstance(raw, str | int | float):
         return str(raw)
-    if not isinstance(raw, dict) or len(raw) != 1:
+    if not is_mapping(raw) or len(raw) != 1:
         return _UNKNOWN_PART
     ((name, argument),) = raw.items()
     if name == "Ref":
         return f"${{{argument}}}"
     if name == "Fn::GetAtt":
         return f"${{{argument if isinstance(argument, str) else '.'.join(map(str, argument))}}}"
-    if name == "Fn::Join" and isinstance(argument, list) and len(argument) == 2 and isinstance(argument[1], list):
+    if name == "Fn::Join" and is_list(argument) and len(argument) == 2 and is_list(argument[1]):
         return str(argument[0]).join(map(expression_of, argument[1]))
     if name == "Fn::Sub":
         template, own = _sub_parts(argument)
@@ -118,18 +123,21 @@ def expression_of(raw: Any) -> str:
 
 def mentions(raw: Any) -> Iterator[str]:
     """Yield every logical id and parameter that `raw` refers to, however deep."""
-    stack = [raw]
+    stack: list[Any] = [raw]
     while stack:
-        item = stack.pop()
-        if type(item) is list:
+        item: Any = stack.pop()
+        kind: Any = item.__class__
+        if kind is list:
             # Plain values mention nothing, and are most of a template.
-            stack.extend(value for value in item if type(value) is dict or type(value) is list)
-        elif type(item) is dict:
-            for key, value in item.items():
+            items: list[Any] = item
+            stack.extend(value for value in items if value.__class__ in (dict, list))
+        elif kind is dict:
+            mapping: dict[str, Any] = item
+            for key, value in mapping.items():
                 if key == "Ref" and isinstance(value, str):
                     yield value
                 elif key == "Fn::GetAtt":
-                    yield str(value[0] if isinstance(value, list) and value else value).split(".")[0]
+                    yield str(value[0] if is_list(value) and value else value).split(".")[0]
                 elif key == "Fn::Sub":
                     yield from _mentioned_by_sub(value)
                     stack.append(value)
@@ -144,7 +152,7 @@ def _mentioned_by_sub(argument: Any) -> Iterator[str]:
 
 
 def _sub_parts(argument: Any) -> tuple[str, dict[str, Any]]:
-    if isinstance(argument, list) and len(argument) == 2 and isinstance(argument[1], dict):
+    if is_list(argument) and len(argument) == 2 and is_mapping(argument[1]):
         return str(argument[0]), argument[1]
     return (argument if isinstance(argument, str) else _UNKNOWN_PART), {}
 
@@ -170,7 +178,7 @@ def _ref(name: Any, scope: Scope) -> Any:
 
 def _parameter(name: str, scope: Scope) -> Any:
     row = scope.parameters[name]
-    if not isinstance(row, dict) or "Default" not in row:
+    if not is_mapping(row) or "Default" not in row:
         raise Unresolved(f"the parameter {name} has no default")
     kind = str(row.get("Type", "String"))
     if kind.startswith(("AWS::SSM::", "AWS::Secrets")):
@@ -183,7 +191,7 @@ def _parameter(name: str, scope: Scope) -> Any:
 
 
 def _if(argument: Any, scope: Scope) -> Any:
-    if not isinstance(argument, list) or len(argument) != 3:
+    if not is_list(argument) or len(argument) != 3:
         raise Unresolved("Fn::If needs a condition and two values")
     return resolve(argument[1] if scope.condition(str(argument[0])) else argument[2], scope)
 
@@ -191,7 +199,7 @@ def _if(argument: Any, scope: Scope) -> Any:
 def _join(argument: Any, scope: Scope) -> str:
     separator, parts = _list(argument, 2, "Fn::Join")
     values = resolve(parts, scope)
-    if not isinstance(values, list):
+    if not is_list(values):
         raise Unresolved("the list of Fn::Join is known at deployment only")
     return str(separator).join(map(str, values))
 
@@ -207,7 +215,7 @@ def _sub(argument: Any, scope: Scope) -> str:
 
 
 def _find_in_map(argument: Any, scope: Scope) -> Any:
-    if not isinstance(argument, list) or len(argument) < 3:
+    if not is_list(argument) or len(argument) < 3:
         raise Unresolved("Fn::FindInMap needs a map and two keys")
     name, first, second = (resolve(part, scope) for part in argument[:3])
     try:
@@ -231,24 +239,24 @@ def _split(argument: Any, scope: Scope) -> list[str]:
 
 
 def _get_att(argument: Any, scope: Scope) -> Any:
-    name = argument if isinstance(argument, str) else ".".join(map(str, argument)) if isinstance(argument, list) else "Fn::GetAtt"
+    name = argument if isinstance(argument, str) else ".".join(map(str, argument)) if is_list(argument) else "Fn::GetAtt"
     raise Unresolved(f"{name} is known at deployment only")
 
 
 def _list(argument: Any, length: int, name: str) -> list[Any]:
-    if not isinstance(argument, list) or len(argument) != length:
+    if not is_list(argument) or len(argument) != length:
         raise Unresolved(f"{name} needs {length} values")
     return argument
 
 
 def _holds(raw: Any, scope: Scope, seen: frozenset[str]) -> bool:
     """Whether the body of a condition holds; parameters' defaults do not decide, because any deployment may differ."""
-    if not isinstance(raw, dict) or len(raw) != 1:
+    if not is_mapping(raw) or len(raw) != 1:
         raise Unresolved("not a condition")
     ((name, argument),) = raw.items()
     if name == "Condition":
         return scope.condition(str(argument), seen=seen)
-    parts = argument if isinstance(argument, list) else [argument]
+    parts = argument if is_list(argument) else [argument]
     if name == "Fn::Not":
         return not _holds(parts[0], scope, seen)
     if name == "Fn::And":

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from ..errors import GreensageError
+from . import Commands
 
 _EXAMPLES = """examples:
   greensage baseline train.csv --label target -o artifacts/churn.statistics.json
@@ -17,7 +18,7 @@ row, without a header. Needs numpy: pip install 'greensage[drift]'.
 """
 
 
-def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add(commands: Commands) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "baseline", help="statistics of training data, to compare captured requests with", epilog=_EXAMPLES,

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from . import Commands
+
 if TYPE_CHECKING:
     from ..catalog.figures import Figure
 
@@ -20,7 +22,7 @@ EXAMPLES = """examples:
 """
 
 
-def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add(commands: Commands) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "catalog", help="figures and their sources: show, refresh", epilog=EXAMPLES,

@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from . import Commands
+
 if TYPE_CHECKING:
     from ..checks.config import Config
     from ..checks.rule import Rule
@@ -32,7 +34,7 @@ FOUND, UNREADABLE = 1, 2
 _PROGRESS_SECONDS = 2.0
 
 
-def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add(commands: Commands) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "check", help="check CDK apps, templates or an account for sustainability", epilog=EXAMPLES,
@@ -100,7 +102,7 @@ def _report(options: argparse.Namespace, rules: tuple[Rule, ...], config: Config
     from ..checks.baseline import read_baseline
     from ..checks.run import check
 
-    known = read_baseline(options.baseline) if options.baseline else frozenset()
+    known = read_baseline(options.baseline) if options.baseline else frozenset[str]()
     if options.account:
         from ..checks.account import check_account
 

@@ -7,6 +7,7 @@ import json
 import sys
 from dataclasses import asdict
 
+from . import Commands
 from .models import add_model_arguments, read_fleet
 
 EXAMPLES = """examples:
@@ -16,7 +17,7 @@ The plan's Regions are looked at, and those of --regions. A stack that a deploye
 """
 
 
-def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add(commands: Commands) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "clean", help="find and delete shared endpoints that nothing uses any more", epilog=EXAMPLES,

@@ -9,6 +9,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from . import Commands
+
 if TYPE_CHECKING:
     from .changes import Budget, Change, Side
 
@@ -23,7 +25,7 @@ exit status: 0; 1 where a budget is exceeded; 2 where the files are wrong
 BROKEN_BUDGET = 1
 
 
-def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add(commands: Commands) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "diff", help="show what a change does to carbon and cost", epilog=EXAMPLES,

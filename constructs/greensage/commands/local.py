@@ -7,8 +7,10 @@ import json
 import sys
 from pathlib import Path
 
+from . import Commands
 
-def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+
+def add(commands: Commands) -> None:
     """Add the command."""
     _add_actions(commands.add_parser("local", help="the local cloud: up, down, status, env"))
 

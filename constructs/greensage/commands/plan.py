@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
+from . import Commands
 from .models import add_model_arguments, find_model, read_fleet
 
 EXAMPLES = """examples:
@@ -15,7 +16,7 @@ EXAMPLES = """examples:
 """
 
 
-def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add(commands: Commands) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "plan", help="show what would be deployed, what it takes and why", epilog=EXAMPLES,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, fields, is_dataclass
-from typing import Any
+from typing import Any, cast
 
 from ..catalog.kinds import hosting_kind
 from ..catalog.overlay import overlay_words
@@ -145,7 +145,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, VariantPlan):
         return {"name": value.container.name, "weight": value.weight, "image": asdict(value.container.image)}
     if isinstance(value, tuple):
-        return [_plain(item) for item in value]
+        return [_plain(item) for item in cast("tuple[Any, ...]", value)]
     return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
 
 

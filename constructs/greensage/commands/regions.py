@@ -6,6 +6,7 @@ import argparse
 import json
 from typing import Any
 
+from . import Commands
 from .models import Fleet, add_model_arguments, find_model, read_fleet
 
 EXAMPLES = """examples:
@@ -15,7 +16,7 @@ EXAMPLES = """examples:
 """
 
 
-def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add(commands: Commands) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "regions", help="rank Regions, for all or for one model", epilog=EXAMPLES,
@@ -71,7 +72,7 @@ def _general(near: str | None) -> list[dict[str, Any]]:
     from ..catalog.prices import price_level
     from ..catalog.regions import known_regions, region
 
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name in known_regions():
         found, types = region(name), in_region(name) or frozenset()
         green = {*preferred("arm64"), *preferred("inf2")}
@@ -98,7 +99,7 @@ def _for_model(fleet: Fleet, options: argparse.Namespace) -> list[dict[str, Any]
 
     chosen = fleet.chosen[find_model(fleet, options.model)]
     near = options.near or chosen.request.spec.region.users_near
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name in known_regions():
         best = chosen.best(region=name) if name in chosen.regions else None
         why = "" if best else why_not_region(chosen.option.request, name) or "does not host what it needs"

@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from . import Commands
 from .models import add_model_arguments, read_fleet
 
 EXAMPLES = """examples:
@@ -14,7 +15,7 @@ EXAMPLES = """examples:
 """
 
 
-def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add(commands: Commands) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "report", help="write one self-contained HTML page", epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter

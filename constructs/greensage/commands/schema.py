@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 
+from . import Commands
 
-def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+
+def add(commands: Commands) -> None:
     """Add the command."""
     commands.add_parser("schema", help="print the JSON Schema of a model file").set_defaults(run=run)
 

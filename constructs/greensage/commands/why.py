@@ -7,6 +7,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from . import Commands
 from .models import Fleet, add_model_arguments, find_model, read_fleet
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ EXAMPLES = """examples:
 """
 
 
-def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add(commands: Commands) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "why", help="explain one model, or why not X", epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter

@@ -10,17 +10,26 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 
 def endpoint_metric(name: str, statistic: str, endpoint: str, variant: str, options: Mapping[str, Any]) -> cloudwatch.Metric:
     """Return an invocation metric of namespace AWS/SageMaker."""
-    return _metric("AWS/SageMaker", name, statistic, endpoint, variant, options)
+    return metric("AWS/SageMaker", name, _dimensions(endpoint, variant), options, statistic=statistic)
 
 
 def host_metric(name: str, statistic: str, endpoint: str, variant: str, options: Mapping[str, Any]) -> cloudwatch.Metric:
     """Return a utilisation metric of namespace /aws/sagemaker/Endpoints (CPU: 0 to 100 per core)."""
-    return _metric("/aws/sagemaker/Endpoints", name, statistic, endpoint, variant, options)
+    return metric("/aws/sagemaker/Endpoints", name, _dimensions(endpoint, variant), options, statistic=statistic)
 
 
-def _metric(
-    namespace: str, name: str, statistic: str, endpoint: str, variant: str, options: Mapping[str, Any]
+def metric(
+    namespace: str, name: str, dimensions: Mapping[str, str], options: Mapping[str, Any], **usual: Any
 ) -> cloudwatch.Metric:
-    dimensions = {"EndpointName": endpoint, "VariantName": variant}
-    settings = {"statistic": statistic, "dimensions_map": dimensions, **options}
+    """Return a metric; what `options` do not say is as `usual`, and summed where that says nothing either."""
+    settings: dict[str, Any] = {"statistic": "Sum", "dimensions_map": dimensions, **usual, **options}
     return cloudwatch.Metric(namespace=namespace, metric_name=name, **settings)
+
+
+def failed_executions(machine: str, options: Mapping[str, Any], **usual: Any) -> cloudwatch.Metric:
+    """Return the number of executions of a state machine that failed; `machine` is its ARN."""
+    return metric("AWS/States", "ExecutionsFailed", {"StateMachineArn": machine}, options, **usual)
+
+
+def _dimensions(endpoint: str, variant: str) -> dict[str, str]:
+    return {"EndpointName": endpoint, "VariantName": variant}

@@ -16,6 +16,7 @@ from constructs import Construct
 
 from .acknowledge import acknowledge, acknowledge_wildcards
 from .logs import check_retention, log_group
+from .metrics import failed_executions
 from .names import job_base
 from .roles import service_role
 from .stack_helper import StackHelper
@@ -128,8 +129,7 @@ def schedule_machine(scope: Construct, machine: Machine, schedule: str, target: 
 
 def failures(machine: Machine, **options: Any) -> cloudwatch.Metric:
     """Return the number of executions that failed, summed over an hour unless `options` of the metric say otherwise."""
-    given = {"statistic": "Sum", "period": Duration.hours(1), "dimensions_map": {"StateMachineArn": machine.resource.attr_arn}}
-    return cloudwatch.Metric(namespace="AWS/States", metric_name="ExecutionsFailed", **{**given, **options})
+    return failed_executions(machine.resource.attr_arn, options, period=Duration.hours(1))
 
 
 def alarm_from_one(scope: Construct, id: str, metric: cloudwatch.Metric, text: str) -> cloudwatch.Alarm:

@@ -40,10 +40,10 @@ class Batch:
 
     features: np.ndarray
     outputs: np.ndarray
-    ids: list[str] = field(default_factory=list)
-    times: list[str] = field(default_factory=list)
-    words: dict[int, list[str]] = field(default_factory=dict)
-    bad: list[BadLine] = field(default_factory=list)
+    ids: list[str] = field(default_factory=list[str])
+    times: list[str] = field(default_factory=list[str])
+    words: dict[int, list[str]] = field(default_factory=dict[int, list[str]])
+    bad: list[BadLine] = field(default_factory=list[BadLine])
     requests: int = 0
 
 
@@ -89,7 +89,8 @@ class _Gathered:
         if self._take_usual(event, captured):
             return
         rows = _rows(captured["endpointInput"])
-        answers = _rows(captured["endpointOutput"]) if "endpointOutput" in captured else [[]] * len(rows)
+        unanswered: list[list[Any]] = [[]] * len(rows)
+        answers = _rows(captured["endpointOutput"]) if "endpointOutput" in captured else unanswered
         if len(answers) != len(rows):
             raise _Unreadable(f"{len(rows)} rows went in, {len(answers)} came out")
         if any(len(row) != self.width for row in rows):

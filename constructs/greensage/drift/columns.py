@@ -30,7 +30,7 @@ class Column:
     whole: bool = True  # all numbers were integers
     text: int = 0  # how many values were no numbers
     kll: Kll = field(default_factory=Kll)
-    counts: Counter[str] = field(default_factory=Counter)
+    counts: Counter[str] = field(default_factory=Counter[str])
     counted: bool = True  # `counts` is complete, apart from OTHER of text columns
 
     @property

@@ -59,7 +59,7 @@ def verdict(results: Mapping[str, Mapping[str, Mapping[str, Any]]], rules: Rules
     gain = _gain(results[arena], rules.metric)
     if gain is None:
         return {"promote": False, "gain": None, "reasons": [f"{rules.metric} is not defined on the {arena}"]}
-    reasons = []
+    reasons: list[str] = []
     if gain < rules.margin:
         reasons.append(f"{rules.metric} on the {arena} changes by {gain:+.4g} for the better, less than {rules.margin:g}")
     for name, row in results.items():

@@ -37,8 +37,8 @@ class History:
     sequence: int = 0
     running: str = ""
     ended: float = 0.0
-    started: list[float] = field(default_factory=list)
-    evaluated: dict[str, float] = field(default_factory=dict)  # by monitor: captures up to then were evaluated
+    started: list[float] = field(default_factory=list[float])
+    evaluated: dict[str, float] = field(default_factory=dict[str, float])  # by monitor: captures up to then were evaluated
     decided: float = 0.0
     kwh_avoided: float = 0.0
     grams_avoided: float = 0.0
@@ -105,7 +105,7 @@ def _drift_reason(report: Mapping[str, Any]) -> str:
 
 
 def _held_back(policy: Policy, history: History, now: float) -> list[str]:
-    found = []
+    found: list[str] = []
     if not policy.can_retrain:
         found.append("no retraining is set up for this model")
     if history.running:

@@ -137,7 +137,7 @@ def _by_bin(
     cumulated = np.cumsum(weights) / weights.sum()
     places = np.searchsorted(cumulated, np.arange(1, _BINS) / _BINS)
     edges = np.unique(values[places])
-    counts = []
+    counts: list[np.ndarray] = []
     for (sample, weight), total in ((left, old), (right, new)):
         found = np.bincount(np.searchsorted(edges, sample, side="left"), weights=weight, minlength=len(edges) + 1)
         counts.append(found * (total / weight.sum()))
@@ -165,7 +165,7 @@ def _new_share(before: Column, after: Column) -> float:
 
 def _schema(baseline: Statistics, window: Statistics) -> list[dict[str, str]]:
     """Types that changed, and outputs that came or went."""
-    found = []
+    found: list[dict[str, str]] = []
     for name, before in baseline.features.items():
         after = window.features.get(name)
         if after is not None and after.text and before.kind != "String":
@@ -179,7 +179,7 @@ def _schema(baseline: Statistics, window: Statistics) -> list[dict[str, str]]:
 
 
 def _violations(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
-    found = []
+    found: list[dict[str, str]] = []
     for row in rows:
         if row.get("more_missing"):
             text = f"{row['missing']:.1%} missing, {row['missing_baseline']:.1%} in the baseline"

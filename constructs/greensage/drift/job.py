@@ -16,6 +16,7 @@ import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -54,7 +55,11 @@ def train() -> int:
     if not script.is_file():
         raise FileNotFoundError(f"the source has no {script.name}")
     process = subprocess.Popen([sys.executable, str(script)], cwd=folder, env=_environment(), stderr=subprocess.PIPE, text=True)
-    signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        process.terminate()
+
+    signal.signal(signal.SIGTERM, stop)
     _, said = process.communicate()
     sys.stderr.write(said)
     if process.returncode:

@@ -18,8 +18,8 @@ from .capture import BadLine, Batch
 class Labels:
     """Labels by id, and lines that were none. A later line for the same id replaces the earlier."""
 
-    by_id: dict[str, float] = field(default_factory=dict)
-    bad: list[BadLine] = field(default_factory=list)
+    by_id: dict[str, float] = field(default_factory=dict[str, float])
+    bad: list[BadLine] = field(default_factory=list[BadLine])
 
     def add(self, lines: Iterable[bytes]) -> None:
         """Read the lines of one file."""
@@ -43,10 +43,10 @@ class Joined:
     """
 
     most: int
-    labels: list[float] = field(default_factory=list)
-    scores: list[np.ndarray] = field(default_factory=list)
-    features: list[np.ndarray] = field(default_factory=list)
-    seen: list[np.ndarray] = field(default_factory=list)
+    labels: list[float] = field(default_factory=list[float])
+    scores: list[np.ndarray] = field(default_factory=list[np.ndarray])
+    features: list[np.ndarray] = field(default_factory=list[np.ndarray])
+    seen: list[np.ndarray] = field(default_factory=list[np.ndarray])
     unlabelled: int = 0
     found: int = 0
 

@@ -92,11 +92,12 @@ def _buckets(column: Column) -> list[dict[str, float]]:
 def _column(feature: dict[str, Any]) -> Column:
     name, kind = feature["name"], feature["inferred_type"]
     words = feature.get("string_statistics")
-    part = words or feature.get("numerical_statistics") or {}
+    part: dict[str, Any] = words or feature.get("numerical_statistics") or {}
     common = part.get("common") or {"num_present": 0, "num_missing": 0}
     column = Column(name, present=int(common["num_present"]), missing=int(common["num_missing"]))
     if words is not None:
-        buckets = (words.get("distribution") or {}).get("categorical", {}).get("buckets", [])
+        distribution: dict[str, Any] = words.get("distribution") or {}
+        buckets: list[dict[str, Any]] = distribution.get("categorical", {}).get("buckets", [])
         column.counts = Counter({str(row["value"]): int(row["count"]) for row in buckets})
         column.text = column.present
         return column

@@ -100,7 +100,7 @@ def judge(labels: np.ndarray, scores: np.ndarray, kpi: Mapping[str, float], *, m
     The state is "below" when even the better end of the one-sided 95 % bootstrap interval misses the threshold,
     "uncertain" when only the value misses it, else "holds". With fewer than `min_labels` it is "few-labels".
     """
-    rows = {}
+    rows: dict[str, Any] = {}
     for name, threshold in kpi.items():
         metric, more_is_better = METRICS[name]
         row: dict[str, Any] = {"threshold": threshold, "more_is_better": more_is_better, "labels": len(labels)}
@@ -154,7 +154,7 @@ def _expected_auc(one: np.ndarray) -> float:
 def _interval(metric: Metric, labels: np.ndarray, scores: np.ndarray) -> tuple[float, float]:
     """Both one-sided 95 % bounds by bootstrap; of more than 5,000 rows the interval is scaled to their number."""
     random, rows = np.random.default_rng(11), min(len(labels), _RESAMPLED_ROWS)
-    found = []
+    found: list[float] = []
     for _ in range(_RESAMPLES):
         chosen = random.integers(len(labels), size=rows)
         found.append(metric(labels[chosen], scores[chosen]))

@@ -20,7 +20,7 @@ def read_table(paths: list[Path], label: str | None) -> tuple[list[str], np.ndar
     rows: list[list[float]] = []
     for path in paths:
         lines = _rows(path)
-        _, header = next(lines, (1, []))
+        _, header = next(lines, (1, list[str]()))
         if names and header != names:
             raise ValueError(f"{path}:1: the header is not that of {paths[0]}")
         names = header

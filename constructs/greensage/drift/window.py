@@ -18,11 +18,11 @@ PREDICTION = "prediction"
 class Statistics:
     """`features` and `outputs` by name, in their order; `rows` is how many rows they saw."""
 
-    features: dict[str, Column] = field(default_factory=dict)
-    outputs: dict[str, Column] = field(default_factory=dict)
+    features: dict[str, Column] = field(default_factory=dict[str, Column])
+    outputs: dict[str, Column] = field(default_factory=dict[str, Column])
     rows: int = 0
     requests: int = 0
-    bad: Counter[str] = field(default_factory=Counter)
+    bad: Counter[str] = field(default_factory=Counter[str])
 
     @classmethod
     def of(cls, names: Sequence[str]) -> Statistics:

@@ -49,7 +49,7 @@ class EndpointDefinition:
     generation: str
     variants: Sequence[VariantDefinition]
     shadow: VariantDefinition | None = None
-    config: Mapping[str, Any] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict[str, Any])
     encrypt_volume: bool = True
     retain_variant_properties: bool = False
     error_metrics: Sequence[str] = _ERRORS

@@ -20,6 +20,7 @@ from ..catalog.instances import batch_types
 from ..core import defaults
 from ..core.acknowledge import acknowledge_wildcards
 from ..core.checked import check_choice, check_cron, check_needed, check_prefix, check_whole
+from ..core.metrics import failed_executions
 from ..core.names import job_base
 from ..core.roles import service_role
 from ..core.state_machines import TRANSIENT, job_logs_arn, job_statements, retain_job_logs, state_machine
@@ -135,8 +136,7 @@ class BatchTransform(Construct):
 
     def metric_failed(self, **options: Any) -> cloudwatch.Metric:
         """Return the number of runs that failed, summed."""
-        settings = {"statistic": "Sum", "dimensions_map": {"StateMachineArn": self.state_machine.attr_arn}, **options}
-        return cloudwatch.Metric(namespace="AWS/States", metric_name="ExecutionsFailed", **settings)
+        return failed_executions(self.state_machine.attr_arn, options)
 
     def _grant_execution(self, model: ModelDefinition, network: Network | None) -> None:
         access, arn = self._access, self.bucket.bucket_arn

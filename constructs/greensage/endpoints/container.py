@@ -27,7 +27,7 @@ class Container:
 
     image: ContainerImage
     artifact: ArtifactLocation | None = None
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def __post_init__(self) -> None:
         check_count("environment", self.environment, 0, limits.ENVIRONMENT_MAX)

@@ -18,6 +18,7 @@ from ..catalog import limits
 from ..catalog.instances import Processor, instance
 from ..core import defaults
 from ..core.checked import check_choice, check_count, check_number, check_order, check_whole, is_token
+from ..core.metrics import metric
 from ..core.names import unique_component_name
 from ..planner.placement import Placement, Share, capacity_of, fits, place
 from ..storage.artifacts import ArtifactLocation
@@ -241,15 +242,14 @@ class InferenceComponent(Construct):
 
     def metric_invocations(self, **options: Any) -> cloudwatch.Metric:
         """Return the number of requests, summed."""
-        return self._metric("Invocations", "Sum", options)
+        return self._metric("Invocations", options)
 
     def metric_no_capacity_failures(self, **options: Any) -> cloudwatch.Metric:
         """Return the number of requests that found no copy, summed."""
-        return self._metric("NoCapacityInvocationFailures", "Sum", options)
+        return self._metric("NoCapacityInvocationFailures", options)
 
-    def _metric(self, name: str, statistic: str, options: Mapping[str, Any]) -> cloudwatch.Metric:
-        settings = {"statistic": statistic, "dimensions_map": {"InferenceComponentName": self.component_name}, **options}
-        return cloudwatch.Metric(namespace="AWS/SageMaker", metric_name=name, **settings)
+    def _metric(self, name: str, options: Mapping[str, Any]) -> cloudwatch.Metric:
+        return metric("AWS/SageMaker", name, {"InferenceComponentName": self.component_name}, options)
 
 
 def _component_container(container: Container) -> dict[str, Any]:

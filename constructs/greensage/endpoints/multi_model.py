@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
@@ -73,7 +73,7 @@ class MultiModelEndpoint(InstanceEndpoint):
         self.prefix = prefix if prefix.endswith("/") else f"{prefix}/"
         _check_accelerator(instance_type, image)
         here = ArtifactLocation(bucket.bucket_name, bucket.bucket_arn, self.prefix, self.prefix)
-        mode = {"mode": "MultiModel", "modelDataUrl": here.uri, "modelDataSource": None}
+        mode: dict[str, Any] = {"mode": "MultiModel", "modelDataUrl": here.uri, "modelDataSource": None}
         if not cache_models:
             mode["multiModelConfig"] = {"modelCacheSetting": "Disabled"}
         key = props.get("encryption_key")

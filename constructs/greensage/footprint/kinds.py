@@ -39,7 +39,7 @@ def always_on(
     `utilisation` is how busy they may be at the peak. `shares` are the parts of the traffic that production and shadow
     variants get; each has instances of its own.
     """
-    levels = []
+    levels: list[Level] = []
     units = compute_units(instance_type)
     for share in shares:
         for item in demand.hours:
@@ -51,7 +51,7 @@ def always_on(
 
 def asynchronous(demand: Demand, region: str, instance_type: str, floor: int) -> Usage:
     """Return a month of an asynchronous endpoint: instances live while something waits, and linger before they go."""
-    levels = []
+    levels: list[Level] = []
     linger = traffic.ASYNCHRONOUS_LINGER_SECONDS + traffic.ASYNCHRONOUS_WAKE_SECONDS
     units = compute_units(instance_type)
     for item in demand.hours:

@@ -16,6 +16,7 @@ from ..catalog import drift
 from ..core import defaults
 from ..core.acknowledge import acknowledge_wildcards
 from ..core.checked import check_cron, check_prefix, check_whole
+from ..core.metrics import metric
 from ..core.state_machines import alarm_from_one, failures, job_statements, schedule_machine, state_machine
 from .analyzer import Analyzer
 from .baseline import Baseline
@@ -111,10 +112,7 @@ class Monitor(Construct):
         """Return one of the monitor's metrics, summed over a day: CapturedRows, DriftedColumns, Violations, UnreadLines,
         KpisBelowThreshold, or Kpi-<name> (then its latest value)."""
         statistic = "Maximum" if name.startswith("Kpi-") else "Sum"
-        settings = {
-            "statistic": statistic, "period": Duration.days(1), "dimensions_map": {"Model": self.model}, **options,
-        }  # fmt: skip
-        return cloudwatch.Metric(namespace=NAMESPACE, metric_name=name, **settings)
+        return metric(NAMESPACE, name, {"Model": self.model}, options, statistic=statistic, period=Duration.days(1))
 
     def metric_captured_rows(self, **options: Any) -> cloudwatch.Metric:
         """Return how many captured rows were evaluated."""

@@ -62,7 +62,7 @@ class QualitySettings:
     `judged_rows` labelled answers are judged, at least `min_labels`; labels are waited for `label_days`.
     """
 
-    kpi: Mapping[str, float] = field(default_factory=dict)
+    kpi: Mapping[str, float] = field(default_factory=dict[str, float])
     min_labels: int = int(drift.setting("min_labels"))
     label_days: int = int(drift.setting("label_days"))
     judged_rows: int = int(drift.setting("judged_rows"))

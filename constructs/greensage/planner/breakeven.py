@@ -59,7 +59,7 @@ def break_evens(chosen: Chosen) -> BreakEvens:
     days = _grid()
     points = _scored(request, legal, region, days)
     best = [_best(options) for options in points]
-    switches = []
+    switches: list[BreakEven] = []
     for low, high, before, after in zip(days, days[1:], best, best[1:], strict=False):
         if before and after and _kind(before) != _kind(after):
             switches += _between(request, legal, region, (low, before), (high, after))

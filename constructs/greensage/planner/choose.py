@@ -78,14 +78,16 @@ class Chosen:
 
 def choose_all(requests: Sequence[Request], default_region: str | None) -> tuple[list[Chosen], list[Problem]]:
     """Return what is chosen for each request, and the problems of those for which nothing is legal."""
-    drafts, problems = [], []
+    drafts: list[_Draft] = []
+    problems: list[Problem] = []
     for request in requests:
         try:
             drafts.append(_draft(request, default_region))
         except PlanError as error:
             problems += error.problems
     scored = score([option for draft in drafts for option in draft.options])
-    chosen, start = [], 0
+    chosen: list[Chosen] = []
+    start = 0
     for draft in drafts:
         end = start + len(draft.options)
         chosen.append(draft.choose(scored[start:end]))

@@ -40,7 +40,7 @@ class Placement:
 @dataclass
 class _Open:
     free: list[float]
-    names: list[str] = field(default_factory=list)
+    names: list[str] = field(default_factory=list[str])
 
 
 def capacity_of(item: InstanceType) -> tuple[float, float, float]:

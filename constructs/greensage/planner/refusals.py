@@ -11,6 +11,7 @@ from ..catalog.capabilities import capability, features, is_built, kinds_with, l
 from ..catalog.instances import InstanceType
 from ..catalog.kinds import hosting_kind
 from ..errors import PlanError, Problem
+from ..narrow import is_mapping
 from ..spec import RealTimeHosting
 from .context import Request
 from .types import Kind
@@ -161,5 +162,5 @@ def _keys(path: str) -> list[str | int]:
 def _found(request: Request, path: str) -> str:
     value: object = request.located.content
     for key in _keys(path):
-        value = value.get(key) if isinstance(value, dict) else None
+        value = value.get(str(key)) if is_mapping(value) else None
     return str(value) if isinstance(value, str | int | float) else ""

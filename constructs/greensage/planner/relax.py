@@ -38,7 +38,7 @@ def advise(chosen: Chosen, now: Footprint) -> tuple[Advice, ...]:
 
     Each is planned for the model alone, without what it could share with others.
     """
-    found = []
+    found: list[Advice] = []
     carbon_g, cost_usd = now.carbon_g.mid, now.cost_usd.mid
     for allow, relaxed in _relaxations(chosen.request):
         try:

@@ -123,7 +123,7 @@ def _pack(pool: _Pool, free: dict[str, Chosen]) -> list[_Bin]:
     types = worth_packing_on(pool.region, offered, sum(member.container_mb for member in members))
     orders = [sorted(members, key=order) for order in _ORDERS]
     packings = (_packed(pool, order, weights, item) for item in types for order in orders)
-    best = max(([_retyped(pool, item, types) for item in bins] for bins in packings), key=_saved, default=[])
+    best = max(([_retyped(pool, item, types) for item in bins] for bins in packings), key=_saved, default=list[_Bin]())
     worth = [_worth_it(pool, item, types) for item in best]
     return [item for item in worth if item.saved_g > 0 and len(item.tenants.members) > 1]
 

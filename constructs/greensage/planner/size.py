@@ -48,7 +48,8 @@ def utilisation_on(request: Request, item: InstanceType, kind: Kind) -> float:
 
 def _of_family(items: list[InstanceType], request: Request, kind: Kind) -> list[InstanceType]:
     """Return the sizes to choose among: the smallest, and larger ones only while the latency holds the smaller back."""
-    demand, floor, found = request.demand, floor_of(request), []
+    demand, floor = request.demand, floor_of(request)
+    found: list[InstanceType] = []
     for item in items:
         busy = utilisation_on(request, item, kind)
         count = instances_needed(item.name, demand.peak, demand.cpu_seconds, busy) if busy else traffic.MAX_INSTANCES + 1

@@ -32,7 +32,7 @@ def report_data(
     """Return the page's data. `say` hears of progress when it takes more than two seconds."""
     sources = Sources()
     curves = _Curves()
-    models = []
+    models: list[dict[str, Any]] = []
     last = time.monotonic()
     for index, model in enumerate(plan.models, start=1):
         models.append(_model(plan, model, chosen[model.name], footprint.of(model.name), sources, curves))
@@ -101,7 +101,7 @@ def _saved(now: Footprint, usual: Footprint) -> dict[str, Any]:
 def _regions(plan: Plan, footprint: FleetFootprint) -> list[dict[str, Any]]:
     """Return the Regions that the plan uses, and those that the usual deployments would."""
     names = {model.region for model in plan.models} | {item.baseline_region for item in footprint.models}
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name in sorted(names):
         found = region(name)
         here = [footprint.of(model.name) for model in plan.models if model.region == name]

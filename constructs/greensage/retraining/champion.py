@@ -15,6 +15,7 @@ from constructs import Construct, IDependable
 from ..core.names import job_base
 from ..core.stack_helper import StackHelper
 from ..endpoints.base import Endpoint
+from ..narrow import is_list, is_mapping
 from ..storage.artifacts import ArtifactLocation
 
 _RETRAINED = "retrained/"
@@ -108,9 +109,9 @@ class _Deployment:
 
 def _without(content: Any, resources: set[str]) -> Any:
     """Return `content` without the values that come from `resources`: to wait for them would be a circle."""
-    if isinstance(content, dict):
+    if is_mapping(content):
         return {key: _without(value, resources) for key, value in content.items() if not _names(value, resources)}
-    if isinstance(content, list):
+    if is_list(content):
         return [_without(value, resources) for value in content if not (_is_intrinsic(value) and _names(value, resources))]
     return content
 
@@ -123,9 +124,9 @@ def _names(value: Any, resources: set[str]) -> bool:
 
 
 def _strings(value: Any) -> Iterator[str]:
-    if isinstance(value, dict):
+    if is_mapping(value):
         value = list(value.values())
-    if isinstance(value, list):
+    if is_list(value):
         for item in value:
             yield from _strings(item)
     elif isinstance(value, str):
@@ -135,10 +136,10 @@ def _strings(value: Any) -> Iterator[str]:
 def _intrinsics(content: Any) -> Iterator[dict[str, Any]]:
     if _is_intrinsic(content):
         yield content
-    elif isinstance(content, (dict, list)):
-        for value in content.values() if isinstance(content, dict) else content:
+    else:
+        for value in content.values() if is_mapping(content) else content if is_list(content) else ():
             yield from _intrinsics(value)
 
 
 def _is_intrinsic(value: Any) -> bool:
-    return isinstance(value, dict) and len(value) == 1 and next(iter(value)).startswith(("Fn::", "Ref"))
+    return is_mapping(value) and len(value) == 1 and next(iter(value)).startswith(("Fn::", "Ref"))

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from ..narrow import is_list, is_mapping
+
 
 class Ref(Enum):
     """A value of the running retraining; what it is in the state machine."""
@@ -34,9 +36,9 @@ class Text:
 
 def for_states(request: Any) -> Any:
     """Return a request with its texts in Amazon States Language: keys that end in .$, and States.Format."""
-    if isinstance(request, Mapping):
+    if is_mapping(request):
         return dict(_entry(key, value) for key, value in request.items())
-    return [for_states(item) for item in request] if isinstance(request, list) else request
+    return [for_states(item) for item in request] if is_list(request) else request
 
 
 def _entry(key: str, value: Any) -> tuple[str, Any]:
@@ -51,9 +53,9 @@ def _entry(key: str, value: Any) -> tuple[str, Any]:
 
 def for_pipelines(request: Any, known: Mapping[Ref, Any], join: Callable[[list[Any]], Any]) -> Any:
     """Return a request with its texts as `join` makes them of strings and of what stands for the references."""
-    if isinstance(request, Mapping):
+    if is_mapping(request):
         return {key: for_pipelines(value, known, join) for key, value in request.items()}
-    if isinstance(request, list):
+    if is_list(request):
         return [for_pipelines(item, known, join) for item in request]
     if not isinstance(request, Text):
         return request

@@ -146,7 +146,7 @@ def _job_step(found: Any) -> Any:
 
     class JobStep(found.steps.ConfigurableRetryStep):
         def __init__(self, name: str, kind: Any, request: Request, **more: Any) -> None:
-            super().__init__(name, kind, **more)
+            super().__init__(name, kind, **more)  # pyright: ignore[reportUnknownMemberType]
             self._request = request
             self._properties = found.Properties(step_name=name, step=self, shape_name=f"Describe{kind.value}JobResponse")
 

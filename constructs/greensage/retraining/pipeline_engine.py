@@ -153,7 +153,7 @@ class PipelineEngine(Construct):
             iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=called),
             iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[self.queue.queue_arn]),
         ]
-        wide = []
+        wide: list[str] = []
         kinds: tuple[tuple[Job, ExecutionAccess], ...] = (("Training", jobs.training_role), ("Processing", jobs.comparing_role))
         for kind, passed in kinds:
             arn = stack.format_arn(service="sagemaker", resource=f"{kind.lower()}-job", resource_name=f"{self.name}-*")

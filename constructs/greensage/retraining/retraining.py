@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from aws_cdk import ArnFormat, Stack
@@ -17,12 +17,14 @@ from ..catalog import drift
 from ..core import defaults
 from ..core.acknowledge import acknowledge_own, acknowledge_wildcards
 from ..core.checked import check_whole
+from ..core.metrics import metric
 from ..core.stack_helper import StackHelper
 from ..core.state_machines import Machine, alarm_from_one, failures, job_statements, state_machine
 from ..endpoints.base import Endpoint
 from ..footprint.retraining import of_training
 from ..monitoring.function import NAMESPACE, LoopFunction
 from ..monitoring.monitor import Monitor, allow_reading
+from ..narrow import is_list, is_mapping
 from .champion import Champion
 from .decision import decide_function, known_region, listen
 from .deploying import allow_deploying
@@ -127,8 +129,7 @@ class DriftTriggeredRetraining(Construct):
 
     def metric(self, name: str, **options: Any) -> cloudwatch.Metric:
         """Return a metric of the decisions, summed: Retrainings, Alerts, RetrainingGramsSpent, RetrainingGramsAvoided."""
-        settings = {"statistic": "Sum", "dimensions_map": {"Model": self._monitor.model}, **options}
-        return cloudwatch.Metric(namespace=NAMESPACE, metric_name=name, **settings)
+        return metric(NAMESPACE, name, {"Model": self._monitor.model}, options)
 
     def metric_retrainings(self, **options: Any) -> cloudwatch.Metric:
         """Return how many retrainings were started."""
@@ -326,8 +327,8 @@ def _check(monitors: Sequence[Monitor], policy: RetrainingPolicy, topic: sns.ITo
 
 def _pascal(value: Any) -> Any:
     """CloudFormation's L1s are written camelCase; the API wants PascalCase."""
-    if isinstance(value, Mapping):
+    if is_mapping(value):
         return {key[0].upper() + key[1:]: _pascal(item) for key, item in value.items()}
-    if isinstance(value, list):
+    if is_list(value):
         return [_pascal(item) for item in value]
     return value

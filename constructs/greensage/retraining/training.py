@@ -72,7 +72,7 @@ class TrainingSource:
     instance_types: tuple[str, ...] = field(default_factory=drift.training_types)
     max_run_minutes: int = defaults.MAX_RUN_MINUTES
     max_wait_minutes: int = defaults.MAX_WAIT_MINUTES
-    hyperparameters: Mapping[str, str] = field(default_factory=dict)
+    hyperparameters: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def __post_init__(self) -> None:
         if not (Path(self.folder) / self.script).is_file():

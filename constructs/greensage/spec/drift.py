@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from ..catalog import drift
 from ..core import defaults
+from ..narrow import is_mapping
 from .parts import Part, Texts
 
 
@@ -45,7 +46,7 @@ class DriftSpec(Part):
     @field_validator("kpi", mode="before")
     @classmethod
     def _whole_numbers(cls, value: Any) -> Any:
-        return {key: _as_float(item) for key, item in value.items()} if isinstance(value, dict) else value
+        return {key: _as_float(item) for key, item in value.items()} if is_mapping(value) else value
 
     @field_validator("threshold", "share", mode="before")
     @classmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from ..errors import Problem
 from .model import ModelSpec
@@ -29,7 +30,7 @@ def file_problems(spec: ModelSpec, file: Path, located: Located) -> list[Problem
 
 def with_absolute_files(spec: ModelSpec, file: Path) -> ModelSpec:
     """Return `spec` with absolute paths for these files; s3:// stays as it is."""
-    changes = {}
+    changes: dict[str, Any] = {}
     if spec.drift is not None:
         baseline = baseline_path(spec) or ""
         changes["drift"] = spec.drift.model_copy(update={"baseline": _absolute(baseline, file)})

@@ -101,7 +101,7 @@ def _read_all(files: Iterable[Path], assume_artifacts: bool) -> tuple[list[tuple
 def _duplicate_names(specs: Iterable[tuple[ModelSpec, Located]]) -> list[Problem]:
     """A model and a group become stacks of that name, so each name stands once over both."""
     first: dict[str, str] = {}
-    problems = []
+    problems: list[Problem] = []
     for spec, located in specs:
         if spec.name in first:
             message = f"the name stands in {first[spec.name]} too, and each model has a stack of its own"

@@ -11,6 +11,7 @@ import yaml
 from ..catalog import limits
 from ..errors import Problem, SpecError
 
+_yaml: Any = yaml  # whose types are partial
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 Path_ = tuple[str | int, ...]
 
@@ -24,8 +25,8 @@ class Located:
 
     file: str
     content: Any
-    keys: dict[Path_, tuple[int, int]] = field(default_factory=dict)
-    values: dict[Path_, tuple[int, int]] = field(default_factory=dict)
+    keys: dict[Path_, tuple[int, int]] = field(default_factory=dict[Path_, tuple[int, int]])
+    values: dict[Path_, tuple[int, int]] = field(default_factory=dict[Path_, tuple[int, int]])
 
     def problem(self, path: Path_, message: str, *, at_key: bool = False, **details: str) -> Problem:
         """Return a Problem at `path`, or at its nearest parent that stands in the file."""
@@ -46,14 +47,14 @@ def read_yaml(file: Path, shown_as: str) -> Located:
     text = _text(file, shown_as)
     try:
         _refuse_unsafe_events(text, shown_as)
-        node = yaml.compose(text, Loader=_Loader)
+        node: yaml.Node | None = _yaml.compose(text, Loader=_Loader)
     except yaml.YAMLError as error:
         raise SpecError([_syntax_problem(error, shown_as)]) from None
     if node is None or not isinstance(node, yaml.MappingNode):
         found = (
             "an empty file"
             if node is None
-            else {"sequence": "a list", "scalar": "plain text"}.get(str(node.id), "something else")
+            else {"sequence": "a list", "scalar": "plain text"}.get(str(getattr(node, "id", "")), "something else")
         )
         raise SpecError(
             [Problem(shown_as, 1, 1, "", "a model file is a mapping of keys to values", found, "name: ... and model: ...")]
@@ -78,7 +79,7 @@ def _text(file: Path, shown_as: str) -> str:
 
 def _refuse_unsafe_events(text: str, shown_as: str) -> None:
     depth = documents = 0
-    for event in yaml.parse(text, Loader=_Loader):
+    for event in _yaml.parse(text, Loader=_Loader):
         line, column = event.start_mark.line + 1, event.start_mark.column + 1
         message = ""
         if isinstance(event, yaml.AliasEvent):
@@ -110,7 +111,7 @@ class _Walk:
 
     def __init__(self, shown_as: str) -> None:
         self._located = Located(shown_as, None)
-        self._constructor = yaml.constructor.SafeConstructor()
+        self._constructor: Any = yaml.constructor.SafeConstructor()
         self._problems: list[Problem] = []
 
     def located(self, node: yaml.Node) -> Located:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from ..catalog.discontinued import discontinued
 from ..catalog.kinds import hosting_kinds
 from ..errors import Problem
+from ..narrow import is_list, is_mapping
 from .model import ModelSpec
 from .source import Located, Path_
 
@@ -96,7 +97,7 @@ def _part_model(annotation: Any) -> type[BaseModel] | None:
 
 
 def _unknown_kind(path: Path_, value: Any, located: Located) -> Problem:
-    kind = value.get("kind") if isinstance(value, dict) else value
+    kind = value.get("kind") if is_mapping(value) else value
     gone = discontinued(str(kind))
     if gone:
         return located.problem(path, f"{gone.name} is discontinued", found=str(kind), hint=gone.successor)
@@ -138,7 +139,7 @@ def _hint(kind: str, value: Any, context: dict[str, Any], key: str) -> str:
         return f"{near[0]}?" if near else ""
     if kind == "string_type" and isinstance(value, bool):
         return "quote the text: YAML reads yes, no, on and off as true or false"
-    if kind == "string_type" and not isinstance(value, dict | list):
+    if kind == "string_type" and not (is_mapping(value) or is_list(value)):
         return f'quote it: {key}: "{value}"'
     if kind == "string_pattern_mismatch" and key in ("name", "group"):
         slug = "-".join("".join(c if c.isascii() and c.isalnum() else " " for c in str(value).lower()).split())
@@ -153,7 +154,7 @@ def _describe(path: Path_) -> str:
 
 
 def _shown(value: Any) -> str:
-    if isinstance(value, dict):
+    if is_mapping(value):
         return "a mapping"
     if isinstance(value, list | tuple):
         return "a list"

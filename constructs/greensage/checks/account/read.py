@@ -65,9 +65,11 @@ def _resources(session: Any, region: str, report: Report, progress: Callable[[st
 
 def _reason(error: Exception) -> str:
     """One line: what was refused, and the code."""
-    response = getattr(error, "response", None)
-    if response:
-        return f"{error.operation_name}: {response['Error'].get('Code', '')}: {response['Error'].get('Message', '')}"  # pyright: ignore[reportAttributeAccessIssue]
+    from botocore.exceptions import ClientError
+
+    if isinstance(error, ClientError):
+        said = error.response.get("Error", {})
+        return f"{error.operation_name}: {said.get('Code', '')}: {said.get('Message', '')}"
     return str(error).splitlines()[0]
 
 

@@ -218,7 +218,7 @@ def _or_none(client: Any, operation: str, code: str, **arguments: Any) -> Any:
     try:
         return getattr(client, operation)(**arguments)
     except ClientError as error:
-        if error.response["Error"].get("Code") == code:
+        if error.response.get("Error", {}).get("Code") == code:
             return None
         raise
 

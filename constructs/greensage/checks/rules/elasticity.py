@@ -173,7 +173,7 @@ def notebooks_stop(notebook: Resource) -> Iterator[Fail]:
 
 @rule("GS-ELA12", "Studio shuts idle applications down", "AWS::SageMaker::Domain")
 def studio_shuts_down(domain: Resource, *, max_idle_minutes: int = line("idle_minutes_max")) -> Iterator[Fail]:
-    endless = []
+    endless: list[str] = []
     for app in ("JupyterLabAppSettings", "CodeEditorAppSettings"):
         settings = ("DefaultUserSettings", app, "AppLifecycleManagement", "IdleSettings")
         if domain.get(*settings, "LifecycleManagement") != "ENABLED":

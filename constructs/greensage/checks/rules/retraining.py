@@ -9,6 +9,7 @@ from typing import Any
 
 from ...catalog.checks import assumed, line
 from ...catalog.figures import DAYS_PER_MONTH
+from ...narrow import is_list, is_mapping
 from .. import savings
 from ..finding import Fail
 from ..impact import NOTHING, Impact, band
@@ -70,7 +71,7 @@ def training_ends(machine: Resource) -> Iterator[Fail]:
         if not call.startswith("createtraining"):
             continue
         stopping = parameters.get("StoppingCondition")
-        stopping = stopping if isinstance(stopping, dict) else {}
+        stopping = stopping if is_mapping(stopping) else {}
         if not any(key.removesuffix(".$") == "MaxRuntimeInSeconds" for key in stopping):
             yield machine.fails(f"{state or 'a training'} may run for a day (AWS's default): set MaxRuntimeInSeconds")
         elif parameters.get("EnableManagedSpotTraining") and not any(
@@ -99,12 +100,12 @@ def tuning_stops_early(machine: Resource) -> Iterator[Fail]:
         if call != "createhyperparametertuningjob":
             continue
         config = parameters.get("HyperParameterTuningJobConfig", parameters)
-        if isinstance(config, dict) and config.get("TrainingJobEarlyStoppingType", "Off") != "Auto":
+        if is_mapping(config) and config.get("TrainingJobEarlyStoppingType", "Off") != "Auto":
             yield machine.fails(
                 f"{state or 'a tuning'} trains hopeless candidates to their end: set early stopping to Auto",
                 saves=_of_trainings([(state, call, parameters)], assumed("hopeless_trainings").value, machine.region),
             )
-        if isinstance(config, dict) and config.get("Strategy") == "Grid":
+        if is_mapping(config) and config.get("Strategy") == "Grid":
             yield machine.fails(f"{state or 'a tuning'} tries every combination: Bayesian or Hyperband finds as good ones sooner")
 
 
@@ -123,7 +124,7 @@ def steps_are_cached(pipeline: Resource) -> Iterator[Fail]:
 def warm_pools_end(machine: Resource, *, max_seconds: int = line("keep_alive_seconds_max")) -> Iterator[Fail]:
     for state, _, parameters in _training_jobs(machine):
         config = parameters.get("ResourceConfig")
-        seconds = config.get("KeepAlivePeriodInSeconds") if isinstance(config, dict) else None
+        seconds = config.get("KeepAlivePeriodInSeconds") if is_mapping(config) else None
         if isinstance(seconds, int | float) and seconds > max_seconds:
             found = _of_trainings([(state, "", parameters)], seconds / 3600, machine.region)
             yield machine.fails(f"{state or 'a training'} keeps its machines for {seconds:g} s after it is done", saves=found)
@@ -131,10 +132,10 @@ def warm_pools_end(machine: Resource, *, max_seconds: int = line("keep_alive_sec
 
 def _cacheable(item: Any) -> Iterator[dict[str, Any]]:
     """The steps that can have a cache, those inside conditions too."""
-    if isinstance(item, list):
+    if is_list(item):
         for row in item:
             yield from _cacheable(row)
-    elif isinstance(item, dict):
+    elif is_mapping(item):
         if item.get("Type") in ("Processing", "Training", "Tuning", "Transform") and "Arguments" in item:
             yield item
         for key in ("Steps", "IfSteps", "ElseSteps", "Arguments"):
@@ -160,7 +161,7 @@ def _of_trainings(rows: list[tuple[str, str, dict[str, Any]]], runs: float, regi
     found: Impact | None = None
     for _, _, parameters in rows:
         config = parameters.get("ResourceConfig")
-        config = config if isinstance(config, dict) else {}
+        config = config if is_mapping(config) else {}
         name, count = config.get("InstanceType"), config.get("InstanceCount")
         one = savings.trainings(
             region,

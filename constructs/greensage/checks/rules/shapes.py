@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...core.cron import runs_per_day
+from ...narrow import is_list, is_mapping
 from ..template import Node, Resource, Template
 from ..values import Unresolved, text_of
 
@@ -129,13 +130,13 @@ def _definition(machine: Resource) -> Any:
 
 def _parsed(machine: Resource, key: str) -> Any:
     raw = machine.raw[key]
-    if key == "PipelineDefinition" and isinstance(raw, dict) and "PipelineDefinitionBody" in raw:
+    if key == "PipelineDefinition" and is_mapping(raw) and "PipelineDefinitionBody" in raw:
         raw = raw["PipelineDefinitionBody"]
     elif key == "PipelineDefinition":
         raise Unresolved("its definition lies in S3")
-    if isinstance(raw, dict) and list(raw) == ["Fn::ToJsonString"]:
+    if is_mapping(raw) and list(raw) == ["Fn::ToJsonString"]:
         raw = raw["Fn::ToJsonString"]
-    if isinstance(raw, dict) and not any(name.startswith("Fn::") or name == "Ref" for name in raw):
+    if is_mapping(raw) and not any(name.startswith("Fn::") or name == "Ref" for name in raw):
         return raw
     try:
         return json.loads(text_of(raw, machine.template.scope))
@@ -148,14 +149,14 @@ def jobs_in(definition: Any) -> Iterator[tuple[str, str, dict[str, Any]]]:
     stack = [("", definition)]
     while stack:
         name, item = stack.pop()
-        if isinstance(item, list):
-            stack.extend((str(row.get("Name", name)) if isinstance(row, dict) else name, row) for row in item)
+        if is_list(item):
+            stack.extend((str(row.get("Name", name)) if is_mapping(row) else name, row) for row in item)
             continue
-        if not isinstance(item, dict):
+        if not is_mapping(item):
             continue
         call = re.search(r":sagemaker:(\w+)", str(item.get("Resource", "")))
         parameters = item.get("Parameters", item.get("Arguments"))
-        if call and isinstance(parameters, dict):
+        if call and is_mapping(parameters):
             yield name, call[1].lower(), parameters
         elif item.get("Type") in _STEPS and isinstance(item.get("Arguments"), dict):
             yield str(item.get("Name", name)), _STEPS[str(item["Type"])], item["Arguments"]

@@ -20,6 +20,7 @@ from ...catalog.checks import (
 )
 from ...catalog.ec2 import bare_type, family_of
 from ...catalog.images import repository_runs_on
+from ...narrow import is_mapping
 from .. import savings
 from ..finding import Fail
 from ..rule import rule
@@ -243,7 +244,8 @@ def _architectures(variant: Node) -> frozenset[str]:
     found = [repository_runs_on(_repository(image)) for image in images]
     if not found or not all(found):
         raise Unresolved("whether its own image runs on arm64 is not in the template")
-    return frozenset.intersection(*map(frozenset, found))
+    first, *others = (frozenset[str](item or ()) for item in found)
+    return first.intersection(*others)
 
 
 def _repository(image: str) -> str:
@@ -260,8 +262,8 @@ def _image_name(node: Node) -> str:
     """The image's name as far as the template tells: the path of an SSM parameter says which system it is."""
     raw = node.raw.get("ImageId")
     parameters = node.resource.template.scope.parameters
-    row = parameters.get(str(raw.get("Ref"))) if isinstance(raw, dict) else None
-    if isinstance(row, dict):
+    row = parameters.get(str(raw.get("Ref"))) if is_mapping(raw) else None
+    if is_mapping(row):
         return str(row.get("Default", ""))
     return node.text("ImageId")
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from ...catalog.checks import assumed, cpu_framework, line
 from ...catalog.instances import is_hosting_type
+from ...narrow import is_mapping
 from .. import savings
 from ..finding import Fail
 from ..rule import rule
@@ -95,8 +97,8 @@ def small_instances(config: Resource, *, max_vcpu: int = line("tree_vcpu_max")) 
 @rule("GS-SIZ06", "Volumes of jobs fit their data", "AWS::StepFunctions::StateMachine", "AWS::SageMaker::Pipeline")
 def job_volumes(machine: Resource, *, max_gb: int = line("job_volume_gb_max")) -> Iterator[Fail]:
     for state, _, parameters in jobs_in(definition_of(machine)):
-        resources = parameters.get("ResourceConfig") or parameters.get("ProcessingResources", {}).get("ClusterConfig") or {}
-        gb = resources.get("VolumeSizeInGB") if isinstance(resources, dict) else None
+        resources: Any = parameters.get("ResourceConfig") or parameters.get("ProcessingResources", {}).get("ClusterConfig") or {}
+        gb = resources.get("VolumeSizeInGB") if is_mapping(resources) else None
         if isinstance(gb, int | float) and gb > max_gb:
             saves = savings.job_volume(gb - max_gb, machine.region)
             yield machine.fails(f"{state or 'a job'} attaches {gb:g} GB to each instance", saves=saves)
