@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from greensage.drift.events import Run
 from retraining.conductor import Conductor, Json
 from retraining.errors import Permanent, with_error_class
 from retraining.runs import reasons_of
@@ -36,7 +37,7 @@ def conduct(conductor: Conductor, event: Json) -> Json:
     return {key: _text(result[key]) for key in ("refused", "champion", "promote") if key in result}
 
 
-def _begun(conductor: Conductor, event: Json) -> Json:
+def _begun(conductor: Conductor, event: Json) -> Run:
     return {
         "number": int(event["number"]), "name": event["name"], "begun": time.time(), "report": event.get("report", ""),
         "reasons": reasons_of(event.get("reasons", "")),

@@ -16,6 +16,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from greensage.drift.events import Run, TrainingPlace
 from retraining.errors import THROTTLED, Busy, Permanent, Transient
 from retraining.settings import settings
 from retraining.store import Store
@@ -46,7 +47,7 @@ class Conductor:
         store = Store(boto3.client("s3"), given["bucket"], given["prefix"])
         return cls(given, store, boto3.client("lambda", config=once), boto3.client("sns"))
 
-    def do(self, step: str, state: Json, **more: Any) -> Json:
+    def do(self, step: str, state: Run, **more: Any) -> Json:
         """Have another function do a step on the state, which gets the result. What passes is tried again.
 
         Raises Busy, Transient after some tries, and Permanent.
@@ -67,15 +68,15 @@ class Conductor:
             time.sleep(_FIRST_WAIT * 2**attempt)
         raise Transient(f"{step} failed {_TRIES} times: {said}")
 
-    def state(self, name: str) -> Json | None:
+    def state(self, name: str) -> Run | None:
         """Return what is known of a retraining."""
         return self.store.read(_key(name))
 
-    def keep(self, state: Json) -> None:
+    def keep(self, state: Run) -> None:
         """Remember what is known of a retraining."""
         self.store.write(_key(state["name"]), state)
 
-    def place(self, attempt: int, spent: float) -> Json:
+    def place(self, attempt: int, spent: float) -> TrainingPlace:
         """Return where an attempt trains; `spent` is the billed seconds of the attempts before it."""
         return {"again": True, "attempt": attempt, "candidate": self.given["candidates"][attempt], "spent": spent}
 

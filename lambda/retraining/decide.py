@@ -13,6 +13,7 @@ from typing import Any
 import boto3
 
 from greensage.drift.decide import Footprint, History, Policy, decide
+from greensage.drift.events import Decision, Report, Start
 from retraining.errors import Permanent, with_error_class
 from retraining.metrics import put_figures
 from retraining.runs import Runs, runs_of
@@ -24,7 +25,7 @@ _BETWEEN_SECONDS = 1_800
 
 
 @with_error_class
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+def handler(event: dict[str, Any], context: Any) -> Decision:
     """Decide on the report that an event of the monitor names, or on {"report": id} given by hand."""
     given = settings()
     store = Store(boto3.client("s3"), given["bucket"], given["prefix"])
@@ -39,19 +40,19 @@ class Decider:
     def __init__(self, given: dict[str, Any], store: Store, runs: Runs | None, topics: Any, cloudwatch: Any) -> None:
         self.given, self.store, self.runs, self.topics, self.cloudwatch = given, store, runs, topics, cloudwatch
 
-    def decide(self, name: str, now: float) -> dict[str, Any]:
+    def decide(self, name: str, now: float) -> Decision:
         """Return the decision on report `name`."""
         known = self.store.read(f"decisions/{name}.json")
         if known is not None:
             return known
-        report = self.store.read(f"reports/{name}.json")
+        report: Report | None = self.store.read(f"reports/{name}.json")
         if report is None:
             raise Permanent(f"there is no report {name}")
         history = self.store.history()
         if history.running and not self._is_under_way(history, now):
             history.running = ""
         policy, footprint = Policy(**self.given["policy"]), Footprint(**self.given["footprint"])
-        made = {"report": name, "model": self.given["model"], **decide(report, policy, history, footprint, now=now)}
+        made: Decision = {"report": name, "model": self.given["model"], **decide(report, policy, history, footprint, now=now)}
         if made["action"] == "retrain":
             made["execution"], made["joined"] = self._start(history, made)
         self.store.change_history(lambda history: _note(history, made, now))
@@ -68,7 +69,7 @@ class Decider:
             return False
         return bool(history.started) and now - history.started[-1] < _BETWEEN_SECONDS
 
-    def _start(self, history: History, made: dict[str, Any]) -> tuple[str, bool]:
+    def _start(self, history: History, made: Decision) -> tuple[str, bool]:
         """Start the next retraining; return its name, and whether it was under way already.
 
         Its name is its number, and a name is taken once, so two decisions at the same moment start one retraining: the
@@ -77,14 +78,14 @@ class Decider:
         number = history.sequence + 1
         while True:
             name = f"retraining-{number}"
-            given = {"number": number, "name": name, "report": made["report"], "reasons": made["reasons"]}
+            given: Start = {"number": number, "name": name, "report": made["report"], "reasons": made["reasons"]}
             assert self.runs is not None
             outcome = self.runs.start(name, given)
             if outcome != "ended":
                 return name, outcome == "joined"
             number += 1  # a retraining that ended without leaving a record
 
-    def _tell(self, made: dict[str, Any]) -> None:
+    def _tell(self, made: Decision) -> None:
         """Count what was decided, and write to the topic if it is more than nothing."""
         figures = {
             "Retrainings": float(made["action"] == "retrain"),
@@ -98,7 +99,7 @@ class Decider:
             self.topics.publish(TopicArn=self.given["topic"], Subject=subject, Message=json.dumps(made, indent=1))
 
 
-def _note(history: History, made: dict[str, Any], now: float) -> None:
+def _note(history: History, made: Decision, now: float) -> None:
     if now <= history.decided:
         return
     history.decided = now

@@ -13,11 +13,12 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
+from greensage.drift.events import Champion, Checked, CleanedUp, Deployed, Registered, Run
 from greensage.drift.retrain import training_of
 from retraining.errors import Busy, with_error_class
 from retraining.settings import settings
 
-State = dict[str, Any]
+Json = dict[str, Any]
 _KEPT_OF_A_CONFIG = (
     "KmsKeyId", "DataCaptureConfig", "AsyncInferenceConfig", "ExecutionRoleArn", "VpcConfig", "EnableNetworkIsolation",
     "ShadowProductionVariants", "ExplainerConfig", "MetricsConfig",
@@ -26,7 +27,7 @@ _MOVING = ("Creating", "RollingBack", "SystemUpdating", "Updating")
 
 
 @with_error_class
-def handler(event: State, context: Any) -> State:
+def handler(event: dict[str, Any], context: Any) -> Any:
     """Do the step that `event["step"]` names, on `event["state"]`."""
     deployer = Deployer(settings(), boto3.client("sagemaker"), boto3.client("ssm"), boto3.client("s3"))
     return STEPS[event["step"]](deployer, {**event["state"], "why": event.get("why")})
@@ -38,7 +39,7 @@ class Deployer:
     def __init__(self, given: dict[str, Any], sagemaker: Any, ssm: Any, s3: Any) -> None:
         self.given, self.sagemaker, self.ssm, self.s3 = given, sagemaker, ssm, s3
 
-    def register(self, state: State) -> State:
+    def register(self, state: Run) -> Registered:
         """Register the challenger with its metrics, where it came from and what it took; not approved yet."""
         container = self._current_container()
         answer = self.sagemaker.create_model_package(
@@ -56,13 +57,13 @@ class Deployer:
         )
         return {"package": answer["ModelPackageArn"]}
 
-    def approve(self, state: State) -> State:
+    def approve(self, state: Run) -> dict[str, str]:
         """Mark the challenger as approved, by whoever it was."""
         by = str((state.get("approval") or {}).get("by", "automatically"))[:900]
         self._set_status(state["registered"]["package"], "Approved", f"approved: {by}")
         return {"by": by}
 
-    def deploy(self, state: State) -> State:
+    def deploy(self, state: Run) -> Deployed:
         """Update the endpoint to the challenger, guarded by the alarms of its deployment."""
         name = f"{self.given['base']}-r{state['number']}"
         endpoint = self.sagemaker.describe_endpoint(EndpointName=self.given["endpoint"])
@@ -83,7 +84,7 @@ class Deployer:
         )
         return {"config": name}
 
-    def check(self, state: State) -> State:
+    def check(self, state: Run) -> Checked:
         """Return how the update stands: "updating", "done" or "rolled-back" (which SageMaker reports as InService)."""
         found = self.sagemaker.describe_endpoint(EndpointName=self.given["endpoint"])
         status = found["EndpointStatus"]
@@ -93,22 +94,22 @@ class Deployer:
         reason = found.get("FailureReason", "") or f"the endpoint is {status} on {found['EndpointConfigName']}"
         return {"status": "done"} if done else {"status": "rolled-back", "reason": reason}
 
-    def finish(self, state: State) -> State:
+    def finish(self, state: Run) -> Champion:
         """Delete what the new champion replaced, then point to the new one; in this order it can be repeated."""
         known = json.loads(self.ssm.get_parameter(Name=self.given["champion"])["Parameter"]["Value"])
-        champion = {"artifact": state["artifact"], "id": f"r{state['number']}", "retraining": state["name"]}
+        champion: Champion = {"artifact": state["artifact"], "id": f"r{state['number']}", "retraining": state["name"]}
         before = str(known.get("id", ""))
         if before.startswith("r") and before != champion["id"]:
             self._delete(f"{self.given['base']}-{before}")
         self.ssm.put_parameter(Name=self.given["champion"], Value=json.dumps({**known, **champion}), Overwrite=True)
         return champion
 
-    def clean_up(self, state: State) -> State:
+    def clean_up(self, state: Run) -> CleanedUp:
         """Leave nothing half made: stop jobs that run, reject the package, delete model, config and artifact.
 
         A challenger that serves already, because only a later step failed, stays and becomes the champion.
         """
-        stopped = [name for name in self._jobs(state) if self._stop(name)]
+        stopped = [name for kind, name in self._jobs(state) if self._stop(kind, name)]
         name = f"{self.given['base']}-r{state['number']}"
         endpoint = self.sagemaker.describe_endpoint(EndpointName=self.given["endpoint"])
         if endpoint["EndpointStatus"] in _MOVING:
@@ -124,15 +125,15 @@ class Deployer:
         self._delete(name)
         return {"stopped": stopped, "rejected": package, "in_use": False}
 
-    def _current_container(self) -> State:
+    def _current_container(self) -> Json:
         endpoint = self.sagemaker.describe_endpoint(EndpointName=self.given["endpoint"])
         config = self.sagemaker.describe_endpoint_config(EndpointConfigName=endpoint["EndpointConfigName"])
         return self.sagemaker.describe_model(ModelName=self._main(config)["ModelName"])["PrimaryContainer"]
 
-    def _main(self, config: State) -> State:
+    def _main(self, config: Json) -> Json:
         return next(row for row in config["ProductionVariants"] if row["VariantName"] == self.given["variant"])
 
-    def _retargeted(self, row: State, name: str) -> State:
+    def _retargeted(self, row: Json, name: str) -> Json:
         return {**row, "ModelName": name} if row["VariantName"] == self.given["variant"] else row
 
     def _make_model(self, name: str, like: str, artifact: str) -> None:
@@ -144,10 +145,10 @@ class Deployer:
             ExecutionRoleArn=model["ExecutionRoleArn"], **kept,
         )  # fmt: skip
 
-    def _metrics(self, state: State) -> State:
+    def _metrics(self, state: Run) -> Json:
         place = f"s3://{self.given['metrics']['bucket']}/{self.given['metrics']['prefix']}retraining/{state['name']}/compared/"
 
-        def source(name: str) -> State:
+        def source(name: str) -> Json:
             return {"ContentType": "application/json", "S3Uri": f"{place}{name}"}
 
         return {
@@ -155,7 +156,7 @@ class Deployer:
             "ModelDataQuality": {"Statistics": source("statistics.json"), "Constraints": source("constraints.json")},
         }
 
-    def _lineage(self, state: State, champion: State) -> dict[str, str]:
+    def _lineage(self, state: Run, champion: Json) -> dict[str, str]:
         trained = training_of(state["trained"])
         assert trained is not None
         rows = {
@@ -176,7 +177,7 @@ class Deployer:
     def _set_status(self, package: str, status: str, why: str) -> None:
         self.sagemaker.update_model_package(ModelPackageArn=package, ModelApprovalStatus=status, ApprovalDescription=why)
 
-    def _package_of(self, state: State) -> str | None:
+    def _package_of(self, state: Run) -> str | None:
         """Find a package that was registered although its step failed, for instance by time-out."""
         answer = self.sagemaker.list_model_packages(
             ModelPackageGroupName=self.given["group"], ModelApprovalStatus="PendingManualApproval"
@@ -185,7 +186,7 @@ class Deployer:
         found = (row for row in answer["ModelPackageSummaryList"] if row.get("ModelPackageDescription", "").startswith(start))
         return next((row["ModelPackageArn"] for row in found), None)
 
-    def _jobs(self, state: State) -> list[tuple[str, str]]:
+    def _jobs(self, state: Run) -> list[tuple[str, str]]:
         """Return kind and name of the jobs of this retraining."""
         start = f"{self.given['base']}-{state['number']}-"
         training = self.sagemaker.list_training_jobs(NameContains=start, StatusEquals="InProgress")["TrainingJobSummaries"]
@@ -194,8 +195,7 @@ class Deployer:
             ("processing", row["ProcessingJobName"]) for row in processing
         ]
 
-    def _stop(self, job: tuple[str, str]) -> bool:
-        kind, name = job
+    def _stop(self, kind: str, name: str) -> bool:
         stop = self.sagemaker.stop_training_job if kind == "training" else self.sagemaker.stop_processing_job
         return _unless_gone(stop, **{f"{kind.capitalize()}JobName": name})
 
@@ -203,7 +203,7 @@ class Deployer:
         _unless_gone(self.sagemaker.delete_endpoint_config, EndpointConfigName=name)
         _unless_gone(self.sagemaker.delete_model, ModelName=name)
 
-    def _delete_artifact(self, state: State) -> None:
+    def _delete_artifact(self, state: Run) -> None:
         artifact = state.get("artifact") or ""
         bucket, _, key = artifact.removeprefix("s3://").partition("/")
         if (bucket, key.startswith(self.given["outputs"]["prefix"])) == (self.given["outputs"]["bucket"], True):
@@ -220,7 +220,7 @@ STEPS = {
 }
 
 
-def _scaled(variants: list[State]) -> bool:
+def _scaled(variants: list[Json]) -> bool:
     """Counts that scaling has set are to stay; serverless variants have none."""
     return all("InstanceType" in row for row in variants)
 

@@ -19,6 +19,7 @@ from greensage.drift import capture, quality
 from greensage.drift.capture import BadLine
 from greensage.drift.decide import History
 from greensage.drift.evaluate import Settings, constraint_violations, evaluate
+from greensage.drift.events import Evaluation, Kind, Quality, Report, Summary, Window
 from greensage.drift.labels import Joined, Labels
 from greensage.drift.monitor_files import from_statistics
 from greensage.drift.window import Statistics, kind_of
@@ -32,16 +33,16 @@ _DAY = 86_400.0
 
 
 @with_error_class
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+def handler(event: dict[str, Any], context: Any) -> Window | Summary:
     """Do the step that `event["step"]` names; collect is given the time of the schedule's event."""
     given = settings()
     monitor = Monitor(given, Store(boto3.client("s3"), given["bucket"], given["prefix"]))
     if event["step"] == "collect":
         return monitor.collect(event.get("time", ""))
-    report = monitor.report(event["window"])
-    if report["status"] not in ("waiting", "done"):
+    summary, report = monitor.report(event["window"])
+    if report is not None:
         _publish(report, monitor.kind, given, boto3.client("cloudwatch"), boto3.client("events"))
-    return {"id": report["id"], "status": report["status"], "rows": report["rows"], "drifted": report["drifted"]}
+    return summary
 
 
 class Monitor:
@@ -50,9 +51,9 @@ class Monitor:
     def __init__(self, given: dict[str, Any], store: Store) -> None:
         self.given, self.store = given, store
         # Two monitors of one model each have windows and reports of their own.
-        self.kind = "drift" if given.get("drift") else "quality"
+        self.kind: Kind = "drift" if given.get("drift") else "quality"
 
-    def collect(self, scheduled: str) -> dict[str, Any]:
+    def collect(self, scheduled: str) -> Window:
         """Return the window to evaluate, and by which engine: a job when there is more than a function should read.
 
         The window's id is the time of the event, so that an event that comes twice is one window.
@@ -71,30 +72,29 @@ class Monitor:
             "engine": "model-monitor" if large else "lambda",
         }  # fmt: skip
 
-    def report(self, window: dict[str, Any]) -> dict[str, Any]:
-        """Evaluate a window, keep its report and return it; one that was evaluated before is returned as it was."""
-        known = self.store.read(f"reports/{window['id']}.json")
+    def report(self, window: Window) -> tuple[Summary, Report | None]:
+        """Evaluate a window; return what came out, and the report that is kept unless it waits or was kept before."""
+        known: Report | None = self.store.read(f"reports/{window['id']}.json")
         if known is not None:
-            return {**known, "status": "done"}
+            return {**_summary(known), "status": "done"}, None
         statistics, bad = self._statistics(window)
-        report = self._evaluated(statistics)
         if statistics.rows < self.given["every_rows"]:
-            return {"id": window["id"], **report, "status": "waiting"}
-        report |= self._quality(window)
-        if window["engine"] == "model-monitor":
-            report["requests"] = None  # the container counts rows
-        report |= {
+            return {"id": window["id"], "status": "waiting", "rows": statistics.rows, "drifted": []}, None
+        report: Report = {
+            **self._evaluated(statistics), **self._quality(window),
             "id": window["id"], "model": self.given["model"], "engine": window["engine"], "files": window["files"],
             "after": window["after"], "until": window["until"],
             "quarantine": self._quarantine(window["id"], bad),
             "job_failure": (window.get("job_failure") or {}).get("Cause"), "files_left_out": window.get("left_out", 0),
         }  # fmt: skip
+        if window["engine"] == "model-monitor":
+            report["requests"] = None  # the container counts rows
         self.store.write(f"reports/{window['id']}.violations.json", constraint_violations(report))
         self.store.write(f"reports/{window['id']}.json", report)
         self.store.change_history(lambda history: _evaluated(history, self.kind, window["until"]))
-        return report
+        return _summary(report), report
 
-    def _statistics(self, window: dict[str, Any]) -> tuple[Statistics, list[tuple[str, BadLine]]]:
+    def _statistics(self, window: Window) -> tuple[Statistics, list[tuple[str, BadLine]]]:
         if window["engine"] == "model-monitor":
             content = self.store.read(f"reports/{window['id']}/statistics.json")
             if content is None:
@@ -108,7 +108,7 @@ class Monitor:
                 bad += [(file.key, line) for line in made.add(batch)]
         return made, bad
 
-    def _files(self, window: dict[str, Any]) -> list[File]:
+    def _files(self, window: Window) -> list[File]:
         """Return the captures to read here; of what a job should have read, the newest that a function can."""
         files = self.store.files("capture/", after=window["after"], until=window["until"])
         if not window.get("job_failure"):
@@ -139,13 +139,15 @@ class Monitor:
             raise Permanent(f"there is no baseline at s3://{place['bucket']}/{place['key']}")
         return from_statistics(found)
 
-    def _evaluated(self, statistics: Statistics) -> dict[str, Any]:
+    def _evaluated(self, statistics: Statistics) -> Evaluation:
         if not self.given.get("drift"):
-            counted = {"rows": statistics.rows, "requests": statistics.requests, "bad_lines": dict(statistics.bad)}
-            return {"status": "ok", "drifted": [], "columns": [], "violations": [], **counted}
+            return {
+                "status": "ok", "drifted": [], "columns": [], "violations": [], "rows": statistics.rows,
+                "requests": statistics.requests, "bad_lines": dict(statistics.bad),
+            }  # fmt: skip
         return evaluate(self.baseline, statistics, Settings(**self.given["drift"]))
 
-    def _quality(self, window: dict[str, Any]) -> dict[str, Any]:
+    def _quality(self, window: Window) -> Quality:
         """KPIs of the answers of the last `label_days`, by the labels there are now; labels may be late."""
         kpi = self.given["kpi"]
         if not kpi:
@@ -190,11 +192,15 @@ class Monitor:
         return f"quarantine/{name}.jsonl"
 
 
+def _summary(report: Report) -> Summary:
+    return {"id": report["id"], "status": report["status"], "rows": report["rows"], "drifted": report["drifted"]}
+
+
 def _evaluated(history: History, kind: str, until: float) -> None:
     history.evaluated[kind] = max(history.evaluated.get(kind, 0.0), until)
 
 
-def _publish(report: dict[str, Any], kind: str, given: dict[str, Any], cloudwatch: Any, events: Any) -> None:
+def _publish(report: Report, kind: Kind, given: dict[str, Any], cloudwatch: Any, events: Any) -> None:
     """Tell CloudWatch the figures and EventBridge that there is a report."""
     below = sum(1 for row in report["kpi"].values() if row["state"] == "below")
     figures = {

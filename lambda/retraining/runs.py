@@ -9,6 +9,8 @@ from typing import Any, Literal, Protocol
 import boto3
 from botocore.exceptions import ClientError
 
+from greensage.drift.events import Start
+
 Outcome = Literal["started", "joined", "ended"]
 _UNDER_WAY = ("Executing", "Stopping")
 # The pipeline's parameters.
@@ -24,7 +26,7 @@ _LONGEST_VALUE = 1_024
 class Runs(Protocol):
     """Executions of one model's retraining."""
 
-    def start(self, name: str, given: dict[str, Any]) -> Outcome:
+    def start(self, name: str, given: Start) -> Outcome:
         """Start a retraining called `name`, unless there was one: then say whether it is under way."""
         ...
 
@@ -55,7 +57,7 @@ class MachineRuns:
     def __init__(self, machines: Any, machine: str) -> None:
         self.machines, self.machine = machines, machine
 
-    def start(self, name: str, given: dict[str, Any]) -> Outcome:
+    def start(self, name: str, given: Start) -> Outcome:
         """Start it, or say how the one of that name stands."""
         try:
             self.machines.start_execution(stateMachineArn=self.machine, name=name, input=json.dumps(given))
@@ -88,7 +90,7 @@ class PipelineRuns:
     def __init__(self, sagemaker: Any, pipeline: str) -> None:
         self.sagemaker, self.pipeline = sagemaker, pipeline
 
-    def start(self, name: str, given: dict[str, Any]) -> Outcome:
+    def start(self, name: str, given: Start) -> Outcome:
         """Start it, or say how the one of that name stands."""
         known = next((row for row in self._executions() if row["PipelineExecutionDisplayName"] == name), None)
         if known:

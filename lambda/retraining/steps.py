@@ -15,6 +15,7 @@ import boto3
 
 from greensage.drift.compare import Rules, verdict
 from greensage.drift.decide import History
+from greensage.drift.events import Challenger, Prepared, Record, Recorded, Run, TrainingPlace, Verdict
 from greensage.drift.payload import to_csv
 from greensage.drift.retrain import next_candidate, seconds_of_failure, split, start_time, training_of
 from retraining.errors import Permanent, with_error_class
@@ -24,11 +25,9 @@ from retraining.runs import Runs, runs_of
 from retraining.settings import settings
 from retraining.store import Store
 
-State = dict[str, Any]
-
 
 @with_error_class
-def handler(event: State, context: Any) -> State:
+def handler(event: dict[str, Any], context: Any) -> Any:
     """Do the step that `event["step"]` names, on `event["state"]`, what the state machine knows so far."""
     given = settings()
     store = Store(boto3.client("s3"), given["bucket"], given["prefix"])
@@ -42,7 +41,7 @@ class Steps:
     def __init__(self, given: dict[str, Any], store: Store, runs: Runs, ssm: Any, cloudwatch: Any) -> None:
         self.given, self.store, self.runs, self.ssm, self.cloudwatch = given, store, runs, ssm, cloudwatch
 
-    def prepare(self, state: State) -> State:
+    def prepare(self, state: Run) -> Prepared:
         """Refuse to run beside another; write the labelled rows of the window; choose where and when to train."""
         number, name = int(state["number"]), state["name"]
         other = self._other(name)
@@ -59,13 +58,13 @@ class Steps:
             "rows": rows,
         }
 
-    def next(self, state: State) -> State:
+    def next(self, state: Run) -> TrainingPlace:
         """Return where to train after a failure: another type, or on demand; or that it makes no sense."""
         spent = float(state["place"].get("spent", 0.0)) + seconds_of_failure(state["failure"], state.get("trained"))
         found = next_candidate(state["failure"], int(state["place"]["attempt"]), self.given["candidates"])
         return {**state["place"], **found, "spent": spent}
 
-    def compare(self, state: State) -> State:
+    def compare(self, state: Run) -> Verdict:
         """Return whether the challenger won."""
         results = self.store.read(f"retraining/{state['name']}/compared/evaluation.json")
         if results is None:
@@ -76,19 +75,19 @@ class Steps:
             self.store.write("state/challenger.json", {"retraining": state["name"], "statistics": statistics})
         return found
 
-    def record(self, state: State) -> State:
+    def record(self, state: Run) -> Recorded:
         """Keep what came out, whatever it was, and make the next retraining possible."""
         name = state["name"]
         serves = (state.get("cleaned") or {}).get("in_use")
         outcome = "promoted" if serves else state["outcome"]
-        spent = self._spent(state)
-        record = {
+        kwh, grams = self._spent(state)
+        record: Record = {
             "name": name, "outcome": outcome, "report": state.get("report"), "reasons": state.get("reasons", []),
             "verdict": state.get("verdict"), "training": training_of(state.get("trained")), "failure": state.get("failure"),
-            "package": (state.get("registered") or {}).get("package"), "ended": time.time(), **spent,
+            "package": (state.get("registered") or {}).get("package"), "ended": time.time(), "kwh": kwh, "grams": grams,
         }  # fmt: skip
         if outcome == "promoted":
-            challenger = self.store.read("state/challenger.json")
+            challenger: Challenger | None = self.store.read("state/challenger.json")
             source = self.given["baseline"]["source"]
             if challenger and challenger["retraining"] == name:
                 self.store.write("state/baseline.json", {"source": source, **challenger})
@@ -115,17 +114,17 @@ class Steps:
             self.store.write_bytes(f"retraining/{name}/{folder}/{folder}.csv", to_csv([header, *rows]), "text/csv")
         return {"recent": len(older), "window": len(newer)}
 
-    def _last_seconds(self, state: State) -> float:
+    def _last_seconds(self, state: Run) -> float:
         """Billed seconds of the training that came last, unless it was counted with those that were lost."""
         counted = not (state.get("place") or {}).get("again", True)
         return 0.0 if counted else (training_of(state.get("trained")) or {}).get("seconds", 0.0)
 
-    def _spent(self, state: State) -> dict[str, float]:
-        """What the training took, in the proportion of its billed seconds to those that the estimate was made for."""
+    def _spent(self, state: Run) -> tuple[float, float]:
+        """kWh and gCO2e of the training, in the proportion of its billed seconds to those that the estimate was made for."""
         lost = float((state.get("place") or {}).get("spent", 0.0))
         seconds = lost + self._last_seconds(state)
         share = seconds / self.given["footprint"]["seconds"]
-        return {name: self.given["footprint"][name] * share for name in ("kwh", "grams")}
+        return self.given["footprint"]["kwh"] * share, self.given["footprint"]["grams"] * share
 
 
 STEPS = {"prepare": Steps.prepare, "next": Steps.next, "compare": Steps.compare, "record": Steps.record}
@@ -138,7 +137,7 @@ def _begun(history: History, name: str, number: int) -> None:
             history.started.append(time.time())
 
 
-def _ended(history: History, record: dict[str, Any], first: bool) -> None:
+def _ended(history: History, record: Record, first: bool) -> None:
     if history.running == record["name"]:
         history.running = ""
     if first:
@@ -147,6 +146,6 @@ def _ended(history: History, record: dict[str, Any], first: bool) -> None:
         history.grams_spent += record["grams"]
 
 
-def _message(model: str, record: dict[str, Any]) -> str:
+def _message(model: str, record: Record) -> str:
     told = {key: record[key] for key in ("name", "outcome", "reasons", "verdict", "failure", "kwh", "grams")}
     return json.dumps({"model": model, **told}, indent=1)

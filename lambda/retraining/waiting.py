@@ -14,6 +14,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
+from greensage.drift.events import Failure, Run, TrainingPlace
 from retraining.conductor import Conductor, Json
 from retraining.errors import Busy, Permanent, Transient, with_error_class
 from retraining.runs import PipelineRuns, reasons_of
@@ -43,7 +44,7 @@ class Waiter:
     def __init__(self, conductor: Conductor, sagemaker: Any, queues: Any) -> None:
         self.conductor, self.sagemaker, self.queues = conductor, sagemaker, queues
         self.given, self.store = conductor.given, conductor.store
-        self._waits: dict[str, Callable[[Json, Json, str], Answer]] = {
+        self._waits: dict[str, Callable[[Run, Json, str], Answer]] = {
             "green": self._green, "ask": self._ask, "update": self._update,
         }  # fmt: skip
 
@@ -75,17 +76,17 @@ class Waiter:
         self.store.write(kept, {**known, "waited": known["waited"] + seconds})
         return False
 
-    def _green(self, state: Json, known: Json, token: str) -> Answer:
+    def _green(self, state: Run, known: Json, token: str) -> Answer:
         begin = datetime.fromisoformat(state["prepared"]["begin"]).timestamp()
         return begin - state["begun"] - known["waited"], ""
 
-    def _update(self, state: Json, known: Json, token: str) -> Answer:
+    def _update(self, state: Run, known: Json, token: str) -> Answer:
         checked = self.conductor.do("check", state)
         if checked["status"] == "updating":
             return _CHECK_SECONDS, ""
         return 0, "" if checked["status"] == "done" else f"RolledBack: {checked['reason']}"
 
-    def _ask(self, state: Json, known: Json, token: str) -> Answer:
+    def _ask(self, state: Run, known: Json, token: str) -> Answer:
         """Ask once, and wait for as long as the policy says; who answers does so by the token."""
         if not known.get("asked"):
             how = (
@@ -128,7 +129,7 @@ class Waiter:
         self.store.write(handled, {"retraining": name, "step": step})
         return True
 
-    def _begin_again(self, name: str, given: dict[str, str], place: Json) -> None:
+    def _begin_again(self, name: str, given: dict[str, str], place: TrainingPlace) -> None:
         """Its attempt is of the execution that failed, so that an event which comes twice begins the same one."""
         parameters = {
             "name": name, "number": given["Number"], "report": given.get("Report", ""), "reasons": given.get("Reasons", ""),
@@ -136,7 +137,7 @@ class Waiter:
         }  # fmt: skip
         PipelineRuns(self.sagemaker, self.given["pipeline"]).begin(name, parameters)
 
-    def _give_up(self, state: Json) -> None:
+    def _give_up(self, state: Run) -> None:
         try:
             self.conductor.do("clean_up", state)
         except Permanent as error:  # what failed is recorded all the same
@@ -149,7 +150,7 @@ class Waiter:
         answer = self.sagemaker.list_pipeline_parameters_for_execution(PipelineExecutionArn=execution)
         return {row["Name"]: row["Value"] for row in answer["PipelineParameters"]}
 
-    def _failure(self, execution: str, state: Json) -> tuple[str, Json]:
+    def _failure(self, execution: str, state: Run) -> tuple[str, Failure]:
         """Return the step that failed and why, in the words of its job where it has one; note what the training left."""
         found = self.sagemaker.list_pipeline_execution_steps(PipelineExecutionArn=execution, MaxResults=100)
         rows = found["PipelineExecutionSteps"]
@@ -181,7 +182,7 @@ class Waiter:
         )
 
 
-def _unknown(name: str, given: dict[str, str]) -> Json:
+def _unknown(name: str, given: dict[str, str]) -> Run:
     """The state of a retraining that failed before it could keep one."""
     reasons = reasons_of(given.get("Reasons", ""))
     return {"name": name, "number": int(given.get("Number", 0)), "report": given.get("Report", ""), "reasons": reasons}

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .events import Verdict
 from .quality import METRICS, measure
 
 
@@ -47,7 +48,7 @@ def score(labels: np.ndarray, scores: np.ndarray, names: list[str]) -> dict[str,
     return {name: None if np.isnan(value) else value for name, value in measure(labels, scores, names).items()}
 
 
-def verdict(results: Mapping[str, Mapping[str, Mapping[str, Any]]], rules: Rules) -> dict[str, Any]:
+def verdict(results: Mapping[str, Mapping[str, Mapping[str, Any]]], rules: Rules) -> Verdict:
     """Return whether the challenger is promoted, and why or why not.
 
     results: by data set ("window", "holdout", "slice ..."), the metrics of "champion" and "challenger". The window is

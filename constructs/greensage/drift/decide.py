@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-Action = Literal["none", "alert", "retrain"]
+from .events import Action, Choice, Report
+
 _DAY = 86_400.0
 
 
@@ -50,7 +51,7 @@ class History:
         return asdict(self)
 
 
-def decide(report: Mapping[str, Any], policy: Policy, history: History, footprint: Footprint, *, now: float) -> dict[str, Any]:
+def decide(report: Report, policy: Policy, history: History, footprint: Footprint, *, now: float) -> Choice:
     """Return the decision on a report, ready for JSON: `action`, `reasons`, the evidence, and kWh and gCO2e.
 
     A KPI below its threshold asks for a retraining; drift alone asks for one only if the policy says so, else for an
@@ -79,7 +80,7 @@ def decide(report: Mapping[str, Any], policy: Policy, history: History, footprin
     }
 
 
-def _wanted(report: Mapping[str, Any], policy: Policy) -> tuple[Action, list[str]]:
+def _wanted(report: Report, policy: Policy) -> tuple[Action, list[str]]:
     reasons: list[str] = []
     action: Action = "none"
     below = [name for name, row in report.get("kpi", {}).items() if row["state"] == "below"]
@@ -97,7 +98,7 @@ def _wanted(report: Mapping[str, Any], policy: Policy) -> tuple[Action, list[str
     return ("retrain" if below else action), reasons
 
 
-def _drift_reason(report: Mapping[str, Any]) -> str:
+def _drift_reason(report: Report) -> str:
     drifted, broken = report.get("drifted", []), [row["feature_name"] for row in report.get("violations", [])]
     parts = [f"drift of {', '.join(drifted)}"] if drifted else []
     parts += [f"violations of {', '.join(sorted(set(broken)))}"] if broken else []

@@ -7,12 +7,13 @@ over nothing) and improbable as chance after Holm's correction for all tests of 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from .columns import OTHER, Column
 from .distances import chi_squared, holm, jensen_shannon, kolmogorov_smirnov, ks_p_value, psi, share_p_value, wasserstein
+from .events import ColumnRow, Evaluation, Role, Violation
 from .window import Statistics
 
 Method = Literal["psi", "ks", "jensen-shannon", "wasserstein"]
@@ -37,14 +38,14 @@ class Settings:
     share: float = 0.0
 
 
-def evaluate(baseline: Statistics, window: Statistics, settings: Settings) -> dict[str, Any]:
+def evaluate(baseline: Statistics, window: Statistics, settings: Settings) -> Evaluation:
     """Return the report of a window, ready for JSON.
 
     Its `status` is "drift", "ok", "few-rows" when there are too few to tell, or "no-data". `columns` has a row for
     each feature and output: `value` of the method, `p_value` after correction, `drifted`. `violations` are in the
     words of Model Monitor's constraint_violations.json.
     """
-    pairs = [
+    pairs: list[tuple[Column, Column | None, Role]] = [
         *((before, window.features.get(name), "feature") for name, before in baseline.features.items()),
         *((before, window.outputs.get(name), "prediction") for name, before in baseline.outputs.items()),
     ]
@@ -71,26 +72,26 @@ def evaluate(baseline: Statistics, window: Statistics, settings: Settings) -> di
     }
 
 
-def constraint_violations(report: dict[str, Any]) -> dict[str, Any]:
+def constraint_violations(report: Evaluation) -> dict[str, list[Violation]]:
     """Return the violations of a report as Model Monitor's constraint_violations.json."""
     return {"violations": report["violations"]}
 
 
-def _column(before: Column, after: Column, role: str, settings: Settings) -> dict[str, Any]:
+def _column(before: Column, after: Column, role: Role, settings: Settings) -> ColumnRow:
     """Measure one column; whether the changes count is judged when all are measured."""
-    row: dict[str, Any] = {"name": before.name, "role": role, "value": 0.0, "p_value": 1.0, "drifted": False}
-    if before.present and after.present:
-        row["value"], row["p_value"] = _distance(before, after, settings.method)
+    value, p_value = _distance(before, after, settings.method) if before.present and after.present else (0.0, 1.0)
     total, baseline_total = after.present + after.missing, before.present + before.missing
-    row["missing"] = after.missing / total if total else 0.0
-    row["missing_baseline"] = before.missing / baseline_total if baseline_total else 0.0
-    row["missing_p_value"] = share_p_value(before.missing, baseline_total, after.missing, total) if total else 1.0
-    row["new_values"] = _new_share(before, after)
-    row["new_examples"] = sorted(set(after.counts) - set(before.counts))[:5] if row["new_values"] else []
-    return row
+    new = _new_share(before, after)
+    return {
+        "name": before.name, "role": role, "value": value, "p_value": p_value, "drifted": False,
+        "missing": after.missing / total if total else 0.0,
+        "missing_baseline": before.missing / baseline_total if baseline_total else 0.0,
+        "missing_p_value": share_p_value(before.missing, baseline_total, after.missing, total) if total else 1.0,
+        "new_values": new, "new_examples": sorted(set(after.counts) - set(before.counts))[:5] if new else [],
+    }  # fmt: skip
 
 
-def _judge(rows: list[dict[str, Any]], settings: Settings) -> None:
+def _judge(rows: list[ColumnRow], settings: Settings) -> None:
     """Correct the p-values for the number of all tests, and mark what is large and improbable."""
     corrected = holm([row[key] for row in rows for key in ("p_value", "missing_p_value")])
     for index, row in enumerate(rows):
@@ -163,9 +164,9 @@ def _new_share(before: Column, after: Column) -> float:
     return sum(count for value, count in after.counts.items() if value not in before.counts) / after.present
 
 
-def _schema(baseline: Statistics, window: Statistics) -> list[dict[str, str]]:
+def _schema(baseline: Statistics, window: Statistics) -> list[Violation]:
     """Types that changed, and outputs that came or went."""
-    found: list[dict[str, str]] = []
+    found: list[Violation] = []
     for name, before in baseline.features.items():
         after = window.features.get(name)
         if after is not None and after.text and before.kind != "String":
@@ -178,8 +179,8 @@ def _schema(baseline: Statistics, window: Statistics) -> list[dict[str, str]]:
     return found
 
 
-def _violations(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
-    found: list[dict[str, str]] = []
+def _violations(rows: list[ColumnRow]) -> list[Violation]:
+    found: list[Violation] = []
     for row in rows:
         if row.get("more_missing"):
             text = f"{row['missing']:.1%} missing, {row['missing_baseline']:.1%} in the baseline"
@@ -191,5 +192,5 @@ def _violations(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
     return found
 
 
-def _violation(name: str, check: str, text: str) -> dict[str, str]:
+def _violation(name: str, check: str, text: str) -> Violation:
     return {"feature_name": name, "constraint_check_type": check, "description": text}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
+
+from .events import KpiRow, KpiState
 
 Metric = Callable[[np.ndarray, np.ndarray], float]
 _CUT = 0.5
@@ -94,27 +95,30 @@ def measure(labels: np.ndarray, scores: np.ndarray, names: list[str]) -> dict[st
     return {name: METRICS[name][0](labels, scores) for name in names}
 
 
-def judge(labels: np.ndarray, scores: np.ndarray, kpi: Mapping[str, float], *, min_labels: int) -> dict[str, Any]:
+def judge(labels: np.ndarray, scores: np.ndarray, kpi: Mapping[str, float], *, min_labels: int) -> dict[str, KpiRow]:
     """Return how each KPI stands: `value`, `threshold`, `interval` and `state`.
 
     The state is "below" when even the better end of the one-sided 95 % bootstrap interval misses the threshold,
     "uncertain" when only the value misses it, else "holds". With fewer than `min_labels` it is "few-labels".
     """
-    rows: dict[str, Any] = {}
+    rows: dict[str, KpiRow] = {}
     for name, threshold in kpi.items():
         metric, more_is_better = METRICS[name]
-        row: dict[str, Any] = {"threshold": threshold, "more_is_better": more_is_better, "labels": len(labels)}
+        row: KpiRow = {
+            "threshold": threshold, "more_is_better": more_is_better, "labels": len(labels), "value": None, "interval": None,
+            "state": "few-labels",
+        }  # fmt: skip
+        rows[name] = row
         if len(labels) < min_labels:
-            rows[name] = {**row, "value": None, "interval": None, "state": "few-labels"}
             continue
         value = metric(labels, scores)
         low, high = _interval(metric, labels, scores)
-        state = _state(value, high if more_is_better else low, threshold, more_is_better)
-        rows[name] = {**row, "value": None if np.isnan(value) else value, "interval": [low, high], "state": state}
+        row["state"] = _state(value, high if more_is_better else low, threshold, more_is_better)
+        row["value"], row["interval"] = None if np.isnan(value) else value, [low, high]
     return rows
 
 
-def _state(value: float, best: float, threshold: float, more_is_better: bool) -> str:
+def _state(value: float, best: float, threshold: float, more_is_better: bool) -> KpiState:
     if np.isnan(value):
         return "few-labels"
     sign = 1 if more_is_better else -1

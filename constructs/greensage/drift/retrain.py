@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .events import Candidate, Failure, Training, TrainingPlace
+
 _HOUR = 3_600.0
 _DAY = 24 * _HOUR
 # What another instance type or purchase option may cure; everything else fails again.
@@ -29,17 +31,17 @@ def split(rows: int, judged: int) -> tuple[range, range]:
     return range(border), range(border, rows)
 
 
-def next_candidate(failure: Mapping[str, Any], attempt: int, candidates: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def next_candidate(failure: Failure, attempt: int, candidates: Sequence[Candidate]) -> TrainingPlace:
     """Return {"again": True, "candidate", "attempt"} if another place may do better, else {"again": False, "why"}."""
     why = why_failed(failure)
     if not any(word in why for word in _CAPACITY):
         return {"again": False, "why": why}
     if attempt + 1 >= len(candidates):
         return {"again": False, "why": f"no instance type is left to try; the last one said: {why}"}
-    return {"again": True, "why": why, "attempt": attempt + 1, "candidate": dict(candidates[attempt + 1])}
+    return {"again": True, "why": why, "attempt": attempt + 1, "candidate": candidates[attempt + 1]}
 
 
-def why_failed(failure: Mapping[str, Any]) -> str:
+def why_failed(failure: Failure) -> str:
     """Return the reason in what Step Functions caught: the job's own words where its cause is a job's description."""
     cause = failure.get("Cause", "")
     try:
@@ -51,7 +53,7 @@ def why_failed(failure: Mapping[str, Any]) -> str:
     return f"{failure.get('Error', 'error')}: {found or cause}"[:1_000]
 
 
-def training_of(described: Mapping[str, Any] | None) -> dict[str, Any] | None:
+def training_of(described: Mapping[str, Any] | None) -> Training | None:
     """Return job, type and billed seconds of a training as SageMaker describes it; one that never started billed nothing."""
     if not described:
         return None
@@ -61,10 +63,11 @@ def training_of(described: Mapping[str, Any] | None) -> dict[str, Any] | None:
     }  # fmt: skip
 
 
-def seconds_of_failure(failure: Mapping[str, Any], trained: Mapping[str, Any] | None) -> float:
+def seconds_of_failure(failure: Failure, trained: Mapping[str, Any] | None) -> float:
     """Return the billed seconds of a training that failed, was interrupted or stopped: it took them all the same."""
     if failure.get("Error") == "Stopped":
-        return (training_of(trained) or {}).get("seconds", 0.0)
+        training = training_of(trained)
+        return training["seconds"] if training else 0.0
     try:
         return float(json.loads(failure.get("Cause", "")).get("BillableTimeInSeconds") or 0)
     except (ValueError, AttributeError, TypeError):

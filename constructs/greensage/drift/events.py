@@ -1,0 +1,307 @@
+"""What the parts of the loop hand to each other, as JSON: window, report, decision, run, record, challenger.
+
+The functions in lambda/retraining, the state machine and the pipeline read and write these and no others. Times are
+seconds since 1970; energy is in kWh, carbon in gCO2e, both estimates.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NotRequired, TypedDict
+
+Action = Literal["none", "alert", "retrain"]
+Engine = Literal["lambda", "model-monitor"]
+Kind = Literal["drift", "quality"]
+KpiState = Literal["below", "uncertain", "holds", "few-labels"]
+Outcome = Literal["promoted", "kept", "failed"]
+Role = Literal["feature", "prediction"]
+ReportStatus = Literal["ok", "drift", "few-rows", "no-data", "waiting", "done"]
+UpdateStatus = Literal["updating", "done", "rolled-back"]
+
+
+class Failure(TypedDict, total=False):
+    """What Step Functions catches; a pipeline's is put in the same words."""
+
+    Error: str
+    Cause: str
+
+
+class Window(TypedDict):
+    """The captures to evaluate: those written after one time and not after another."""
+
+    id: str
+    after: float
+    until: float
+    files: int
+    bytes: int
+    engine: Engine
+    job_failure: NotRequired[Failure]  # the job that should have evaluated it failed, so a function does
+    left_out: NotRequired[int]  # files that a function could not read besides
+
+
+class Violation(TypedDict):
+    """A row of Model Monitor's constraint_violations.json."""
+
+    feature_name: str
+    constraint_check_type: str
+    description: str
+
+
+class ColumnRow(TypedDict):
+    """How far a feature or an output has moved; p-values are corrected for all tests of the window (Holm)."""
+
+    name: str
+    role: Role
+    value: float
+    p_value: float
+    drifted: bool
+    missing: float
+    missing_baseline: float
+    missing_p_value: float
+    new_values: float
+    new_examples: list[str]
+    more_missing: NotRequired[bool]
+    has_new_values: NotRequired[bool]
+
+
+class KpiRow(TypedDict):
+    """How a KPI stands; `value` and the ends of its 95 % `interval` are None with too few labels, or where undefined."""
+
+    threshold: float
+    more_is_better: bool
+    labels: int
+    value: float | None
+    interval: list[float] | None
+    state: KpiState
+
+
+class Evaluation(TypedDict):
+    """A window against its baseline. Without drift's settings only what was counted."""
+
+    status: ReportStatus
+    rows: int
+    requests: int | None
+    drifted: list[str]
+    columns: list[ColumnRow]
+    violations: list[Violation]
+    bad_lines: dict[str, int]
+    method: NotRequired[str]
+    threshold: NotRequired[float]
+    alpha: NotRequired[float]
+    share: NotRequired[float]
+
+
+class Quality(TypedDict):
+    """KPIs by the labels there are, and an estimate without labels."""
+
+    kpi: dict[str, KpiRow]
+    kpi_estimate: dict[str, float]
+    unlabelled: int
+    bad_labels: int
+
+
+class Report(Evaluation, Quality):
+    """What is kept of a window as reports/ID.json."""
+
+    id: str
+    model: str
+    engine: Engine
+    files: int
+    after: float
+    until: float
+    quarantine: str | None
+    job_failure: str | None
+    files_left_out: int
+
+
+class Summary(TypedDict):
+    """What the state machine is told of an evaluated window."""
+
+    id: str
+    status: ReportStatus
+    rows: int
+    drifted: list[str]
+
+
+class Estimate(TypedDict):
+    """What a decision spends or avoids."""
+
+    spent: float
+    avoided: float
+
+
+class Verdict(TypedDict):
+    """Whether the challenger is promoted, by how much it is better (None: undefined), and why."""
+
+    promote: bool
+    reasons: list[str]
+    gain: NotRequired[float | None]
+
+
+class Choice(TypedDict):
+    """From a report and the policy to an action, with the evidence."""
+
+    action: Action
+    wanted: Action
+    reasons: list[str]
+    held_back: list[str]
+    dry_run: bool
+    drifted: list[str]
+    violations: list[Violation]
+    kpi: dict[str, KpiRow]
+    kpi_estimate: dict[str, float]
+    bad_lines: dict[str, int]
+    kwh: Estimate
+    grams: Estimate
+    note: str
+    decided: float
+
+
+class Decision(Choice):
+    """What is kept as decisions/ID.json, and sent to the topic."""
+
+    report: str
+    model: str
+    execution: NotRequired[str]  # the retraining that was started, or joined because it was under way
+    joined: NotRequired[bool]
+
+
+class Start(TypedDict):
+    """What an execution of the loop is started with."""
+
+    number: int
+    name: str
+    report: str
+    reasons: list[str]
+
+
+class Candidate(TypedDict):
+    """An instance type to train on, and whether as managed spot."""
+
+    type: str
+    spot: bool
+
+
+class TrainingPlace(TypedDict):
+    """Where a training runs next, or that no other makes sense; `spent` is the billed seconds that were lost so far."""
+
+    again: bool
+    attempt: NotRequired[int]
+    candidate: NotRequired[Candidate]
+    spent: NotRequired[float]
+    why: NotRequired[str]
+
+
+class Prepared(TypedDict):
+    """What was made ready; or, if another retraining is under way, why this one is refused."""
+
+    refused: bool
+    champion: str
+    reason: NotRequired[str]
+    begin: NotRequired[str]
+    place: NotRequired[TrainingPlace]
+    rows: NotRequired[dict[str, int]]
+
+
+class Training(TypedDict):
+    """A training as it is recorded: `seconds` are billed ones."""
+
+    job: str
+    status: str
+    type: str
+    seconds: float
+
+
+class Registered(TypedDict):
+    """The ARN of the challenger's model package."""
+
+    package: str
+
+
+class Deployed(TypedDict):
+    """The endpoint config that the endpoint was told to move to."""
+
+    config: str
+
+
+class Checked(TypedDict):
+    """How the endpoint's update stands."""
+
+    status: UpdateStatus
+    reason: NotRequired[str]
+
+
+class Champion(TypedDict):
+    """What serves: its artifact, its id (r and the retraining's number) and the retraining it came from."""
+
+    artifact: str
+    id: str
+    retraining: str
+
+
+class CleanedUp(TypedDict):
+    """What was stopped and rejected; a challenger that serves already stays, then `in_use` is true."""
+
+    stopped: list[str]
+    in_use: bool
+    rejected: NotRequired[str | None]
+
+
+class Recorded(TypedDict):
+    """What came out, where the record is, and what is told."""
+
+    outcome: Outcome
+    record: str
+    message: str
+
+
+class Run(TypedDict, total=False):
+    """All that is known of a retraining under way; each step adds its result. What a step needs is there before it."""
+
+    number: int
+    name: str
+    report: str
+    reasons: list[str]
+    begun: float
+    prepared: Prepared
+    place: TrainingPlace
+    trained: dict[str, Any]  # as DescribeTrainingJob has it
+    artifact: str
+    compared: dict[str, Any]
+    verdict: Verdict
+    optimized: dict[str, Any]
+    registered: Registered
+    approval: dict[str, Any]
+    approved: dict[str, str]
+    deployed: Deployed
+    checked: Checked
+    champion: Champion
+    cleaned: CleanedUp
+    clean_up_failure: Any
+    failure: Failure
+    recorded: Recorded
+    # What the step is told besides.
+    why: str | None
+    outcome: Outcome
+
+
+class Record(TypedDict):
+    """What is kept of a retraining as records/NAME.json."""
+
+    name: str
+    outcome: Outcome
+    report: str | None
+    reasons: list[str]
+    verdict: Verdict | None
+    training: Training | None
+    failure: Failure | None
+    package: str | None
+    ended: float
+    kwh: float
+    grams: float
+
+
+class Challenger(TypedDict):
+    """state/challenger.json: the statistics that become the baseline if it is promoted."""
+
+    retraining: str
+    statistics: dict[str, Any]
