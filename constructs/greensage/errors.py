@@ -57,11 +57,23 @@ class ProblemsError(GreensageError):
 
 
 class SpecError(ProblemsError):
-    """A model file says something that cannot be read or deployed."""
+    """A model file says something that cannot be read or deployed.
+
+    Parameters
+    ----------
+    problems:
+        What is wrong, each with file, line, what was found, what is allowed and the way out; at least one.
+    """
 
 
 class PlanError(ProblemsError):
-    """A valid spec asks for what SageMaker would refuse at deploy time."""
+    """A valid spec asks for what SageMaker would refuse at deploy time.
+
+    Parameters
+    ----------
+    problems:
+        What is wrong, each with file, line, what was found, what is allowed and the way out; at least one.
+    """
 
 
 class CatalogError(GreensageError):

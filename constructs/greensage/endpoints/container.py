@@ -22,7 +22,14 @@ _HOSTNAME = re.compile(r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$")
 class Container:
     """A container of a pipeline, of a multi-container endpoint or of a variant.
 
-    `artifact` may be None for an image that holds its model. `environment` may hold tokens, but no secrets.
+    Parameters
+    ----------
+    image:
+        What runs.
+    artifact:
+        Its model; default: none, for an image that holds its model.
+    environment:
+        At most 100 variables; may hold tokens, but no secrets. Default: none.
     """
 
     image: ContainerImage
@@ -68,7 +75,21 @@ class ModelDefinition:
 
 @dataclass(frozen=True)
 class Variant:
-    """One more production variant, or a shadow variant: a model, its share of the traffic, and its instances."""
+    """One more production variant, or a shadow variant: a model, its share of the traffic, and its instances.
+
+    Parameters
+    ----------
+    container:
+        The model and its image.
+    weight:
+        Share of the traffic relative to the other weights, from 0; default 1.
+    instance_type:
+        Default: the endpoint's.
+    instance_count:
+        A whole number from 1; default 1.
+
+    Raises ValueError, naming the property, the value and what is allowed.
+    """
 
     container: Container
     weight: float = defaults.WEIGHT

@@ -21,10 +21,19 @@ _ECR_URI = re.compile(r"^(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.([a-z0-9.-]+)/([a-z0-
 
 @dataclass(frozen=True)
 class ContainerImage:
-    """An image in ECR: `uri` (may hold tokens), `architecture`, and the ARN to grant pulls on.
-
-    Use one of the class methods, for instance
+    """An image in ECR. Use one of the class methods, for instance
     `ContainerImage.prebuilt("xgboost", "1.5-1", architecture="arm64", region="eu-west-1")`.
+
+    Parameters
+    ----------
+    uri:
+        Of the image, with tag or digest; may be a token.
+    architecture:
+        x86_64 or arm64; it must be the instances'.
+    repository_arn:
+        What pulls are granted on.
+    processor:
+        What it computes on: cpu (default), gpu or neuronx.
     """
 
     uri: str

@@ -40,7 +40,19 @@ _DEFAULT_COPIES = CopyTracking()
 
 @dataclass(frozen=True)
 class Resources:
-    """What one copy reserves: memory in MB (at least 128), CPU cores (at least 0.25), whole accelerators."""
+    """What one copy of an inference component reserves.
+
+    Parameters
+    ----------
+    memory_mb:
+        MB, at least 128.
+    cpu_cores:
+        At least 0.25; default 1.
+    accelerators:
+        Whole GPUs or Inferentia and Trainium devices, from 0; default 0.
+
+    Raises ValueError, naming the property, the value and what is allowed.
+    """
 
     memory_mb: int
     cpu_cores: float = defaults.COMPONENT_CPU_CORES

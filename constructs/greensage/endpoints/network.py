@@ -19,7 +19,16 @@ if TYPE_CHECKING:
 class Network:
     """Where a model's containers are attached. Make one with `in_vpc` or `from_ids`.
 
-    The subnets need a route to S3 (a gateway endpoint, or NAT), since the artifact comes through them.
+    Parameters
+    ----------
+    subnet_ids:
+        1 to 16; they need a route to S3 (a gateway endpoint, or NAT), since the artifact comes through them.
+    security_group_ids:
+        1 to 5.
+    connections:
+        To open the groups by; default: none, with groups that are known by id only.
+
+    Raises ValueError, naming the property, the value and what is allowed.
     """
 
     subnet_ids: tuple[str, ...]

@@ -64,11 +64,21 @@ class InstanceProps(EndpointProps, total=False):
 
 @dataclass(frozen=True)
 class DataCapture:
-    """Requests and answers written to S3 below `prefix`, `sample_percent` of them (1 to 100; default 10).
+    """Requests and answers written to S3. Let the bucket expire them: `DataBucket(self, "Captured", expire_days=7)`.
 
-    `models` is for a container that serves several: only those are captured, by their own percentages.
+    Parameters
+    ----------
+    bucket:
+        Where to.
+    prefix:
+        Below which; default capture/.
+    sample_percent:
+        Share of the requests, 1 to 100; default 10.
+    models:
+        For a container that serves several: only these are captured, by their own percentages, 1 to 100.
+        Default: all.
 
-    Let the bucket expire them: `DataBucket(self, "Captured", expire_days=7)`.
+    Raises ValueError, naming the property, the value and what is allowed.
     """
 
     bucket: s3.IBucket

@@ -50,9 +50,20 @@ def _check_targets(tracking: TargetTracking | CopyTracking) -> None:
 
 @dataclass(frozen=True)
 class ScheduledLimits:
-    """Other limits from a certain time on, for instance in office hours.
+    """Other limits from a certain time on.
 
-    `at` is cron(0 8 ? * MON-FRI *), rate(…) or at(…); `timezone` an IANA name. Give `min`, `max` or both.
+    Parameters
+    ----------
+    name:
+        Of the scheduled action, unique on its target.
+    at:
+        cron(0 8 ? * MON-FRI *), rate(…) or at(…).
+    min, max:
+        The new limits, whole numbers from 0; give one or both. Default: as it is.
+    timezone:
+        An IANA name, for instance Europe/Berlin; default UTC.
+
+    Raises ValueError, naming the property, the value and what is allowed.
     """
 
     name: str
@@ -84,10 +95,25 @@ class ScheduledLimits:
 class TargetTracking:
     """Keep invocations per instance near a target.
 
-    `target_invocations_per_minute` is per instance; with `target_concurrent_requests` the high-resolution metric of
-    requests under way per model is followed instead, which scales out sooner. The cooldowns are in seconds. Growing
-    waits a minute, because an instance needs some to start; shrinking waits five, so that a lull does not throw a
-    warm instance away.
+    Parameters
+    ----------
+    min_instances, max_instances:
+        Limits of the fleet, whole numbers from 1; default 1 to 2.
+    target_invocations_per_minute:
+        Requests per instance and minute, more than 0; default 1000.
+    scale_out_cooldown_seconds:
+        Seconds after growing in which it does not grow again, 0 or more; default 60, because an instance needs
+        about a minute to start.
+    scale_in_cooldown_seconds:
+        Seconds after a change in which it does not shrink, 0 or more; default 300, so that a lull does not
+        throw a warm instance away.
+    target_concurrent_requests:
+        Requests under way per model, more than 0: followed instead, by a metric of 10 seconds, which scales out
+        sooner. Default: none.
+    schedule:
+        `ScheduledLimits`, for instance for office hours; default: none.
+
+    Raises ValueError, naming the property, the value and what is allowed.
     """
 
     min_instances: int = 1
@@ -107,7 +133,25 @@ class TargetTracking:
 
 @dataclass(frozen=True)
 class BacklogTracking:
-    """Keep the requests that wait per instance near a target, from nothing: the queue keeps them meanwhile."""
+    """Keep the requests that wait per instance near a target, from nothing: the queue keeps them meanwhile.
+
+    Parameters
+    ----------
+    min_instances, max_instances:
+        Limits of the fleet, whole numbers from 0; default 0 to 2.
+    target_backlog_per_instance:
+        Requests that wait or run per instance, more than 0; default 5.
+    scale_out_cooldown_seconds:
+        Seconds after growing in which it does not grow again, 0 or more; default 60, because an instance needs
+        about a minute to start.
+    scale_in_cooldown_seconds:
+        Seconds after a change in which it does not shrink, 0 or more; default 300, so that a lull does not
+        throw a warm instance away.
+    schedule:
+        `ScheduledLimits`, for instance for office hours; default: none.
+
+    Raises ValueError, naming the property, the value and what is allowed.
+    """
 
     min_instances: int = 0
     max_instances: int = defaults.MAX_INSTANCES
@@ -126,7 +170,25 @@ class BacklogTracking:
 class CopyTracking:
     """Keep invocations per copy of an inference component near a target, from nothing; requests fail while it wakes.
 
-    With `target_concurrent_requests` the high-resolution metric of requests under way per copy is followed instead.
+    Parameters
+    ----------
+    min_copies, max_copies:
+        Limits of the copies, whole numbers from 0; default 0 to 2.
+    target_invocations_per_minute:
+        Requests per copy and minute, more than 0; default 100.
+    scale_out_cooldown_seconds:
+        Seconds after growing in which it does not grow again, 0 or more; default 60, because an instance needs
+        about a minute to start.
+    scale_in_cooldown_seconds:
+        Seconds after a change in which it does not shrink, 0 or more; default 300, so that a lull does not
+        throw a warm instance away.
+    target_concurrent_requests:
+        Requests under way per copy, more than 0: followed instead, by a metric of 10 seconds, which scales out
+        sooner. Default: none.
+    schedule:
+        `ScheduledLimits`, for instance for office hours; default: none.
+
+    Raises ValueError, naming the property, the value and what is allowed.
     """
 
     min_copies: int = 0
@@ -145,7 +207,19 @@ class CopyTracking:
 
 @dataclass(frozen=True)
 class ProvisionedConcurrency:
-    """Warm serverless environments: how many, and up to how many with the load. Each bills while it is warm."""
+    """Warm serverless environments: how many, and up to how many with the load. Each bills while it is warm.
+
+    Parameters
+    ----------
+    min_concurrency, max_concurrency:
+        Environments, whole numbers from 1; required.
+    target_utilization:
+        Share of them that is busy, above 0 to 1; default 0.7.
+    schedule:
+        `ScheduledLimits`, for instance for office hours; default: none.
+
+    Raises ValueError, naming the property, the value and what is allowed.
+    """
 
     min_concurrency: int
     max_concurrency: int

@@ -26,9 +26,23 @@ PARTS = ("compute", "storage and logs", "network", "embodied")
 
 @dataclass(frozen=True)
 class Footprint:
-    """A month: energy in kWh, carbon in gCO2e (operational and embodied), water in litres, cost in USD.
+    """A month. Every figure is a `Band`: an estimate with its lowest and highest value.
 
-    `parts` is the carbon of PARTS, in their order.
+    Parameters
+    ----------
+    requests:
+        Requests in the month.
+    energy_kwh:
+        Energy with the data centre's overhead (PUE), in kWh.
+    operational_g, embodied_g, carbon_g:
+        Carbon of the energy, of making the hardware, and of both, in gCO2e (ISO/IEC 21031, Software Carbon
+        Intensity).
+    water_l:
+        Water at the data centre, in litres.
+    cost_usd:
+        In USD.
+    parts:
+        The carbon of PARTS, in their order, in gCO2e.
     """
 
     requests: float

@@ -28,8 +28,16 @@ def check_baseline(path: Path) -> None:
 
 @dataclass(frozen=True)
 class Baseline:
-    """Where the statistics.json lies. `source` tells one baseline from another: a retrained model's replaces it only
-    as long as the baseline it was made beside is the deployed one."""
+    """Where the statistics.json lies. Make one with `from_file` or `in_bucket`.
+
+    Parameters
+    ----------
+    bucket_name, bucket_arn, key:
+        Of the file in S3.
+    source:
+        Tells one baseline from another: a retrained model's replaces it only as long as the baseline it was
+        made beside is the deployed one.
+    """
 
     bucket_name: str
     bucket_arn: str

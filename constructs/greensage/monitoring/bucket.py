@@ -27,9 +27,13 @@ class MonitoringBucket(OwnBucket):
     capture_days:
         Days that captured requests, labels, quarantined lines and the data of retrainings are kept; at least 1.
     report_days:
-        Days that reports and decisions are kept; default a year.
+        Days that reports and decisions are kept; default 365.
     prefixes:
         Of the monitors whose files lie here; each ends with a slash. Default: one monitor, without a prefix.
+    encryption_key, removal_policy:
+        As for `ArtifactBucket`; default S3's own keys, and DESTROY.
+
+    Raises ValueError, naming the property, the value and what is allowed.
     """
 
     def __init__(

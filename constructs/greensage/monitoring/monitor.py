@@ -226,8 +226,15 @@ class DriftMonitor(Monitor):
 class ModelQualityMonitor(Monitor):
     """Compares answers with labels, by KPIs; joins them by inference id, and waits for late ones.
 
-    The parameters are those of `DriftMonitor`, without `settings`. Labels are JSON Lines in Model Monitor's format:
+    Parameters
+    ----------
+    quality:
+        The KPIs, and how many labels it takes.
+
+    The rest is `DriftMonitor`'s, without `settings`. Labels are JSON Lines in Model Monitor's format:
     {"groundTruthData": {"data": "1", "encoding": "CSV"}, "eventMetadata": {"eventId": "<inference id>"}, "eventVersion": "0"}
+
+    Raises ValueError, naming the property, the value and what is allowed.
 
     Example
     -------

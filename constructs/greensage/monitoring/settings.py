@@ -16,11 +16,24 @@ Method = Literal["psi", "ks", "jensen-shannon", "wasserstein"]
 class DriftSettings:
     """A column drifts when the change is at least `threshold` and its corrected p-value is below `alpha`.
 
-    threshold: in the unit of `method`; default by method, see catalog/data/drift.json.
-    min_rows: with fewer captured rows a window says nothing.
-    missing: share of rows that may be missing more than in the baseline, 0 to 1.
-    new_values: share of values that the baseline does not have, 0 to 1.
-    share: of all columns that must drift before it counts, 0 to 1; default: one is enough.
+    Parameters
+    ----------
+    method:
+        psi (default), ks, jensen-shannon or wasserstein.
+    threshold:
+        In the unit of `method`; default by method, see catalog/data/drift.json.
+    alpha:
+        Probability of a false alarm in a window, over all columns (Holm), above 0 and below 1; default 0.05.
+    min_rows:
+        With fewer captured rows a window says nothing; default 200.
+    missing:
+        Share of rows that may be missing more than in the baseline, 0 to 1; default 0.05.
+    new_values:
+        Share of values that the baseline does not have, 0 to 1; default 0.01.
+    share:
+        Of all columns that must drift before it counts, 0 to 1; default 0: one is enough.
+
+    Raises ValueError, naming the property, the value and what is allowed.
     """
 
     method: Method = "psi"
@@ -55,11 +68,24 @@ class DriftSettings:
 
 @dataclass(frozen=True)
 class QualitySettings:
-    """KPIs that must hold, by the names of Model Monitor's metrics: {"auc": 0.8}, {"rmse": 55}.
+    """KPIs that must hold, and how they are judged.
 
-    For auc, accuracy, precision, recall, f1 and r2 the value is the least, for log_loss, mse, rmse and mae the most that
-    is allowed. The newest
-    `judged_rows` labelled answers are judged, at least `min_labels`; labels are waited for `label_days`.
+    Parameters
+    ----------
+    kpi:
+        By the names of Model Monitor's metrics: {"auc": 0.8}, {"rmse": 55}. For auc, accuracy, precision,
+        recall, f1 and r2 the value is the least, for log_loss, mse, rmse and mae the most that is allowed.
+        Default: none.
+    min_labels:
+        With fewer labelled answers a KPI is not judged; default 200.
+    label_days:
+        Days that labels are waited for; default 7.
+    judged_rows:
+        The newest labelled answers that are judged, at least `min_labels`; default 2000.
+    most_rows:
+        Labelled answers that are read and kept for a retraining, at least `judged_rows`; default 20000.
+
+    Raises ValueError, naming the property, the value and what is allowed.
     """
 
     kpi: Mapping[str, float] = field(default_factory=dict[str, float])

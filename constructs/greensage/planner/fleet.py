@@ -42,7 +42,13 @@ class ModelFootprint:
 
 @dataclass(frozen=True)
 class FleetFootprint:
-    """All models of a plan."""
+    """All models of a plan: what they take in a month, and what the usual deployment takes.
+
+    Parameters
+    ----------
+    models:
+        A `ModelFootprint` each, in the order of the plan.
+    """
 
     models: tuple[ModelFootprint, ...]
 
@@ -66,7 +72,15 @@ class FleetFootprint:
 
 
 def fleet_footprint(plan: Plan) -> FleetFootprint:
-    """Return the footprint of every model of `plan`. Raises CatalogError where a figure is missing that none replaces."""
+    """Return the footprint of every model of `plan`.
+
+    Parameters
+    ----------
+    plan:
+        Of `greensage.plan`.
+
+    Raises CatalogError where a figure is missing that none replaces.
+    """
     alone = [model for model in plan.models if plan.group_of(model) is None]
     specs = {model.name: model.spec for model in plan.models}
     members = [[specs[name] for name in group.members] for group in plan.groups]

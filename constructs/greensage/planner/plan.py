@@ -43,11 +43,21 @@ def plan(
     intensity: HourlyIntensity | None = None,
     only: str | None = None,
 ) -> Plan:
-    """Return the Plan of `specs`.
+    """Return the Plan of `specs`. Equal input gives an equal Plan.
 
-    `default_region` is used where a spec allows any Region. `intensity` moves flexible batch jobs to greener hours.
-    With `only`, problems of other models do not stand in the way, unless that model shares an endpoint with others.
-    Raises PlanError with the problems of all models. Equal input gives an equal Plan.
+    Parameters
+    ----------
+    specs:
+        Of `load_specs`.
+    default_region:
+        Is used where a spec allows any Region; default: none, then such a spec goes to the cleanest one.
+    intensity:
+        gCO2e per kWh by hour: moves flexible batch jobs to greener hours. Default: none.
+    only:
+        Problems of other models do not stand in the way of this one, unless it shares an endpoint with others.
+        Default: all.
+
+    Raises PlanError with the problems of all models.
     """
     return plan_with_choices(specs, default_region=default_region, intensity=intensity, only=only)[0]
 

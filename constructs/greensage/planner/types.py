@@ -183,7 +183,15 @@ class GroupPlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """All models and the endpoints they share."""
+    """All models and the endpoints they share.
+
+    Parameters
+    ----------
+    models:
+        A `ModelPlan` each, in the order of their names.
+    groups:
+        A `GroupPlan` for each endpoint that several models share.
+    """
 
     models: tuple[ModelPlan, ...]
     groups: tuple[GroupPlan, ...]

@@ -29,7 +29,13 @@ class DriftAlerts(Construct):
     monitors:
         Of one model, below one prefix.
     topic:
-        Is told of alerts; without one they are in the metrics, the alarms and the bucket.
+        Is told of alerts; default: none, then they are in the metrics, the alarms and the bucket.
+    encryption_key:
+        The bucket's key, if it has one of yours; default: none.
+    log_retention_days:
+        One of CloudWatch's numbers of days; default 14.
+
+    Raises ValueError, naming the property, the value and what is allowed.
     """
 
     def __init__(

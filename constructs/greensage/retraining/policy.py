@@ -20,15 +20,33 @@ _CHOICES = {
 class RetrainingPolicy:
     """A KPI below its threshold asks for a retraining; drift alone is an alert, unless `on_drift` says retrain.
 
-    cooldown_days: days after a retraining, won or lost, in which there is no other.
-    retrainings_per_month: at most, in 30 days; what is beyond is an alert.
-    dry_run: decide and record, but start nothing.
-    metric, margin: the challenger must be better by `margin` of this metric on the newest labelled rows.
-    tolerance: what it may lose on held-out data and on protected slices.
-    protected: a feature; on none of its values (or quarters) may the challenger be worse than the champion.
-    approval: automatic, or by a person who answers within `approval_hours`.
-    engine: Step Functions, or SageMaker Pipelines (extra `pipelines`), which tries Spot only.
-    flexible_hours: the training may wait this long for the hour in which the Region's grid is cleanest; 0: starts at once.
+    Parameters
+    ----------
+    on_drift:
+        alert (default) or retrain.
+    cooldown_days:
+        Days after a retraining, won or lost, in which there is no other; 0 or more, default 7.
+    retrainings_per_month:
+        At most, in 30 days; what is beyond is an alert. Default 2.
+    dry_run:
+        Decide and record, but start nothing; default false.
+    metric, margin:
+        The challenger must be better by `margin` of this metric on the newest labelled rows; default: the first
+        KPI, by 0.005.
+    tolerance:
+        What it may lose on held-out data and on protected slices; default 0.02.
+    protected:
+        A feature; on none of its values (or quarters) may the challenger be worse than the champion. Default:
+        none.
+    approval, approval_hours:
+        automatic (default), or by a person who answers within so many hours; default 72.
+    flexible_hours:
+        The training may wait this long for the hour in which the Region's grid is cleanest; default 0: starts
+        at once.
+    engine:
+        step-functions (default), or pipelines (SageMaker Pipelines, extra `pipelines`), which tries Spot only.
+
+    Raises ValueError, naming the property, the value and what is allowed.
     """
 
     on_drift: Literal["alert", "retrain"] = "alert"

@@ -21,7 +21,15 @@ from ..storage.artifacts import ArtifactLocation
 
 @dataclass(frozen=True)
 class DataFile:
-    """CSV data with a header: one file, or all files below a prefix (which ends with a slash)."""
+    """CSV data with a header: one file, or all files below a prefix (which ends with a slash).
+
+    Parameters
+    ----------
+    location:
+        Where it lies.
+    encryption_key:
+        The key it is encrypted with; default: S3's own.
+    """
 
     location: ArtifactLocation
     encryption_key: kms.IKey | None = None

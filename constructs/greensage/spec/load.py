@@ -50,10 +50,19 @@ def load_spec(file: Path | str, *, assume_artifacts: bool = False) -> tuple[Mode
 def load_specs(
     folder: Path | str | Sequence[Path | str], *, only: str | None = None, assume_artifacts: bool = False
 ) -> list[tuple[ModelSpec, Located]]:
-    """Return every *.yaml and *.yml of `folder` (or of several), in the order of their names.
+    """Return every *.yaml and *.yml of `folder` (or of several), in the order of their names, each with its positions.
 
-    `only` keeps the one model of that name; problems of other files do not stand in its way, unless they leave
-    no model of that name. Raises SpecError with the problems of all files.
+    Parameters
+    ----------
+    folder:
+        A folder or several.
+    only:
+        Keeps the one model of that name; problems of other files do not stand in its way, unless they leave no
+        model of that name. Default: all.
+    assume_artifacts:
+        Do not look whether archives and data are there; default false.
+
+    Raises SpecError with the problems of all files.
     """
     roots = [Path(item) for item in ([folder] if isinstance(folder, str | Path) else folder)]
     files = [file for root in roots for file in model_files(root)]

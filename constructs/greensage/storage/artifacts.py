@@ -20,7 +20,19 @@ _HASH_LENGTH = 12
 
 @dataclass(frozen=True)
 class ArtifactLocation:
-    """A model.tar.gz in S3 and the prefix that an execution role may read. Values may hold tokens."""
+    """A model.tar.gz in S3 and the prefix that an execution role may read. Each value may be a token.
+
+    Parameters
+    ----------
+    bucket_name:
+        Of the bucket.
+    bucket_arn:
+        Of the bucket.
+    key:
+        Of the archive; one that ends with a slash is the prefix of an uncompressed model.
+    prefix:
+        What the execution role may read: all below it; the key alone if it is the key.
+    """
 
     bucket_name: str
     bucket_arn: str

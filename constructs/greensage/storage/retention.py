@@ -141,7 +141,12 @@ class ServingRepository(ecr.Repository):
     tags of a rule with a higher priority, and the first rule here matches those tags and expires none.
     (ECR user guide, "Automate the cleanup of images by using lifecycle policies".)
 
-    `keep_images` is N of "the last N tagged images"; default 10.
+    Parameters
+    ----------
+    keep_images:
+        How many of the tagged images stay, the newest; a whole number from 1, default 10.
+
+    The rest is the CDK's `ecr.Repository`. Raises ValueError, naming the property, the value and what is allowed.
     """
 
     def __init__(self, scope: Construct, id: str, *, keep_images: int = defaults.KEPT_IMAGES, **props: Any) -> None:

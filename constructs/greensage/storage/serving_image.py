@@ -29,8 +29,17 @@ _MACHINES = {
 class ServingImage(Construct):
     """The serving image for one architecture, built into `repository` whenever its sources change.
 
-    `tag` is what endpoints refer to. The build takes some minutes; the stack waits for it. `base_image` replaces
-    the Python image that the Dockerfile names, by one of a public mirror without limits on pulls.
+    Parameters
+    ----------
+    repository:
+        Where it is pushed.
+    architecture:
+        x86_64 or arm64: it is built on machines of that kind.
+    base_image:
+        Replaces the Python image that the Dockerfile names, by one of a public mirror without limits on pulls;
+        default: the Dockerfile's.
+
+    `tag` is what endpoints refer to. The build takes some minutes; the stack waits for it. Raises ValueError.
     """
 
     def __init__(
