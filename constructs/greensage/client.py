@@ -30,11 +30,14 @@ class EndpointClient:
     model:
         The name in the model file.
     root:
-        Root of greensage's SSM parameters, if yours is not the default.
+        Root of greensage's SSM parameters; default /greensage.
     session:
         A boto3 session; default: boto3's own.
     wait_seconds:
         How long to wait for an asynchronous answer, or for a model at zero to wake up; default 600.
+
+    Raises, in `predict`, ValueError for a model without an endpoint, TimeoutError, RuntimeError where the model failed, and
+    botocore's ClientError.
 
     Example
     -------

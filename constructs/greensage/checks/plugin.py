@@ -40,19 +40,20 @@ class SustainabilityChecks:
 
     Parameters
     ----------
-    only, skip
-        Ids of rules (`GS-RET01`) or of families (`GS-RET`).
-    parameters
-        Per rule: `{"GS-RET02": {"max_days": 90}}`; `greensage check --explain RULE` names them.
-    errors_from
+    only, skip:
+        Ids of rules (`GS-RET01`) or of families (`GS-RET`); default: all, and none.
+    parameters:
+        Per rule: `{"GS-RET02": {"max_days": 90}}`; `greensage check --explain RULE` names them. Default: as each rule says.
+    errors_from:
         Findings of this severity or worse fail the synthesis, the others are warnings: high (the default), medium, low
         or never.
-    rules
-        Rules of your own, made with `@rule`.
-    region
-        The Region of stacks that name none, for figures.
-    config
+    rules:
+        Rules of your own, made with `@rule`; default: none.
+    region:
+        The Region of stacks that name none, for figures; default: the one of catalog/data/checks.json.
+    config:
         A greensage-checks.yaml, shared with the command line; what is given here is added to it.
+        Default: none.
 
     Raises CheckError for a rule or a parameter that does not exist.
 

@@ -49,9 +49,12 @@ class AsynchronousEndpoint(InstanceEndpoint):
     scaling:
         Limits and target; default 0 to 2 instances. AWS creates the endpoint with one; scaling takes it to zero.
     concurrency_per_instance:
-        Requests that an instance works on at once, 1 to 1000.
+        Requests that an instance works on at once, 1 to 1000; default 4.
     notify:
         Make two topics (encrypted, TLS only) that are told of results and of failures: `success_topic`, `error_topic`.
+        Default: no.
+    capture:
+        Requests and answers written to S3; default: none.
 
     The rest is `InstanceProps`. Raises ValueError, naming the property, the value and what is allowed.
 

@@ -45,26 +45,31 @@ class BatchTransform(Construct):
     artifact, image, environment, role, encryption_key, network:
         As for `RealTimeEndpoint`. The image is x86_64: batch transform has no Graviton.
     instance_type, instance_count:
-        A type of batch transform, for instance ml.c7i.large, and how many of them share the files.
+        A type of batch transform, for instance ml.c7i.large, and how many of them share the files; default 1.
     bucket, prefix:
         Inputs lie below input/ of `prefix`, results come below output/. Let the bucket expire them, and with
         `on_arrival` announce them: `DataBucket(self, "Data", expire_days=14, announce=True)`.
+        Default: no prefix.
     schedule:
-        cron(…) or rate(…), in UTC: every time, the files below input/ are scored.
+        cron(…) or rate(…), in UTC: every time, the files below input/ are scored. Default: never.
     on_arrival:
-        A file that arrives below input/ is scored at once, it alone.
+        A file that arrives below input/ is scored at once, it alone; default: no.
     content_type, split:
-        Of the input; `line` sends each line as a record, several at a time, `none` a whole file.
+        Of the input; default text/csv, and `line`, which sends each line as a record, several at a time; `none` sends
+        a whole file.
     max_payload_mb:
-        Of one request to the container, 1 to 100.
+        MB of one request to the container, 1 to 100; default 6.
     capture:
         Keep what went in and came out below capture/ of `prefix`, for Model Monitor; all of it, there is no sampling.
+        Default: no.
     container_capture:
         A sample of what went in and came out, by greensage's serving image, as endpoints capture it: for `DriftMonitor`.
+        Default: none.
     network_isolation:
-        True: the container reaches nothing. AWS's pages disagree on whether batch transform has it.
+        True: the container reaches nothing. AWS's pages disagree on whether batch transform has it. Default: no.
     log_retention_days:
         Of the log groups; the one of all transform jobs of the account is shared, and gets this retention too.
+        Default 14 days.
 
     Raises ValueError, naming the property, the value and what is allowed.
 

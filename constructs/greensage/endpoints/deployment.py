@@ -35,19 +35,20 @@ class GuardedDeployment:
     Parameters
     ----------
     strategy:
-        all-at-once, canary, linear (these three run a second fleet beside the first, and bill both) or rolling.
+        all-at-once (default), canary, linear (these three run a second fleet beside the first, and bill both) or rolling.
     step_percent:
         Share of the capacity per step: canary 1 to 50, linear 10 to 50, rolling 5 to 50.
+        Default: none, for all at once.
     interval_seconds:
-        Wait after each step, 0 to 3600.
+        Wait after each step, 0 to 3600; default 120.
     bake_seconds:
-        Watch the alarms this long before the old fleet goes, 0 to 3600.
+        Watch the alarms this long before the old fleet goes, 0 to 3600; default 120.
     max_error_percent:
-        Roll back when more requests than this fail; None: no such alarm.
+        Roll back when more percent of the requests fail; default 2. None: no such alarm.
     max_latency_ms:
-        Roll back when the model's 95th percentile is above; None: no such alarm.
+        Roll back when the model's 95th percentile is above, in ms; default None: no such alarm.
     alarms:
-        Alarms of your own, for instance on drift; at most 10 together with greensage's.
+        Alarms of your own, for instance on drift; at most 10 together with greensage's. Default: none.
 
     Raises ValueError, naming the property, the value and what is allowed.
 

@@ -49,21 +49,25 @@ class EdgeComponent(Construct):
     framework:
         onnx, xgboost, lightgbm or sklearn: only what that needs is installed on the devices.
     compiled:
-        What Neo made of `artifact`; the devices then get that, and Neo's runtime (dlr).
+        What Neo made of `artifact`; the devices then get that, and Neo's runtime (dlr). Default: the model as it is.
     component_name:
         For instance com.example.churn; default: made from the stack and the id.
     device_groups:
         Names of AWS IoT thing groups. A group has one deployment: this one replaces what it had, and components that
-        it does not list go from the devices; `other_components` (name to version) are kept beside the model.
+        it does not list go from the devices.
+    other_components:
+        Name to version: are kept beside the model. Default: none.
     port:
         On the device; default 8080. POST /invocations and GET /ping, as everywhere.
     environment:
-        For the server.
+        For the server; default: none.
 
     Destroying the stack leaves the model on the devices until the next deployment to their group: Greengrass keeps a
     deployment's configuration on the device (API reference, DeleteDeployment).
 
     The devices' token exchange role needs to read the artifacts: `grant_download(role)`.
+
+    Raises ValueError, naming the property, the value and what is allowed.
 
     Example
     -------

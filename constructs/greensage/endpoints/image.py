@@ -21,8 +21,9 @@ _ECR_URI = re.compile(r"^(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.([a-z0-9.-]+)/([a-z0-
 
 @dataclass(frozen=True)
 class ContainerImage:
-    """An image in ECR. Use one of the class methods, for instance
-    `ContainerImage.prebuilt("xgboost", "1.5-1", architecture="arm64", region="eu-west-1")`.
+    """An image in ECR; use one of the class methods.
+
+    For instance `ContainerImage.prebuilt("xgboost", "1.5-1", architecture="arm64", region="eu-west-1")`.
 
     Parameters
     ----------

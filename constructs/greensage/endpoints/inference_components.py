@@ -82,6 +82,7 @@ class InferenceComponentEndpoint(Endpoint):
         Limits of SageMaker's managed instance scaling; default 0 to 2. AWS refuses a minimum of 0 in some Regions.
 
     The rest is `InstanceProps`. Add models with `add_component`, or in other stacks with `InferenceComponent`.
+    Raises ValueError, naming the property, the value and what is allowed.
 
     Example
     -------
@@ -197,11 +198,14 @@ class InferenceComponent(Construct):
         artifact (`add_component` sees to it).
     container, resources, scaling:
         The model, what each copy reserves, and how many copies. AWS creates one copy; scaling takes it to zero.
-
+        Default: 0 to 2 copies.
+    log_retention_days:
+        One of CloudWatch's numbers of days; default 14.
     component_name:
         A physical name, at most 63 characters; default: made from the stack and the id.
 
-    `component_name` is what callers pass as InferenceComponentName.
+    `component_name` is what callers pass as InferenceComponentName. Raises ValueError, naming the property, the value and
+    what is allowed.
     """
 
     def __init__(

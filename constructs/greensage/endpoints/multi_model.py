@@ -41,6 +41,7 @@ class MultiModelEndpoint(InstanceEndpoint):
         Any CPU type, or a type with exactly one GPU.
     cache_models:
         Keep models in memory between requests; False suits many models that are each called rarely.
+        Default: yes.
     scaling, environment:
         As for `RealTimeEndpoint`.
     capture:

@@ -36,14 +36,15 @@ class RealTimeEndpoint(InstanceEndpoint):
     scaling:
         Limits and target; default 1 to 2 instances. None: a fixed single instance.
     environment:
-        For the container; at most 100 entries.
+        For the container; at most 100 entries, default none.
     variants, weight:
         More production variants by name, and the main one's share. Another set of names is another endpoint,
-        which comes up beside the old one.
+        which comes up beside the old one. Default: none, and 1.
     shadow:
         A variant that gets a copy of the traffic; its weight, relative to the main one's, is the share.
+        Default: none.
     capture:
-        Requests and answers written to S3.
+        Requests and answers written to S3; default: none.
 
     The rest is `InstanceProps`. Raises ValueError, naming the property, the value and what is allowed.
 

@@ -29,6 +29,7 @@ class SerialPipelineEndpoint(InstanceEndpoint):
         As for `RealTimeEndpoint`.
     capture:
         Requests and answers of the whole chain, written to S3. AWS's pages disagree on whether pipelines have it.
+        Default: none.
 
     The rest is `InstanceProps`. Raises ValueError, naming the property, the value and what is allowed.
 

@@ -34,14 +34,14 @@ class ServerlessEndpoint(Endpoint):
     artifact, image, environment:
         As for `RealTimeEndpoint`; an arm64 image gets a warning, since no source says that it runs here.
     memory_mb:
-        1024 to 6144 in steps of 1024; the CPU share grows with it.
+        1024 to 6144 in steps of 1024; the CPU share grows with it. Default 1024.
     max_concurrency:
-        Requests at once, 1 to 200; more are refused.
+        Requests at once, 1 to 200; more are refused. Default 5.
     provisioned:
         Warm environments, scaled with the load and by schedule; they bill when idle. Default: none.
     capture:
         A sample of requests and answers, written by the container, since SageMaker captures nothing here; greensage's
-        serving image does.
+        serving image does. Default: none.
 
     The rest is `EndpointProps`. Raises ValueError, naming the property, the value and what is allowed.
 

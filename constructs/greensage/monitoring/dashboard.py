@@ -15,10 +15,11 @@ class UseDashboard(Construct):
 
     Parameters
     ----------
-    period: of a point, default one hour.
+    period:
+        Of a point; default one hour.
 
     A machine that is used little emits nearly as much as one that is used well, so use is what to raise: see
-    MLSUS06-BP01, measure material efficiency, in AWS's Machine Learning Lens.
+    MLSUS06-BP01, measure material efficiency, in AWS's Machine Learning Lens. Raises nothing: any period will do.
     """
 
     def __init__(self, scope: Construct, id: str, *, period: Duration | None = None) -> None:

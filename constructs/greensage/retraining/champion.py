@@ -36,6 +36,8 @@ class Champion(Construct):
     parameter_name:
         Default: /greensage/champions/<a name made from the path>.
 
+    Raises ValueError, naming the property, the value and what is allowed.
+
     Example
     -------
         champion = Champion(self, "Champion", artifact=artifact.location)

@@ -58,13 +58,16 @@ class DriftTriggeredRetraining(Construct):
         When, and what a challenger must show; default `RetrainingPolicy()`.
     topic:
         Is told of alerts, decisions and outcomes, and asked for approval. Encrypt it; it must let CloudFormation's own
-        roles publish, which a topic of the same stack does.
+        roles publish, which a topic of the same stack does. Default: none.
     optimize:
         A function between comparison and registration: it gets {"artifact", "name", "number"} and returns {"artifact"}.
+        Default: none.
     green_hour:
-        The hour (0 to 23, UTC) in which the Region's grid is cleanest, for `policy.flexible_hours`.
-    encryption_key, log_retention_days:
-        As for the monitors.
+        The hour (0 to 23, UTC) in which the Region's grid is cleanest, for `policy.flexible_hours`; default: the planner's.
+    encryption_key:
+        The bucket's key, if it has one of yours; default: none.
+    log_retention_days:
+        Of the functions and the state machine, one of CloudWatch's numbers of days; default 14.
 
     Raises ValueError, naming the property, the value and what is allowed.
 

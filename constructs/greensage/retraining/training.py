@@ -58,17 +58,21 @@ class TrainingSource:
     folder, script:
         A folder with the training code and the script in it. It runs as under SageMaker's toolkits: it reads CSV files
         from the folders in SM_CHANNEL_TRAIN and SM_CHANNEL_RECENT (labelled captures, same header), and writes the model
-        to SM_MODEL_DIR. Spot: keep checkpoints in SM_CHECKPOINT_DIR.
+        to SM_MODEL_DIR. Spot: keep checkpoints in SM_CHECKPOINT_DIR. Default: train.py.
     image:
         greensage's serving image or one of yours with Python and numpy, for x86_64: training has no Graviton.
     data, holdout:
-        What the model was trained on before, and what is only for comparing.
+        What the model was trained on before, and what is only for comparing; default: nothing held out.
     label:
         The name of the label's column.
     instance_types:
         Smallest first; each is tried on Spot, then the first on demand. Default: catalog/data/drift.json.
     max_run_minutes, max_wait_minutes:
-        Of one attempt; the wait is for Spot capacity, and counts the run.
+        Of one attempt, whole numbers from 1; the wait is for Spot capacity, and counts the run. Default 60 and 120.
+    hyperparameters:
+        Texts by name, which the script gets as SageMaker's toolkits give them; default: none.
+
+    Raises ValueError, naming the property, the value and what is allowed.
     """
 
     folder: str

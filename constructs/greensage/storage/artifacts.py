@@ -73,11 +73,12 @@ class ModelArtifact(Construct):
     bucket, prefix:
         Where to; the prefix ends with a slash.
     name:
-        First part of the key.
+        First part of the key; default model.
     encryption_key:
         Encrypts the copy with this KMS key; default: as the bucket encrypts. Give the endpoint the same key.
 
     `location` goes to an endpoint; depend on the construct itself (`endpoint.needs(artifact)`).
+    Raises ValueError, naming the property, the value and what is allowed.
     """
 
     def __init__(

@@ -75,6 +75,8 @@ class ArtifactBucket(OwnBucket):
     removal_policy:
         DESTROY (default) empties and deletes the bucket with its stack, since archives come from elsewhere;
         RETAIN keeps it.
+
+    Raises ValueError, naming the property, the value and what is allowed.
     """
 
     def __init__(
@@ -108,7 +110,9 @@ class DataBucket(OwnBucket):
     encryption_key, removal_policy:
         As for `ArtifactBucket`.
     announce:
-        Tell EventBridge of new objects, so that a job can start when they arrive.
+        Tell EventBridge of new objects, so that a job can start when they arrive; default: no.
+
+    Raises ValueError, naming the property, the value and what is allowed.
     """
 
     def __init__(
