@@ -27,9 +27,9 @@ class Place(NamedTuple):
 
 
 class Fail(NamedTuple):
-    """What a rule yields: the words, the property they are about, and what mending it would save in a month.
+    """What a rule yields: the words, the property they are about, and what fixing it would save in a month.
 
-    `fix` is the value to set at `path` where that alone mends it, else None.
+    `fix` is the value to set at `path` where that alone fixes it, else None.
     """
 
     message: str

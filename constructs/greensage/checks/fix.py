@@ -1,4 +1,4 @@
-"""Mends what one value mends: shown as a patch first, with the rest of the file untouched, comments and all."""
+"""Fixes findings that one value fixes: shown as a patch first; the rest of the file stays as it is, comments and all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What mending a finding would save in a month: kWh, gCO2e and USD, worked out by the footprint room, with bands."""
+"""What fixing a finding would save in a month: kWh, gCO2e and USD, worked out by the footprint room, with bands."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def markdown(rule: Rule) -> str:
 
 def _about(rule: Rule) -> str:
     kinds = ", ".join(f"`{name}`" for name in rule.types) or "the app as a whole"
-    severity = f"always {rule.severity}" if rule.severity else "by the carbon that mending it saves"
+    severity = f"always {rule.severity}" if rule.severity else "by the carbon that fixing it saves"
     settings = "; ".join(f"`{name}` ({_shown(value)})" for name, value in rule.parameters.items())
     return f"Looks at {kinds}. Severity: {severity}.{f' Parameters: {settings}.' if settings else ''}"
 

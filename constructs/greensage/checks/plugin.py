@@ -25,13 +25,13 @@ from .assembly import Acknowledgement, StackFile, stacks_of
 from .config import Config, Selection, read_config, selected
 from .engine import Engine
 from .finding import SEVERITIES, Finding, Severity, family_of_rule
+from .labels import saving_label
 from .pages import advice, page
 from .reading import read_template
 from .review import PACK, UNUSED, Accepted, of_app, of_config, of_metadata, review
 from .rule import Parameters, Rule
 from .run import as_template, today
 from .template import Template
-from .words import saving_words
 
 
 @jsii.implements(IPolicyValidationPlugin)
@@ -146,7 +146,7 @@ class SustainabilityChecks:
         rules = {rule.id: rule for rule in self._engine.rules}
         for (name, message, _), rows in groups.items():
             first = rows[0]
-            saved = f"; mending it saves {saving_words(first.saves)}" if first.saves else ""
+            saved = f"; fixing it saves {saving_label(first.saves)}" if first.saves else ""
             level = "error" if first.severity in self._errors else "warning"
             words = f"{first.title}: {message}{saved}"
             yield {

@@ -101,7 +101,7 @@ class Node:
         return resources[found[0]] if len(found) == 1 else None
 
     def fails(self, message: str, *at: str | int, saves: Impact | None = None, fix: Any = None) -> Fail:
-        """Return a failure at the property `at`; `saves` is a month's saving, `fix` the value that mends it if one does."""
+        """Return a failure at the property `at`; `saves` is a month's saving, `fix` the value that fixes it if one does."""
         return Fail(message, (*self.path, *at), saves, fix)
 
     def _find(self, path: Iterable[str | int]) -> Any:

@@ -22,7 +22,7 @@ EXAMPLES = """examples:
   greensage check cdk.out --format sarif -o out.sarif
   greensage check . --write-baseline known.json      adopt it in an old estate, then
   greensage check . --baseline known.json            only what is new
-  greensage check infra --fix                        a patch of what one value mends; --apply writes it
+  greensage check infra --fix                        a patch of what one value fixes; --apply writes it
   greensage check --account --region eu-west-1       what is deployed already (reads only)
   greensage check --explain GS-ELA01                 why, with its source, and how to mend it
 accept a finding, with a reason: a comment in YAML, `# greensage: ignore GS-RET01 until 2027-01-31: why`;
@@ -55,7 +55,7 @@ def add(commands: Commands) -> None:
     parser.add_argument("--write-baseline", type=Path, metavar="FILE", help="note all of today's findings there")
     parser.add_argument("--pass-by-others", action="store_true", help="pass by files that are no templates (for pre-commit)")
     parser.add_argument("--unknown", action="store_true", help="show what only the deployment can tell")
-    parser.add_argument("--fix", action="store_true", help="print a patch of what one value mends")
+    parser.add_argument("--fix", action="store_true", help="print a patch of what one value fixes")
     parser.add_argument("--apply", action="store_true", help="with --fix: write it")
     parser.add_argument("--list", action="store_true", help="list the rules")
     parser.add_argument("--explain", metavar="RULE", help="print the page of a rule")

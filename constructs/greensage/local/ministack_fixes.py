@@ -1,4 +1,4 @@
-"""Mends where ministack differs from AWS in ways that would make a green test mean nothing. Called by ministack_api."""
+"""Corrects where ministack differs from AWS in ways that would make a green test mean nothing. Called by ministack_api."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class LoopFunction(Construct):
     Parameters
     ----------
     module:
-        Of lambda/retraining: monitor, decide, steps, deploy, conduct or waiting.
+        Of lambda/retraining: monitor, decide, steps, deploy, pipeline_steps or pipeline_waits.
     settings:
         What the module says it takes; may hold tokens.
     numpy:

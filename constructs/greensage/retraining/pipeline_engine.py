@@ -58,8 +58,10 @@ class PipelineEngine(Construct):
             "deploy": deploy.arn, "pipeline": name, "candidates": candidates, "topic": topic.topic_arn if topic else "",
             "queue": self.queue.queue_url, "approval_hours": policy.approval_hours,
         }  # fmt: skip
-        self.steps = self._conductor("Steps", "conduct", _STEP_SECONDS, settings, monitor, (data, deploy), topic)
-        self.waiting = self._conductor("Waiting", "waiting", _WAIT_SECONDS, settings, monitor, (data, deploy), topic)
+        self.steps = self._pipeline_function("Steps", "pipeline_steps", _STEP_SECONDS, settings, monitor, (data, deploy), topic)
+        self.waiting = self._pipeline_function(
+            "Waiting", "pipeline_waits", _WAIT_SECONDS, settings, monitor, (data, deploy), topic
+        )
         self._listen()
         self.role, rights = self._role(jobs, optimize)
         parts = Parts(
@@ -90,7 +92,7 @@ class PipelineEngine(Construct):
             dead_letter_queue=sqs.DeadLetterQueue(max_receive_count=_MOST_RECEIVED, queue=undone),
         )  # fmt: skip
 
-    def _conductor(
+    def _pipeline_function(
         self, id: str, module: str, seconds: int, settings: Mapping[str, Any], monitor: Monitor,
         called: tuple[LoopFunction, ...], topic: sns.ITopic | None,
     ) -> LoopFunction:  # fmt: skip
@@ -107,7 +109,7 @@ class PipelineEngine(Construct):
             function.allow(["sns:Publish"], topic.topic_arn)
         if self._key:
             function.allow(["kms:Decrypt", "kms:GenerateDataKey"], self._key.key_arn)
-        if module == "waiting":
+        if module == "pipeline_waits":
             self._allow_waiting(function)
         return function
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..finding import Finding
+from ..labels import place_label, saving_label
 from ..run import Report
-from ..words import place_words, saving_words
 
 _COMMANDS = {"high": "error", "medium": "warning", "low": "notice"}
 
@@ -19,8 +19,8 @@ def write(report: Report) -> str:
 def _command(report: Report, item: Finding) -> str:
     spot = report.line_column(item)
     where = f",line={spot[0]},col={spot[1]}" if spot else ""
-    saved = f"; saves {saving_words(item.saves)}" if item.saves else ""
-    message = _data(f"{place_words(item)}: {item.message}{saved}")
+    saved = f"; saves {saving_label(item.saves)}" if item.saves else ""
+    message = _data(f"{place_label(item)}: {item.message}{saved}")
     title = _property(f"{item.rule} {item.title}")
     return f"::{_COMMANDS[item.severity]} file={_property(item.place.file)}{where},title={title}::{message}"
 

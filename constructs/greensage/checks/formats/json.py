@@ -45,7 +45,7 @@ def _finding(report: Report, item: Finding) -> dict[str, Any]:
 
 
 def saves_json(item: Finding) -> dict[str, Any] | None:
-    """Return what mending a finding saves in a month, with units in the names."""
+    """Return what fixing a finding saves in a month, with units in the names."""
     if item.saves is None:
         return None
     return {name: getattr(item.saves, name).to_json() for name in ("energy_kwh", "carbon_g", "cost_usd")}

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from xml.etree import ElementTree
 
 from ..finding import Finding
+from ..labels import place_label, saving_label
 from ..run import Report
-from ..words import place_words, saving_words
 
 
 def write(report: Report) -> str:
@@ -41,9 +41,9 @@ def _suite(root: ElementTree.Element, file: str, findings: Iterable[Finding]) ->
     if not rows:
         ElementTree.SubElement(suite, "testcase", name="no findings", classname=file)
     for item in rows:
-        case = ElementTree.SubElement(suite, "testcase", name=f"{item.rule} {place_words(item)}", classname=file)
+        case = ElementTree.SubElement(suite, "testcase", name=f"{item.rule} {place_label(item)}", classname=file)
         if item.status == "fail":
             failure = ElementTree.SubElement(case, "failure", message=item.message, type=item.severity)
-            failure.text = f"{item.title}\n{item.message}\nsaves {saving_words(item.saves)}"
+            failure.text = f"{item.title}\n{item.message}\nsaves {saving_label(item.saves)}"
         else:
             ElementTree.SubElement(case, "skipped", message=item.message)

@@ -6,11 +6,11 @@ import json
 from typing import Any
 
 from ..finding import Finding
+from ..labels import place_label, saving_label
 from ..pages import advice, markdown, page
 from ..review import UNUSED_TITLE
 from ..rule import Rule
 from ..run import Report
-from ..words import place_words, saving_words
 from .json import saves_json
 
 _LEVELS = {"high": "error", "medium": "warning", "low": "note"}
@@ -76,14 +76,14 @@ def _result(report: Report, item: Finding, index: dict[str, int]) -> dict[str, A
     physical: dict[str, Any] = {"artifactLocation": {"uri": item.place.file.replace("\\", "/").replace(" ", "%20")}}
     if spot:
         physical["region"] = {"startLine": spot[0], "startColumn": spot[1]}
-    saved = f" It would save {saving_words(item.saves)}." if item.saves else ""
+    saved = f" It would save {saving_label(item.saves)}." if item.saves else ""
     return {
         "ruleId": item.rule,
         "ruleIndex": index[item.rule],
         "level": _LEVELS[item.severity],
-        "message": {"text": f"{place_words(item)}: {item.message}.{saved}"},
+        "message": {"text": f"{place_label(item)}: {item.message}.{saved}"},
         "locations": [
-            {"physicalLocation": physical, "logicalLocations": [{"fullyQualifiedName": place_words(item), "kind": "resource"}]}
+            {"physicalLocation": physical, "logicalLocations": [{"fullyQualifiedName": place_label(item), "kind": "resource"}]}
         ],
         "partialFingerprints": {"greensage/v1": item.fingerprint},
         "properties": {"severity": item.severity, "saves": saves_json(item)},

@@ -7,8 +7,8 @@ from itertools import groupby
 from ...text import bold, red
 from ..finding import SEVERITIES, Finding
 from ..impact import total
+from ..labels import place_label, saving_label
 from ..run import Report
-from ..words import place_words, saving_words
 
 
 def write(report: Report, *, unknown: bool = False) -> str:
@@ -18,7 +18,7 @@ def write(report: Report, *, unknown: bool = False) -> str:
         lines += [bold(file), *(line for item in findings for line in _finding(report, item)), ""]
     if unknown:
         for item in report.unknown:
-            lines.append(f"unknown  {item.rule}  {item.place.file}: {place_words(item)}: {item.message}")
+            lines.append(f"unknown  {item.rule}  {item.place.file}: {place_label(item)}: {item.message}")
         lines += [""] if report.unknown else []
     return "\n".join([*lines, *_summary(report, unknown)])
 
@@ -27,9 +27,9 @@ def _finding(report: Report, item: Finding) -> list[str]:
     spot = report.line_column(item)
     where = f"{spot[0]}:{spot[1]}" if spot else "-"
     severity = item.severity.ljust(6)
-    saved = f"saves {saving_words(item.saves)}" if item.saves else "no figure: what it takes is not known from a template"
+    saved = f"saves {saving_label(item.saves)}" if item.saves else "no figure: what it takes is not known from a template"
     return [
-        f"  {where:<9} {red(severity) if item.severity == 'high' else severity}  {item.rule}  {place_words(item)}",
+        f"  {where:<9} {red(severity) if item.severity == 'high' else severity}  {item.rule}  {place_label(item)}",
         f"    {'':<8}{item.message}",
         f"    {'':<8}{saved}",
     ]
@@ -47,7 +47,7 @@ def _summary(report: Report, unknown: bool) -> list[str]:
         saved = total(item.saves for item in report.findings if item.saves)
         found = f"{len(report.findings)} finding{'s' if len(report.findings) != 1 else ''}"
         lines = [
-            f"{bold(found)} ({counts}) in {files}. Together at most {saving_words(saved)}.",
+            f"{bold(found)} ({counts}) in {files}. Together at most {saving_label(saved)}.",
             "Estimates for a month of 30 days; what a template does not say is assumed (greensage check --explain RULE).",
         ]
     if report.unknown and not unknown:

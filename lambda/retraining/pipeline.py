@@ -33,14 +33,14 @@ _PASSING = ("Transient", "Sandbox.Timedout", "Lambda.Unknown")
 logger = logging.getLogger(__name__)
 
 
-class Conductor:
+class Pipeline:
     """One model's retrainings by a pipeline."""
 
     def __init__(self, given: Json, store: Store, functions: Any, topics: Any) -> None:
         self.given, self.store, self.functions, self.topics = given, store, functions, topics
 
     @classmethod
-    def made(cls) -> Conductor:
+    def made(cls) -> Pipeline:
         """Return it with its settings and clients; a called function is waited for, and never called twice by the client."""
         given = settings()
         once = Config(read_timeout=given["seconds"], retries={"total_max_attempts": 1})

@@ -6,21 +6,21 @@ import time
 from typing import Any
 
 from greensage.drift.events import Run
-from retraining.conductor import Conductor, Json
 from retraining.errors import Permanent, with_error_class
+from retraining.pipeline import Json, Pipeline
 from retraining.runs import reasons_of
 
 
 @with_error_class
 def handler(event: Json, context: Any) -> Json:
     """Do the step that the pipeline asks for; return its outputs."""
-    return conduct(Conductor.made(), event)
+    return do_step(Pipeline.made(), event)
 
 
-def conduct(conductor: Conductor, event: Json) -> Json:
+def do_step(pipeline: Pipeline, event: Json) -> Json:
     """Do a step. What is known before it is kept before it: if it fails, whoever cleans up needs that."""
     step = event["step"]
-    state = _begun(conductor, event) if step == "prepare" else conductor.state(event["name"])
+    state = _begun(pipeline, event) if step == "prepare" else pipeline.state(event["name"])
     if state is None:
         raise Permanent(f"there is no retraining {event['name']}")
     if "artifact" in event:
@@ -29,19 +29,19 @@ def conduct(conductor: Conductor, event: Json) -> Json:
         state["trained"] = _described(event)
     if "by" in event:
         state["approval"] = {"by": event["by"]}
-    conductor.keep(state)
-    result = conductor.do(step, state, why=event.get("why"), outcome=event.get("outcome"))
-    conductor.keep(state)
+    pipeline.keep(state)
+    result = pipeline.do(step, state, why=event.get("why"), outcome=event.get("outcome"))
+    pipeline.keep(state)
     if step == "record":
-        conductor.tell("greensage: a retraining ended", result["message"])
+        pipeline.tell("greensage: a retraining ended", result["message"])
     return {key: _text(result[key]) for key in ("refused", "champion", "promote") if key in result}
 
 
-def _begun(conductor: Conductor, event: Json) -> Run:
+def _begun(pipeline: Pipeline, event: Json) -> Run:
     return {
         "number": int(event["number"]), "name": event["name"], "begun": time.time(), "report": event.get("report", ""),
         "reasons": reasons_of(event.get("reasons", "")),
-        "place": conductor.place(int(event["attempt"]), float(event["spent"])),
+        "place": pipeline.place(int(event["attempt"]), float(event["spent"])),
     }  # fmt: skip
 
 

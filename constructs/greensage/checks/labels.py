@@ -12,7 +12,7 @@ from .impact import Impact
 
 
 @cache
-def saving_words(saves: Impact | None) -> str:
+def saving_label(saves: Impact | None) -> str:
     """Return kWh, gCO2e and USD a month, with the band of the carbon."""
     if saves is None:
         return "no figure"
@@ -21,7 +21,7 @@ def saving_words(saves: Impact | None) -> str:
     return f"about {_kwh(saves.energy_kwh)}, {_grams(carbon.mid)}CO2e{span}, {_usd(saves.cost_usd)} a month"
 
 
-def place_words(finding: Finding) -> str:
+def place_label(finding: Finding) -> str:
     """Return the resource, with the construct's path where the CDK made it."""
     place = finding.place
     name = place.resource or place.stack or place.construct or "the template"

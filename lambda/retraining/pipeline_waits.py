@@ -15,8 +15,8 @@ import boto3
 from botocore.exceptions import ClientError
 
 from greensage.drift.events import Failure, Run, TrainingPlace
-from retraining.conductor import Conductor, Json
 from retraining.errors import Busy, Permanent, Transient, with_error_class
+from retraining.pipeline import Json, Pipeline
 from retraining.runs import PipelineRuns, reasons_of
 
 _CHECK_SECONDS, _BUSY_SECONDS = 30, 60
@@ -33,7 +33,7 @@ Answer = tuple[float, str]
 @with_error_class
 def handler(event: Json, context: Any) -> Json:
     """Look at messages; those that must wait longer are reported as failures, so they come again."""
-    waiter = Waiter(Conductor.made(), boto3.client("sagemaker"), boto3.client("sqs"))
+    waiter = Waiter(Pipeline.made(), boto3.client("sagemaker"), boto3.client("sqs"))
     later = [record for record in event["Records"] if not waiter.done(json.loads(record["body"]), record)]
     return {"batchItemFailures": [{"itemIdentifier": record["messageId"]} for record in later]}
 
@@ -41,9 +41,9 @@ def handler(event: Json, context: Any) -> Json:
 class Waiter:
     """Answers the waiting steps of one model's pipeline."""
 
-    def __init__(self, conductor: Conductor, sagemaker: Any, queues: Any) -> None:
-        self.conductor, self.sagemaker, self.queues = conductor, sagemaker, queues
-        self.given, self.store = conductor.given, conductor.store
+    def __init__(self, pipeline: Pipeline, sagemaker: Any, queues: Any) -> None:
+        self.pipeline, self.sagemaker, self.queues = pipeline, sagemaker, queues
+        self.given, self.store = pipeline.given, pipeline.store
         self._waits: dict[str, Callable[[Run, Json, str], Answer]] = {
             "green": self._green, "ask": self._ask, "update": self._update,
         }  # fmt: skip
@@ -60,7 +60,7 @@ class Waiter:
         token, step = body["token"], body["arguments"]["step"]
         if body.get("status") == "Stopping":
             return self._end_step(token, "the execution was stopped")
-        state = self.conductor.state(body["arguments"]["name"])
+        state = self.pipeline.state(body["arguments"]["name"])
         if state is None:
             return self._end_step(token, "nothing is known of this retraining")
         kept = f"state/waits/{token}.json"
@@ -81,7 +81,7 @@ class Waiter:
         return begin - state["begun"] - known["waited"], ""
 
     def _update(self, state: Run, known: Json, token: str) -> Answer:
-        checked = self.conductor.do("check", state)
+        checked = self.pipeline.do("check", state)
         if checked["status"] == "updating":
             return _CHECK_SECONDS, ""
         return 0, "" if checked["status"] == "done" else f"RolledBack: {checked['reason']}"
@@ -95,7 +95,7 @@ class Waiter:
             )
             asked = {"question": "Deploy the challenger?", "how": how, "token": token, "retraining": state["name"],
                      "verdict": state["verdict"], "package": state["registered"]["package"]}  # fmt: skip
-            self.conductor.tell("greensage: a retrained model waits for approval", json.dumps(asked))
+            self.pipeline.tell("greensage: a retrained model waits for approval", json.dumps(asked))
             known["asked"] = True
         return self.given["approval_hours"] * 3_600 - known["waited"], "nobody answered in time"
 
@@ -118,11 +118,11 @@ class Waiter:
         if self.store.read(handled) is not None:
             return True
         given = self._parameters(execution)
-        state = self.conductor.state(name) or _unknown(name, given)
+        state = self.pipeline.state(name) or _unknown(name, given)
         step, state["failure"] = self._failure(execution, state)
-        state["place"] = self.conductor.place(int(given.get("Attempt", 0)), float(given.get("Spent", 0)))
+        state["place"] = self.pipeline.place(int(given.get("Attempt", 0)), float(given.get("Spent", 0)))
         stopped = detail["currentPipelineExecutionStatus"] == "Stopped"
-        if step == "TrainOnSpot" and not stopped and self.conductor.do("next", state)["again"]:
+        if step == "TrainOnSpot" and not stopped and self.pipeline.do("next", state)["again"]:
             self._begin_again(name, given, state["place"])
         else:
             self._give_up(state)
@@ -139,12 +139,12 @@ class Waiter:
 
     def _give_up(self, state: Run) -> None:
         try:
-            self.conductor.do("clean_up", state)
+            self.pipeline.do("clean_up", state)
         except Permanent as error:  # what failed is recorded all the same
             state["clean_up_failure"] = str(error)
-        self.conductor.do("record", state, outcome="failed")
-        self.conductor.keep(state)
-        self.conductor.tell("greensage: a retraining ended", state["recorded"]["message"])
+        self.pipeline.do("record", state, outcome="failed")
+        self.pipeline.keep(state)
+        self.pipeline.tell("greensage: a retraining ended", state["recorded"]["message"])
 
     def _parameters(self, execution: str) -> dict[str, str]:
         answer = self.sagemaker.list_pipeline_parameters_for_execution(PipelineExecutionArn=execution)
