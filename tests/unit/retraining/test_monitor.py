@@ -1,0 +1,297 @@
+"""Collecting, evaluating and deciding: one window is evaluated once, one report decided once, and all of it is told."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from retraining.decide import Decider
+from retraining.errors import Permanent
+from retraining.monitor import Monitor, _publish
+from retraining.store import Store
+
+from greensage.drift.labels import label_line
+from greensage.drift.monitor_files import to_statistics
+from greensage.drift.window import Statistics
+from tests.unit.drift.test_statistics import line
+from tests.unit.retraining.aws import S3, Recorder, figures
+from tests.unit.retraining.test_steps import GIVEN
+
+DRIFT = {"method": "psi", "threshold": 0.2, "alpha": 0.05, "min_rows": 20, "missing": 0.05, "new_values": 0.01}
+DAY = 86_400.0
+
+
+def rows_of(shift: float, count: int = 300) -> list[bytes]:
+    values = np.random.default_rng(7).normal(shift, 1, (count, 2))
+    return [line(f"{a:.6f},{b:.6f}", identity=str(index)) for index, (a, b) in enumerate(values)]
+
+
+def baseline() -> dict:
+    from greensage.drift import capture
+
+    made = Statistics.of(["a", "b"])
+    for batch in capture.read(rows_of(0.0), 2):
+        made.add(batch)
+    return to_statistics(made)
+
+
+class Loop:
+    def __init__(self, **given) -> None:
+        self.files = S3()
+        self.files.put_object(Bucket="files", Key="statistics.json", Body=json.dumps(baseline()).encode())
+        self.store = Store(self.files, "loop", "churn/")
+        self.given = {**GIVEN, "drift": DRIFT, "kpi": {}, **given}
+        self.monitor = Monitor(self.given, self.store)
+        self.until = self.files.now.timestamp() + 60
+
+    def capture(self, rows: list[bytes], name: str = "1") -> None:
+        self.store.write_bytes(f"capture/{name}.jsonl", b"\n".join(rows), "text/plain")
+
+    def collected(self) -> dict:
+        from datetime import UTC, datetime
+
+        return self.monitor.collect(datetime.fromtimestamp(self.until, UTC).isoformat())
+
+
+def test_a_window_is_what_came_since_the_last_one():
+    loop = Loop()
+    loop.capture(rows_of(0.0))
+    found = loop.collected()
+    assert found == {
+        "id": "20261101T000100000-drift", "after": 0.0, "until": loop.until, "files": 1, "engine": "lambda",
+        "bytes": len(b"\n".join(rows_of(0.0))),
+    }  # fmt: skip
+    assert loop.collected() == found  # an event that comes twice is one window
+    loop.store.change_history(lambda history: history.evaluated.update(drift=loop.until))
+    assert loop.collected()["files"] == 0
+    quality = Monitor({**loop.given, "drift": None}, loop.store)  # the other monitor has its own time
+    again = quality.collect("2026-11-01T00:01:00+00:00")
+    assert again["files"] == 1 and again["id"].endswith("-quality")
+
+
+def test_a_large_window_is_a_jobs_and_its_files_are_listed():
+    loop = Loop(large_mb=0.001)
+    loop.capture(rows_of(0.0))
+    found = loop.collected()
+    assert found["engine"] == "model-monitor"
+    listed = loop.store.read(f"reports/{found['id']}/manifest.json")
+    assert listed == [{"prefix": "s3://loop/"}, "churn/capture/1.jsonl"]
+
+
+@pytest.mark.parametrize(("shift", "status", "drifted"), [(0.0, "ok", []), (2.0, "drift", ["a", "b"])])
+def test_a_window_is_evaluated_once(shift, status, drifted):
+    loop = Loop()
+    loop.capture(rows_of(shift))
+    window = loop.collected()
+    summary, report = loop.monitor.report(window)
+    assert summary == {"id": window["id"], "status": status, "rows": 300, "drifted": drifted}
+    assert report is not None and loop.store.read(f"reports/{window['id']}.json") == json.loads(json.dumps(report))
+    assert report["model"] == "churn" and report["engine"] == "lambda" and report["files"] == 1 and report["after"] == 0.0
+    assert report["quarantine"] is None and report["job_failure"] is None and report["files_left_out"] == 0
+    assert loop.store.history().evaluated == {"drift": loop.until}
+    assert loop.store.read(f"reports/{window['id']}.violations.json") == {"violations": []}
+    assert loop.monitor.report(window) == ({**summary, "status": "done"}, None)
+
+
+def test_few_rows_wait_for_more():
+    loop = Loop(every_rows=301)
+    loop.capture(rows_of(0.0))
+    window = loop.collected()
+    assert loop.monitor.report(window) == ({"id": window["id"], "status": "waiting", "rows": 300, "drifted": []}, None)
+    assert loop.store.history().evaluated == {} and loop.store.read(f"reports/{window['id']}.json") is None
+
+
+def test_lines_that_cannot_be_read_are_kept_with_their_place():
+    loop = Loop()
+    loop.capture([*rows_of(0.0, 30), b"{", rows_of(0.0, 1)[0]])
+    window = loop.collected()
+    _, report = loop.monitor.report(window)
+    assert report is not None and sum(report["bad_lines"].values()) == 1 and report["rows"] == 31
+    (kept,) = loop.files.objects[f"churn/{report['quarantine']}"][0].splitlines()
+    row = json.loads(kept)
+    assert (row["file"], row["line"], row["content"]) == ("churn/capture/1.jsonl", 31, "{") and row["reason"]
+
+
+def test_a_job_that_failed_is_replaced_by_what_a_function_can_read():
+    loop = Loop(large_mb=0.05)
+    for name in ("1", "2", "3"):
+        loop.capture(rows_of(0.0, 60), name)
+    window = {**loop.collected(), "job_failure": {"Error": "x", "Cause": "no capacity"}, "engine": "lambda"}
+    _, report = loop.monitor.report(window)
+    size = len(b"\n".join(rows_of(0.0, 60)))
+    kept = int(0.05e6 // size)
+    assert report is not None and report["job_failure"] == "no capacity"
+    assert (report["rows"], report["files_left_out"]) == (60 * kept, 3 - kept) and 0 < kept < 3
+
+
+def test_a_job_that_left_nothing_is_an_error_and_one_that_did_is_read():
+    loop = Loop(large_mb=0.001)
+    loop.capture(rows_of(0.0))
+    window = loop.collected()
+    with pytest.raises(Permanent, match=r"the job left no reports/.*/statistics\.json"):
+        loop.monitor.report(window)
+    loop.store.write(f"reports/{window['id']}/statistics.json", baseline())
+    aside = json.dumps({"reason": "not JSON", "content": {"a": 1}}).encode()
+    loop.store.write_bytes(f"reports/{window['id']}/set-aside-0.jsonl", aside, "text/plain")
+    summary, report = loop.monitor.report(window)
+    assert report is not None and summary["rows"] == 300 and report["requests"] is None
+    assert sum(report["bad_lines"].values()) == 1 and report["quarantine"] == f"quarantine/{window['id']}.jsonl"
+
+
+def test_without_a_baseline_nothing_is_evaluated():
+    loop = Loop()
+    del loop.files.objects["statistics.json"]
+    loop.capture(rows_of(0.0))
+    with pytest.raises(Permanent, match=r"there is no baseline at s3://files/statistics\.json"):
+        loop.monitor.report(loop.collected())
+
+
+def test_a_promoted_models_baseline_counts_as_long_as_its_archive_is_deployed():
+    loop = Loop()
+    own = to_statistics(Statistics.of(["c"]))
+    loop.store.write("state/baseline.json", {"source": "one", "statistics": own})
+    assert list(loop.monitor.baseline.features) == ["c"]
+    loop.store.write("state/baseline.json", {"source": "another", "statistics": own})
+    assert list(Monitor(loop.given, loop.store).baseline.features) == ["a", "b"]
+
+
+def test_kpis_are_judged_by_the_labels_there_are():
+    loop = Loop(kpi={"accuracy": 0.9}, drift=None, judged_rows=40, min_labels=10)
+    loop.capture([line(f"{row},1", identity=str(row)) for row in range(60)])
+    labels = [label_line(str(row), 1).encode() for row in range(50)] + [b"{"]
+    loop.store.write_bytes("labels/1.jsonl", b"\n".join(labels), "text/plain")
+    _, report = loop.monitor.report(loop.collected())
+    assert report is not None and report["kpi"]["accuracy"]["labels"] == 40 and report["bad_labels"] == 1
+    assert report["unlabelled"] == 10 and report["status"] == "ok" and report["columns"] == []
+
+
+def test_a_report_is_told_in_figures_and_an_event():
+    report = {
+        "id": "w", "status": "drift", "rows": 9, "drifted": ["a", "b"], "violations": [{}], "bad_lines": {"x": 2, "y": 1},
+        "bad_labels": 1, "kpi": {
+            "auc": {"state": "below", "value": 0.6}, "f1": {"state": "few-labels", "value": None}, "r2": {"state": "holds", "value": 1.0},
+        },
+    }  # fmt: skip
+    cloudwatch, events = Recorder("cloudwatch"), Recorder("events")
+    _publish(report, "drift", GIVEN, cloudwatch, events)  # type: ignore[arg-type]
+    told = {"CapturedRows": 9, "DriftedColumns": 2, "Violations": 1, "UnreadLines": 4, "KpisBelowThreshold": 1}
+    assert figures(cloudwatch) == {**told, "Kpi-auc": 0.6, "Kpi-r2": 1.0}
+    ((entry,),) = (given["Entries"] for given in events.asked("put_events"))
+    assert (entry["Source"], entry["DetailType"]) == ("greensage.drift", "Drift report")
+    detail = {"model": "churn", "kind": "drift", "report": "w", "status": "drift", **told}
+    assert json.loads(entry["Detail"]) == detail
+
+
+# Decisions
+
+
+class Runs:
+    def __init__(self, *outcomes: str, running: tuple[str, ...] = ()) -> None:
+        self.outcomes, self.running, self.started = list(outcomes), running, []
+
+    def start(self, name: str, given: dict) -> str:
+        self.started.append((name, given))
+        return self.outcomes.pop(0)
+
+    def is_running(self, name: str) -> bool:
+        return name in self.running
+
+
+REPORT = {
+    "status": "drift", "drifted": ["a"], "violations": [], "bad_lines": {}, "kpi_estimate": {},
+    "kpi": {"auc": {"state": "below", "value": 0.6, "threshold": 0.8, "more_is_better": True, "labels": 50, "interval": [0.5, 0.7]}},
+}  # fmt: skip
+POLICY = {
+    "policy": {"on_drift": "alert", "cooldown_days": 7, "retrainings_per_month": 2, "dry_run": False, "can_retrain": True},
+    "footprint": {"kwh": 0.02, "grams": 4.0, "usual_days": 30}, "topic": "arn:aws:sns:eu-north-1:111111111111:topic",
+}  # fmt: skip
+NOW = 100 * DAY
+
+
+def decider(runs: Runs | None, report: dict | None = None, **given):
+    store, topics, cloudwatch = Store(S3(), "loop", "churn/"), Recorder("sns"), Recorder("cloudwatch")
+    store.write("reports/w.json", report or REPORT)
+    return Decider({**GIVEN, **POLICY, **given}, store, runs, topics, cloudwatch), store, topics, cloudwatch
+
+
+def test_a_kpi_that_fell_starts_one_retraining():
+    runs = Runs("started")
+    made, store, topics, cloudwatch = decider(runs)
+    found = made.decide("w", NOW)
+    assert found["action"] == "retrain" and found["execution"] == "retraining-1" and found["joined"] is False
+    assert (found["report"], found["model"], found["decided"]) == ("w", "churn", NOW)
+    reasons = ["auc is 0.6, below 0.8", "drift of a"]
+    assert runs.started == [("retraining-1", {"number": 1, "name": "retraining-1", "report": "w", "reasons": reasons})]
+    history = store.history()
+    assert (history.running, history.sequence, history.started, history.decided) == ("retraining-1", 1, [NOW], NOW)
+    assert store.read("decisions/w.json") == found
+    assert figures(cloudwatch) == {
+        "Retrainings": 1.0, "Alerts": 0.0, "RetrainingGramsAvoided": 0.0, "RetrainingGramsSpent": 4.0,
+    }  # fmt: skip
+    ((told),) = topics.asked("publish")
+    assert told["Subject"] == "greensage: retrain for churn" and json.loads(told["Message"]) == found
+    assert made.decide("w", NOW + DAY) == found and len(runs.started) == 1 and len(topics.told) == 1
+
+
+def test_a_retraining_under_way_is_joined_and_counted_once():
+    runs = Runs("joined")
+    made, store, _, _ = decider(runs)
+    found = made.decide("w", NOW)
+    assert found["joined"] is True and store.history().started == [] and store.history().running == "retraining-1"
+
+
+def test_names_that_were_used_are_passed_over():
+    runs = Runs("ended", "ended", "started")
+    made, store, _, _ = decider(runs)
+    assert made.decide("w", NOW)["execution"] == "retraining-3" and store.history().sequence == 3
+
+
+@pytest.mark.parametrize(("running", "action"), [(("retraining-4",), "alert"), ((), "retrain")])
+def test_only_what_really_runs_holds_a_retraining_back(running, action):
+    made, store, _, _ = decider(Runs("started", running=running))
+    store.change_history(lambda history: history.__dict__.update(running="retraining-4", sequence=4))
+    assert made.decide("w", NOW)["action"] == action
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "started", "recorded", "action"),
+    [
+        ("p", NOW - 60, False, "alert"),
+        ("p", NOW - 1_800, False, "retrain"),
+        ("p", NOW - 60, True, "retrain"),
+        ("", NOW - 60, False, "retrain"),
+    ],
+)
+def test_between_two_executions_of_a_pipeline_a_retraining_is_under_way(pipeline, started, recorded, action):
+    made, store, _, _ = decider(Runs("started"), pipeline=pipeline)
+    store.change_history(lambda history: history.__dict__.update(running="retraining-4", sequence=4, started=[started]))
+    if recorded:
+        store.write("records/retraining-4.json", {})
+    assert made.decide("w", NOW)["action"] == action
+
+
+def test_nothing_is_told_of_nothing_but_counted_as_avoided():
+    fine = {**REPORT, "status": "ok", "kpi": {}, "drifted": []}
+    made, store, topics, cloudwatch = decider(None, fine)
+    store.change_history(lambda history: setattr(history, "decided", NOW - 15 * DAY))
+    found = made.decide("w", NOW)
+    assert found["action"] == "none" and not topics.told
+    assert figures(cloudwatch)["RetrainingGramsAvoided"] == pytest.approx(2.0)
+    assert store.history().grams_avoided == pytest.approx(2.0) and store.history().kwh_avoided == pytest.approx(0.01)
+
+
+def test_an_old_report_changes_no_history_and_a_missing_one_is_an_error():
+    made, store, _, _ = decider(None, {**REPORT, "kpi": {}})
+    store.change_history(lambda history: setattr(history, "decided", NOW + 1))
+    assert made.decide("w", NOW)["action"] == "alert" and store.history().decided == NOW + 1
+    with pytest.raises(Permanent, match="there is no report x"):
+        made.decide("x", NOW)
+
+
+def test_a_write_that_lost_the_race_is_done_again_on_what_won():
+    store = Store(S3(), "loop", "churn/")
+    store.change_history(lambda history: setattr(history, "kwh_spent", 1.0))
+    store.s3.before_write = lambda: store.change_history(lambda history: setattr(history, "kwh_spent", history.kwh_spent + 1))
+    store.change_history(lambda history: setattr(history, "kwh_spent", history.kwh_spent + 1))
+    assert store.history().kwh_spent == 3.0
