@@ -17,6 +17,7 @@ from pathlib import Path
 import checks
 import drift
 import sharing
+import state_machines
 
 ROOT = Path(__file__).resolve().parents[1]
 ROUNDS = 5
@@ -47,6 +48,7 @@ def main() -> int:
             f"| {what} | {measured} | {wanted} |"
             for what, measured, wanted in (
                 *synthesis(),
+                *state_machines.rows(),
                 planning(),
                 footprints(),
                 sharing.row(),

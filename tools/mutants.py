@@ -41,7 +41,10 @@ class Room:
 _UNIT = ("tests/unit",)
 ROOMS = {
     "planner": Room(("src/greensage/planner/*",), _UNIT),
-    "drift": Room(("src/greensage/drift/*",), ("tests/unit/drift", "tests/unit/retraining", "tests/unit/test_runs.py", "tests/unit/test_payload.py")),
+    "drift": Room(
+        ("src/greensage/drift/*",),
+        ("tests/unit/drift", "tests/unit/retraining", "tests/unit/test_runs.py", "tests/unit/test_payload.py"),
+    ),
     "retraining": Room(("src/retraining/*",), ("tests/unit/retraining", "tests/unit/test_runs.py")),
     # These tests load the CDK, whose Node process cannot be shared between forks.
     "checks": Room(("src/greensage/checks/*",), ("tests/checks",), warm=False),

@@ -17,7 +17,7 @@ from constructs import Construct, IDependable
 
 from ..catalog import limits
 from ..catalog.instances import batch_types
-from ..core import defaults
+from ..core import defaults, states
 from ..core.acknowledge import acknowledge_wildcards
 from ..core.checked import check_choice, check_cron, check_needed, check_prefix, check_whole
 from ..core.metrics import failed_executions
@@ -189,17 +189,10 @@ class BatchTransform(Construct):
 
     def _machine(self, job: dict[str, Any]) -> sfn.CfnStateMachine:
         stack = Stack.of(self)
-        retry = {"ErrorEquals": TRANSIENT, "IntervalSeconds": 60, "MaxAttempts": 3, "BackoffRate": 2.0}
-        definition = {
-            "Comment": "greensage: scores the files of one input with a job that ends",
-            "StartAt": "Transform",
-            "States": {
-                "Transform": {
-                    "Type": "Task", "Resource": f"arn:{stack.partition}:states:::sagemaker:createTransformJob.sync",
-                    "Parameters": job, "Retry": [retry], "End": True,
-                }
-            },
-        }  # fmt: skip
+        resource = f"arn:{stack.partition}:states:::sagemaker:createTransformJob.sync"
+        transform = states.task(resource, job, None, retry=[states.retry(TRANSIENT, 60)])
+        comment = "greensage: scores the files of one input with a job that ends"
+        definition = {"Comment": comment, "StartAt": "Transform", "States": {"Transform": transform}}
         jobs = stack.format_arn(service="sagemaker", resource="transform-job", resource_name=f"{job_base(self)}-*")
         # The model of a transform job is authorized too.
         of_the_model = iam.PolicyStatement(actions=["sagemaker:CreateTransformJob"], resources=[self.cfn_model.ref])

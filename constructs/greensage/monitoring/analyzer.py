@@ -20,9 +20,11 @@ from aws_cdk import aws_s3_assets as assets
 from constructs import Construct
 
 from ..catalog import drift
+from ..core import states
 from ..core.acknowledge import acknowledge_wildcards
 from ..core.names import job_base
 from ..core.state_machines import TRANSIENT, job_logs_arn, retain_job_logs
+from ..core.states import States
 from ..drift.payload import source
 from ..endpoints.access import ExecutionAccess
 from ..endpoints.image import ContainerImage
@@ -70,19 +72,17 @@ class Analyzer(Construct):
             service="sagemaker", resource="processing-job", resource_name=f"{job_base(self)}-*"
         )
 
-    def states(self, partition: str) -> dict[str, Any]:
+    def states(self, partition: str) -> States:
         """Return the states that analyze `$.window` and go on to Report.
 
         When the job fails, for instance on a file that is no JSON, the function reads the window, and the report says so.
         """
-        retry = {"ErrorEquals": TRANSIENT, "IntervalSeconds": 60, "MaxAttempts": 3, "BackoffRate": 2.0}
-        analyze = {
-            "Type": "Task", "Resource": f"arn:{partition}:states:::sagemaker:createProcessingJob.sync", "Parameters": self._job(),
-            "ResultPath": "$.job", "ResultSelector": {"name.$": "$.ProcessingJobName"}, "Retry": [retry], "Next": "Report",
-            "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.window.job_failure", "Next": "ReadInFunction"}],
-        }  # fmt: skip
-        by_function = {"Type": "Pass", "Result": "lambda", "ResultPath": "$.window.engine", "Next": "Report"}
-        return {"Analyze": analyze, "ReadInFunction": by_function}
+        analyze = states.task(
+            f"arn:{partition}:states:::sagemaker:createProcessingJob.sync", self._job(), "Report", result_path="$.job",
+            result_selector={"name.$": "$.ProcessingJobName"}, retry=[states.retry(TRANSIENT, 60)],
+            catch=states.catch("ReadInFunction", "$.window.job_failure"),
+        )  # fmt: skip
+        return {"Analyze": analyze, "ReadInFunction": states.put("lambda", "$.window.engine", "Report")}
 
     def _job(self) -> dict[str, Any]:
         root = f"s3://{self._bucket.bucket_name}/{self._prefix}reports"

@@ -13,7 +13,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from ..catalog import drift
-from ..core import defaults
+from ..core import defaults, states
 from ..core.acknowledge import acknowledge_wildcards
 from ..core.checked import check_cron, check_prefix, check_whole
 from ..core.metrics import metric
@@ -151,27 +151,17 @@ class Monitor(Construct):
         return statements
 
     def _definition(self) -> dict[str, Any]:
-        retry = [{"ErrorEquals": RETRIED, "IntervalSeconds": 30, "MaxAttempts": 3, "BackoffRate": 2.0}]
-        collect = {
-            "Type": "Task", "Resource": self.function.arn, "Parameters": {"step": "collect", "time.$": "$.time"},
-            "ResultPath": "$.window", "Retry": retry, "Next": "HowMuch",
-        }  # fmt: skip
-        report = {
-            "Type": "Task", "Resource": self.function.arn, "Parameters": {"step": "report", "window.$": "$.window"},
-            "Retry": retry, "End": True,
-        }  # fmt: skip
-        large = {"Variable": "$.window.engine", "StringEquals": "model-monitor", "Next": "Analyze"}
-        states: dict[str, Any] = {
-            "Collect": collect,
-            "HowMuch": {"Type": "Choice", "Choices": [large], "Default": "Report"},
-            "Report": report,
+        again = [states.retry(RETRIED, 30)]
+        collect, report = {"step": "collect", "time.$": "$.time"}, {"step": "report", "window.$": "$.window"}
+        then = "HowMuch" if self.analyzer else "Report"
+        machine = {
+            "Collect": states.task(self.function.arn, collect, then, result_path="$.window", retry=again),
+            "Report": states.task(self.function.arn, report, None, retry=again),
         }
         if self.analyzer:
-            states |= self.analyzer.states(Stack.of(self).partition)
-        else:
-            del states["HowMuch"]
-            collect["Next"] = "Report"
-        return {"Comment": "greensage: compares what was captured with the baseline", "StartAt": "Collect", "States": states}
+            machine["HowMuch"] = states.choice({("$.window.engine", "model-monitor"): "Analyze"}, "Report")
+            machine |= self.analyzer.states(Stack.of(self).partition)
+        return {"Comment": "greensage: compares what was captured with the baseline", "StartAt": "Collect", "States": machine}
 
 
 class DriftMonitor(Monitor):

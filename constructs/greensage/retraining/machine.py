@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from ..core import states
 from ..core.state_machines import TRANSIENT
+from ..core.states import State, States
 from ..monitoring.monitor import RETRIED
 
-States = dict[str, Any]
 # Capacity is no transient error of a training: another type is tried instead.
 _API_ERRORS = [name for name in TRANSIENT if "ResourceLimit" not in name]
 _CHECK_SECONDS = 30
@@ -15,12 +14,14 @@ _CHECK_SECONDS = 30
 _UNSENT = ["SNS.InternalErrorException", "SNS.KmsThrottlingException", "SNS.SdkClientException", "SNS.ThrottledException"]
 # SageMaker stops a job at its own limits; this is for the service's bookkeeping around it.
 _SPARE_SECONDS = 900
+_FAILURE = "$.failure"
+_PASSING = states.retry(RETRIED, 20)
 
 
 def definition(
-    *, partition: str, data: str, deploy: str, train_spot: States, train_on_demand: States, compare: States, run_seconds: int,
+    *, partition: str, data: str, deploy: str, train_spot: State, train_on_demand: State, compare: State, run_seconds: int,
     wait_seconds: int, optimize: str | None, topic: str | None, approval_hours: int | None,
-) -> States:  # fmt: skip
+) -> State:  # fmt: skip
     """Return the machine.
 
     data, deploy: ARNs of the functions; train_spot, train_on_demand, compare: requests of the jobs; run_seconds,
@@ -30,103 +31,81 @@ def definition(
     sync = f"arn:{partition}:states:::sagemaker"
     publish = f"arn:{partition}:states:::sns:publish"
 
-    def training(request: States, seconds: int) -> States:
-        return {
-            "Type": "Task", "Resource": f"{sync}:createTrainingJob.sync", "Parameters": request,
-            "ResultPath": "$.trained", "TimeoutSeconds": seconds + _SPARE_SECONDS, "Retry": [_retry(_API_ERRORS, 60)],
-            "Catch": [_catch("NextPlace")], "Next": "DidItEnd",
-        }  # fmt: skip
+    def training(request: State, seconds: int) -> State:
+        return states.task(
+            f"{sync}:createTrainingJob.sync", request, "DidItEnd", result_path="$.trained", retry=[states.retry(_API_ERRORS, 60)],
+            catch=states.catch("NextPlace", _FAILURE), timeout_seconds=seconds + _SPARE_SECONDS,
+        )  # fmt: skip
 
-    states: States = {
+    machine: States = {
         "Prepare": _task(data, "prepare", "$.prepared", "IsItAlone"),
-        "IsItAlone": _choice({"Variable": "$.prepared.refused", "BooleanEquals": True, "Next": "Refused"}, "FirstPlace"),
-        "Refused": {"Type": "Succeed"},
-        "FirstPlace": _pass("$.prepared.place", "$.place", "GreenHour"),
-        "GreenHour": {"Type": "Wait", "TimestampPath": "$.prepared.begin", "Next": "OnSpot"},
-        "OnSpot": _choice({"Variable": "$.place.candidate.spot", "BooleanEquals": True, "Next": "TrainOnSpot"}, "TrainOnDemand"),
+        "IsItAlone": states.choice({("$.prepared.refused", True): "Refused"}, "FirstPlace"),
+        "Refused": states.succeed(),
+        "FirstPlace": states.copy("$.prepared.place", "$.place", "GreenHour"),
+        "GreenHour": states.wait("OnSpot", until="$.prepared.begin"),
+        "OnSpot": states.choice({("$.place.candidate.spot", True): "TrainOnSpot"}, "TrainOnDemand"),
         "TrainOnSpot": training(train_spot, wait_seconds),
         "TrainOnDemand": training(train_on_demand, run_seconds),
-        "DidItEnd": _choice(
-            {"Variable": "$.trained.TrainingJobStatus", "StringEquals": "Completed", "Next": "Challenger"}, "Stopped"
+        "DidItEnd": states.choice({("$.trained.TrainingJobStatus", "Completed"): "Challenger"}, "Stopped"),
+        "Stopped": states.put(
+            {"Error": "Stopped", "Cause": "CapacityError: the job was stopped before it ended"}, _FAILURE, "NextPlace"
         ),
-        "Stopped": {
-            "Type": "Pass", "Result": {"Error": "Stopped", "Cause": "CapacityError: the job was stopped before it ended"},
-            "ResultPath": "$.failure", "Next": "NextPlace",
-        },
         "NextPlace": _task(data, "next", "$.place", "AnotherPlace"),
-        "AnotherPlace": _choice({"Variable": "$.place.again", "BooleanEquals": True, "Next": "OnSpot"}, "CleanUp"),
-        "Challenger": _pass("$.trained.ModelArtifacts.S3ModelArtifacts", "$.artifact", "CompareJob"),
-        "CompareJob": {
-            "Type": "Task", "Resource": f"{sync}:createProcessingJob.sync", "Parameters": compare,
-            "ResultSelector": {"job.$": "$.ProcessingJobName"}, "ResultPath": "$.compared",
-            "Retry": [_retry(TRANSIENT, 60)], "Catch": [_catch("CleanUp")], "Next": "Compare",
-        },
-        "Compare": _task(data, "compare", "$.verdict", "DidItWin"),
-        "DidItWin": _choice(
-            {"Variable": "$.verdict.promote", "BooleanEquals": True, "Next": "Optimize" if optimize else "Register"}, "DropLoser"
+        "AnotherPlace": states.choice({("$.place.again", True): "OnSpot"}, "CleanUp"),
+        "Challenger": states.copy("$.trained.ModelArtifacts.S3ModelArtifacts", "$.artifact", "CompareJob"),
+        "CompareJob": states.task(
+            f"{sync}:createProcessingJob.sync", compare, "Compare", result_path="$.compared",
+            result_selector={"job.$": "$.ProcessingJobName"}, retry=[states.retry(TRANSIENT, 60)],
+            catch=states.catch("CleanUp", _FAILURE),
         ),
+        "Compare": _task(data, "compare", "$.verdict", "DidItWin"),
+        "DidItWin": states.choice({("$.verdict.promote", True): "Optimize" if optimize else "Register"}, "DropLoser"),
         "DropLoser": _task(deploy, "clean_up", "$.cleaned", "RecordKept", why="lost"),
         "RecordKept": _record(data, "kept", "Tell"),
         "Register": _task(deploy, "register", "$.registered", "AskAPerson" if approval_hours else "Approve"),
         "Approve": _task(deploy, "approve", "$.approved", "Deploy"),
         "Deploy": _task(deploy, "deploy", "$.deployed", "WaitForUpdate"),
-        "WaitForUpdate": {"Type": "Wait", "Seconds": _CHECK_SECONDS, "Next": "CheckUpdate"},
+        "WaitForUpdate": states.wait("CheckUpdate", seconds=_CHECK_SECONDS),
         "CheckUpdate": _task(deploy, "check", "$.checked", "IsItUpdated"),
-        "IsItUpdated": {
-            "Type": "Choice",
-            "Choices": [
-                {"Variable": "$.checked.status", "StringEquals": "updating", "Next": "WaitForUpdate"},
-                {"Variable": "$.checked.status", "StringEquals": "done", "Next": "Finish"},
-            ],
-            "Default": "RolledBack",
-        },
-        "RolledBack": {
-            "Type": "Pass", "Parameters": {"Error": "RolledBack", "Cause.$": "$.checked.reason"}, "ResultPath": "$.failure",
-            "Next": "CleanUp",
-        },
+        "IsItUpdated": states.choice(
+            {("$.checked.status", "updating"): "WaitForUpdate", ("$.checked.status", "done"): "Finish"}, "RolledBack"
+        ),
+        "RolledBack": states.put({"Error": "RolledBack", "Cause.$": "$.checked.reason"}, _FAILURE, "CleanUp"),
         "Finish": _task(deploy, "finish", "$.champion", "RecordPromoted"),
         "RecordPromoted": _record(data, "promoted", "Tell"),
         "Tell": _tell(publish, topic, "Done"),
-        "Done": {"Type": "Succeed"},
+        "Done": states.succeed(),
         "CleanUp": _patient(
             _task(deploy, "clean_up", "$.cleaned", "RecordFailed", catch="RecordFailed", at="$.clean_up_failure"), wait_seconds
         ),
         "RecordFailed": _record(data, "failed", "TellFailure"),
         "TellFailure": _tell(publish, topic, "Failed"),
-        "Failed": {"Type": "Fail", "Error": "RetrainingFailed", "Cause": "The record of the retraining says why."},
+        "Failed": states.fail("RetrainingFailed", "The record of the retraining says why."),
     }  # fmt: skip
     if approval_hours and topic:
-        states["AskAPerson"] = _ask(publish, topic, approval_hours)
+        machine["AskAPerson"] = _ask(publish, topic, approval_hours)
     if optimize:
-        states |= _optimized(optimize)
-    return {"Comment": "greensage: retrains, compares, registers and deploys", "StartAt": "Prepare", "States": states}
+        machine |= _optimized(optimize)
+    return {"Comment": "greensage: retrains, compares, registers and deploys", "StartAt": "Prepare", "States": machine}
 
 
-def _task(
-    function: str, step: str, path: str, then: str, *, catch: str = "CleanUp", at: str = "$.failure", why: str = ""
-) -> States:
+def _task(function: str, step: str, path: str, then: str, *, catch: str = "CleanUp", at: str = _FAILURE, why: str = "") -> State:
     told = {"step": step, "state.$": "$", **({"why": why} if why else {})}
-    return {
-        "Type": "Task", "Resource": function, "Parameters": told, "ResultPath": path, "Retry": [_retry(RETRIED, 20)],
-        "Catch": [_catch(catch, at)], "Next": then,
-    }  # fmt: skip
+    return states.task(function, told, then, result_path=path, retry=[_PASSING], catch=states.catch(catch, at))
 
 
-def _patient(task: States, seconds: int) -> States:
+def _patient(task: State, seconds: int) -> State:
     """What cannot be cleaned up while the endpoint is being updated is cleaned up when that has ended."""
-    waits = {"ErrorEquals": ["Busy"], "IntervalSeconds": 60, "MaxAttempts": max(10, seconds // 60), "BackoffRate": 1.0}
-    return {**task, "Retry": [waits, *task["Retry"]]}
+    return {**task, "Retry": [states.retry(["Busy"], 60, attempts=max(10, seconds // 60), backoff=1.0), *task["Retry"]]}
 
 
-def _record(function: str, outcome: str, then: str) -> States:
+def _record(function: str, outcome: str, then: str) -> State:
     told = {"step": "record", "outcome": outcome, "state.$": "$"}
-    return {
-        "Type": "Task", "Resource": function, "Parameters": told, "ResultPath": "$.recorded", "Retry": [_retry(RETRIED, 20)],
-        "Catch": [_catch("Failed", "$.record_failure")], "Next": then,
-    }  # fmt: skip
+    caught = states.catch("Failed", "$.record_failure")
+    return states.task(function, told, then, result_path="$.recorded", retry=[_PASSING], catch=caught)
 
 
-def _ask(publish: str, topic: str, hours: int) -> States:
+def _ask(publish: str, topic: str, hours: int) -> State:
     """Ask a person: who answers `send-task-success` with the token approves, `send-task-failure` rejects."""
     how = (
         'Approve: aws stepfunctions send-task-success --task-token TOKEN --task-output "{}"  '
@@ -134,47 +113,26 @@ def _ask(publish: str, topic: str, hours: int) -> States:
     )
     message = {"question": "Deploy the challenger?", "how": how, "token.$": "$$.Task.Token", "retraining.$": "$.name",
                "verdict.$": "$.verdict", "package.$": "$.registered.package"}  # fmt: skip
-    return {
-        "Type": "Task", "Resource": f"{publish}.waitForTaskToken",
-        "Parameters": {"TopicArn": topic, "Subject": "greensage: a retrained model waits for approval", "Message": message},
-        "ResultPath": "$.approval", "TimeoutSeconds": hours * 3600, "Retry": [_retry(_UNSENT, 20)], "Catch": [_catch("CleanUp")],
-        "Next": "Approve",
-    }  # fmt: skip
+    told = {"TopicArn": topic, "Subject": "greensage: a retrained model waits for approval", "Message": message}
+    return states.task(
+        f"{publish}.waitForTaskToken", told, "Approve", result_path="$.approval", timeout_seconds=hours * 3600,
+        retry=[states.retry(_UNSENT, 20)], catch=states.catch("CleanUp", _FAILURE),
+    )  # fmt: skip
 
 
 def _optimized(function: str) -> States:
     given = {"artifact.$": "$.artifact", "name.$": "$.name", "number.$": "$.number"}
+    caught = states.catch("CleanUp", _FAILURE)
     return {
-        "Optimize": {
-            "Type": "Task", "Resource": function, "Parameters": given, "ResultPath": "$.optimized",
-            "Retry": [_retry(RETRIED, 20)], "Catch": [_catch("CleanUp")], "Next": "OptimizedArtifact",
-        },
-        "OptimizedArtifact": _pass("$.optimized.artifact", "$.artifact", "Register"),
-    }  # fmt: skip
+        "Optimize": states.task(function, given, "OptimizedArtifact", result_path="$.optimized", retry=[_PASSING], catch=caught),
+        "OptimizedArtifact": states.copy("$.optimized.artifact", "$.artifact", "Register"),
+    }
 
 
-def _tell(publish: str, topic: str | None, then: str) -> States:
+def _tell(publish: str, topic: str | None, then: str) -> State:
     """A message that cannot be sent does not turn a retraining into a failed one."""
     if topic is None:
-        return {"Type": "Pass", "Next": then}
-    return {
-        "Type": "Task", "Resource": publish, "ResultPath": "$.told", "Next": then,
-        "Parameters": {"TopicArn": topic, "Subject": "greensage: a retraining ended", "Message.$": "$.recorded.message"},
-        "Retry": [_retry(["States.TaskFailed"], 20)], "Catch": [_catch(then, "$.told")],
-    }  # fmt: skip
-
-
-def _pass(source: str, path: str, then: str) -> States:
-    return {"Type": "Pass", "InputPath": source, "ResultPath": path, "Next": then}
-
-
-def _choice(rule: States, otherwise: str) -> States:
-    return {"Type": "Choice", "Choices": [rule], "Default": otherwise}
-
-
-def _retry(errors: list[str], seconds: int) -> States:
-    return {"ErrorEquals": errors, "IntervalSeconds": seconds, "MaxAttempts": 3, "BackoffRate": 2.0}
-
-
-def _catch(then: str, path: str = "$.failure") -> States:
-    return {"ErrorEquals": ["States.ALL"], "ResultPath": path, "Next": then}
+        return states.skip(then)
+    told = {"TopicArn": topic, "Subject": "greensage: a retraining ended", "Message.$": "$.recorded.message"}
+    retry = [states.retry(["States.TaskFailed"], 20)]
+    return states.task(publish, told, then, result_path="$.told", retry=retry, catch=states.catch(then, "$.told"))

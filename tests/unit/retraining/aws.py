@@ -70,7 +70,7 @@ class S3:
 
 
 class Body(io.BytesIO):
-    def iter_lines(self, chunk_size: int = 0) -> list[bytes]:
+    def iter_lines(self, **_: int) -> list[bytes]:
         return self.getvalue().splitlines()
 
 

@@ -1,0 +1,88 @@
+"""States of Amazon States Language as dictionaries: the one place that writes its field names.
+
+aws_stepfunctions' classes would say the same, and their chain could be extended; they take 4.5 times as long to synthesize
+(bench/state_machines.py: 145 ms more for each model that retrains), over the bar of bench/RESULTS.md for the whole app.
+A user extends a machine by `add_property_override("DefinitionString", …)`, or starts another from its events.
+(States Language specification, https://states-language.net/spec.html.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..narrow import is_mapping
+
+State = dict[str, Any]
+States = dict[str, State]
+_EVERY_ERROR = ["States.ALL"]
+
+
+def task(
+    resource: str,
+    parameters: Mapping[str, Any],
+    then: str | None,
+    *,
+    retry: Sequence[State],
+    catch: State | None = None,
+    result_path: str | None = None,
+    result_selector: Mapping[str, str] | None = None,
+    timeout_seconds: int | None = None,
+) -> State:
+    """Return a task; without `then` it is the last state. `result_path` None: the result becomes the whole input."""
+    optional = {
+        "ResultPath": result_path, "ResultSelector": result_selector, "TimeoutSeconds": timeout_seconds,
+        "Catch": [catch] if catch else None, "Next": then, "End": True if then is None else None,
+    }  # fmt: skip
+    given = {key: value for key, value in optional.items() if value is not None}
+    return {"Type": "Task", "Resource": resource, "Parameters": dict(parameters), "Retry": list(retry), **given}
+
+
+def retry(errors: Sequence[str], seconds: int, *, attempts: int = 3, backoff: float = 2.0) -> State:
+    """Return a retrier: `attempts` more, the first after `seconds`, each wait `backoff` times the one before."""
+    return {"ErrorEquals": list(errors), "IntervalSeconds": seconds, "MaxAttempts": attempts, "BackoffRate": backoff}
+
+
+def catch(then: str, path: str) -> State:
+    """Return a catcher of every error, which is put at `path`."""
+    return {"ErrorEquals": _EVERY_ERROR, "ResultPath": path, "Next": then}
+
+
+def choice(rules: Mapping[tuple[str, str | bool], str], otherwise: str) -> State:
+    """Return a choice. `rules`: from (path, text or truth value that it must equal) to the next state."""
+    rows = [
+        {"Variable": path, "BooleanEquals" if isinstance(value, bool) else "StringEquals": value, "Next": then}
+        for (path, value), then in rules.items()
+    ]
+    return {"Type": "Choice", "Choices": rows, "Default": otherwise}
+
+
+def copy(source: str, path: str, then: str) -> State:
+    """Return a state that puts what is at `source` to `path`."""
+    return {"Type": "Pass", "InputPath": source, "ResultPath": path, "Next": then}
+
+
+def put(result: Any, path: str, then: str) -> State:
+    """Return a state that puts `result` to `path`; keys of a mapping that end in .$ are paths."""
+    dynamic = is_mapping(result) and any(key.endswith(".$") for key in result)
+    return {"Type": "Pass", "Parameters" if dynamic else "Result": result, "ResultPath": path, "Next": then}
+
+
+def skip(then: str) -> State:
+    """Return a state that does nothing."""
+    return {"Type": "Pass", "Next": then}
+
+
+def wait(then: str, *, seconds: int | None = None, until: str | None = None) -> State:
+    """Return a state that waits so many seconds, or until the time at the path `until`."""
+    return {"Type": "Wait", **({"TimestampPath": until} if until else {"Seconds": seconds}), "Next": then}
+
+
+def succeed() -> State:
+    """Return an end that is a success."""
+    return {"Type": "Succeed"}
+
+
+def fail(error: str, cause: str) -> State:
+    """Return an end that is a failure."""
+    return {"Type": "Fail", "Error": error, "Cause": cause}
