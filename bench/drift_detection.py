@@ -29,7 +29,7 @@ from greensage.drift.evaluate import Settings, evaluate  # noqa: E402
 from greensage.drift.quality import judge  # noqa: E402
 from greensage.drift.window import of_table  # noqa: E402
 
-METHODS = ("psi", "ks", "jensen-shannon", "wasserstein")
+METHODS = catalog.methods()
 ALPHA = catalog.setting("alpha")
 Windows = Iterator[tuple[np.ndarray, np.ndarray]]
 

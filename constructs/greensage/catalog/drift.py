@@ -5,8 +5,13 @@ from __future__ import annotations
 from ._data import load
 
 
+def methods() -> tuple[str, ...]:
+    """Return the names of the methods that measure a change; each has a file in drift/methods."""
+    return tuple(load("drift")["thresholds"])
+
+
 def threshold(method: str) -> float:
-    """Return the size of a change that counts, for psi, ks, jensen-shannon or wasserstein."""
+    """Return the size of a change that counts, in the unit of `method`."""
     return float(load("drift")["thresholds"][method]["value"])
 
 

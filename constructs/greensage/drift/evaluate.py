@@ -7,19 +7,12 @@ over nothing) and improbable as chance after Holm's correction for all tests of 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
-
-import numpy as np
 
 from .columns import OTHER, Column
-from .distances import chi_squared, holm, jensen_shannon, kolmogorov_smirnov, ks_p_value, psi, share_p_value, wasserstein
 from .events import ColumnRow, Evaluation, Role, Violation
+from .methods import change
+from .significance import holm, share_p_value
 from .window import Statistics
-
-Method = Literal["psi", "ks", "jensen-shannon", "wasserstein"]
-_BINS = 10
-# Below this expected count the chi-squared distribution is no good approximation (Cochran's rule).
-_EXPECTED = 5
 
 
 @dataclass(frozen=True)
@@ -29,7 +22,7 @@ class Settings:
     `share`: of the columns that must drift before the window counts as drifted; 0 means one is enough.
     """
 
-    method: Method
+    method: str
     threshold: float
     alpha: float
     min_rows: int
@@ -79,7 +72,7 @@ def constraint_violations(report: Evaluation) -> dict[str, list[Violation]]:
 
 def _column(before: Column, after: Column, role: Role, settings: Settings) -> ColumnRow:
     """Measure one column; whether the changes count is judged when all are measured."""
-    value, p_value = _distance(before, after, settings.method) if before.present and after.present else (0.0, 1.0)
+    value, p_value = change(settings.method, before, after) if before.present and after.present else (0.0, 1.0)
     total, baseline_total = after.present + after.missing, before.present + before.missing
     new = _new_share(before, after)
     return {
@@ -100,59 +93,6 @@ def _judge(rows: list[ColumnRow], settings: Settings) -> None:
         lost = row["missing"] - row["missing_baseline"]
         row["more_missing"] = lost >= settings.missing and row["missing_p_value"] < settings.alpha
         row["has_new_values"] = row["new_values"] >= settings.new_values
-
-
-def _distance(before: Column, after: Column, method: Method) -> tuple[float, float]:
-    """Return the size of the change and its p-value, not corrected yet."""
-    if before.discrete or after.kind == "String":
-        old, new = _by_value(before, after)
-    else:
-        left, right = before.kll.weighted(), after.kll.weighted()
-        if method in ("ks", "wasserstein"):
-            distance = kolmogorov_smirnov(left, right)
-            p_value = ks_p_value(distance, before.present, after.present)
-            return (distance if method == "ks" else wasserstein(left, right) / (before.deviation or 1.0)), p_value
-        old, new = _by_bin(left, right, before.present, after.present)
-    p_value = chi_squared(*_pooled(old, new))[1]
-    if method == "psi":
-        return psi(old, new), p_value
-    if method == "jensen-shannon":
-        return jensen_shannon(old, new), p_value
-    # Values without an order have no distribution function: the largest difference of a share stands for it.
-    return float(np.abs(old / old.sum() - new / new.sum()).max()), p_value
-
-
-def _by_value(before: Column, after: Column) -> tuple[np.ndarray, np.ndarray]:
-    """Counts by value; what one of the two does not have counts 0, what is not counted singly counts together."""
-    names = sorted(set(before.counts) | set(after.counts))
-    old = [before.counts[name] for name in names]
-    new = [after.counts[name] for name in names]
-    return np.array([*old, before.present - sum(old)]).clip(0), np.array([*new, after.present - sum(new)]).clip(0)
-
-
-def _by_bin(
-    left: tuple[np.ndarray, np.ndarray], right: tuple[np.ndarray, np.ndarray], old: int, new: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Counts in bins that hold a tenth of the baseline each, where its values allow."""
-    values, weights = left
-    cumulated = np.cumsum(weights) / weights.sum()
-    places = np.searchsorted(cumulated, np.arange(1, _BINS) / _BINS)
-    edges = np.unique(values[places])
-    counts: list[np.ndarray] = []
-    for (sample, weight), total in ((left, old), (right, new)):
-        found = np.bincount(np.searchsorted(edges, sample, side="left"), weights=weight, minlength=len(edges) + 1)
-        counts.append(found * (total / weight.sum()))
-    return counts[0], counts[1]
-
-
-def _pooled(old: np.ndarray, new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Put bins together whose expected count in either sample is too small for the test."""
-    both = old + new
-    least = min(old.sum(), new.sum()) / max(both.sum(), 1)
-    rare = both * least < _EXPECTED
-    if not rare.any():
-        return old, new
-    return np.append(old[~rare], old[rare].sum()), np.append(new[~rare], new[rare].sum())
 
 
 def _new_share(before: Column, after: Column) -> float:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any
 
 from ..catalog import drift
 from ..core.checked import check_choice, check_names, check_number, check_whole
-
-Method = Literal["psi", "ks", "jensen-shannon", "wasserstein"]
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,7 @@ class DriftSettings:
     Raises ValueError, naming the property, the value and what is allowed.
     """
 
-    method: Method = "psi"
+    method: str = "psi"
     threshold: float | None = None
     alpha: float = drift.setting("alpha")
     min_rows: int = int(drift.setting("min_rows"))
@@ -45,7 +43,7 @@ class DriftSettings:
     share: float = 0.0
 
     def __post_init__(self) -> None:
-        check_choice("method", self.method, get_args(Method))
+        check_choice("method", self.method, drift.methods())
         if self.threshold is not None:
             check_number("threshold", self.threshold, above=0)
         check_number("alpha", self.alpha, above=0, below=1)

@@ -27,7 +27,9 @@ class DriftSpec(Part):
     kpi: dict[str, float] = Field(
         default_factory=dict, description="For instance {auc: 0.8}; judged when labels arrive below labels/ of the bucket."
     )
-    features: Literal["psi", "ks", "jensen-shannon", "wasserstein"] = "psi"
+    features: str = Field(
+        default="psi", json_schema_extra={"enum": [*drift.methods()]}, description="How the size of a change is measured."
+    )
     threshold: float | None = Field(default=None, gt=0, description="Change that counts, in the unit of features.")
     baseline: str | None = Field(
         default=None, min_length=1, description="statistics.json of the training data; default: NAME.statistics.json beside it."
@@ -52,6 +54,13 @@ class DriftSpec(Part):
     @classmethod
     def _whole_threshold(cls, value: Any) -> Any:
         return _as_float(value)
+
+    @field_validator("features")
+    @classmethod
+    def _known_method(cls, value: str) -> str:
+        if value not in drift.methods():
+            raise ValueError(f"{value!r} is no method | {', '.join(drift.methods())}")
+        return value
 
     @field_validator("kpi")
     @classmethod

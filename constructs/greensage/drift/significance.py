@@ -1,4 +1,4 @@
-"""Distances between two samples, which say how large a change is, and tests, which say whether it may be chance."""
+"""Tests, which say whether a change may be chance, and the correction for their number."""
 
 from __future__ import annotations
 
@@ -8,36 +8,8 @@ import numpy as np
 
 # Terms of Kolmogorov's series; the next one is below 1e-16 wherever the series is used.
 _TERMS = 101
-
-
-def psi(baseline: np.ndarray, window: np.ndarray) -> float:
-    """Return the population stability index of two rows of counts, shape (bins,).
-
-    Half a count is added to each bin, so that an empty one gives a large number and not infinity.
-    """
-    expected, found = _shares(baseline), _shares(window)
-    return float(((found - expected) * np.log(found / expected)).sum())
-
-
-def jensen_shannon(baseline: np.ndarray, window: np.ndarray) -> float:
-    """Return the Jensen-Shannon distance of two rows of counts: 0 is the same, 1 nothing in common (base 2)."""
-    expected, found = _shares(baseline), _shares(window)
-    middle = (expected + found) / 2
-    divergence = (expected * np.log2(expected / middle)).sum() + (found * np.log2(found / middle)).sum()
-    return math.sqrt(max(0.0, float(divergence) / 2))
-
-
-def kolmogorov_smirnov(left: tuple[np.ndarray, np.ndarray], right: tuple[np.ndarray, np.ndarray]) -> float:
-    """Return the largest difference of the distribution functions of two weighted samples (sorted values, weights)."""
-    points = np.union1d(left[0], right[0])
-    return float(np.abs(_cumulated(left, points) - _cumulated(right, points)).max())
-
-
-def wasserstein(left: tuple[np.ndarray, np.ndarray], right: tuple[np.ndarray, np.ndarray]) -> float:
-    """Return the area between the distribution functions of two weighted samples, in units of their values."""
-    points = np.union1d(left[0], right[0])
-    apart = np.abs(_cumulated(left, points) - _cumulated(right, points))
-    return float((apart[:-1] * np.diff(points)).sum())
+# Below this expected count the chi-squared distribution is no good approximation (Cochran's rule).
+_EXPECTED = 5
 
 
 def ks_p_value(distance: float, left: int, right: int) -> float:
@@ -51,6 +23,11 @@ def ks_p_value(distance: float, left: int, right: int) -> float:
         return 1.0
     terms = ((-1) ** (step - 1) * math.exp(-2 * step**2 * scaled**2) for step in range(1, _TERMS))
     return min(1.0, max(0.0, 2 * sum(terms)))
+
+
+def counts_p_value(baseline: np.ndarray, window: np.ndarray) -> float:
+    """Return the p-value of two rows of counts being of one distribution, with rare bins put together."""
+    return chi_squared(*_pooled(baseline, window))[1]
 
 
 def chi_squared(baseline: np.ndarray, window: np.ndarray) -> tuple[float, float]:
@@ -101,11 +78,11 @@ def holm(p_values: list[float]) -> list[float]:
     return corrected
 
 
-def _shares(counts: np.ndarray) -> np.ndarray:
-    return (counts + 0.5) / (counts + 0.5).sum()
-
-
-def _cumulated(sample: tuple[np.ndarray, np.ndarray], points: np.ndarray) -> np.ndarray:
-    values, weights = sample
-    cumulated = np.concatenate([[0.0], np.cumsum(weights)])
-    return cumulated[np.searchsorted(values, points, side="right")] / cumulated[-1]
+def _pooled(old: np.ndarray, new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Put bins together whose expected count in either sample is too small for the test."""
+    both = old + new
+    least = min(old.sum(), new.sum()) / max(both.sum(), 1)
+    rare = both * least < _EXPECTED
+    if not rare.any():
+        return old, new
+    return np.append(old[~rare], old[rare].sum()), np.append(new[~rare], new[rare].sum())
