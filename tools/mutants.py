@@ -26,6 +26,10 @@ COPIED = (
     "tests", "models", "stacks", "lambda", "serving", "docs", "tools", "examples", "constructs", "app.py", "cdk.json",
     "README.md", "Makefile", "package.json", "requirements.txt",
 )  # fmt: skip
+PYTEST_OPTIONS = [
+    "-m", "not slow and not cloud", "-p", "no:cacheprovider", "--no-header", "-W", "ignore",
+    "--snapshot-warn-unused",  # mutmut only collects at first, which leaves every snapshot unused
+]  # fmt: skip
 KILLED, WITHOUT_TESTS = (1, 3, 24, 36, 255, -24, 152, -9, -11, 137), 33
 
 
@@ -137,7 +141,7 @@ def _settings(room: Room) -> str:
     return text + (
         f"\n[tool.mutmut]\nsource_paths = ['src']\nonly_mutate = {list(room.sources)}\nalso_copy = {list(COPIED)}\n"
         f"pytest_add_cli_args_test_selection = {list(room.tests)}\n"
-        "pytest_add_cli_args = ['-m', 'not slow and not cloud', '-p', 'no:cacheprovider', '--no-header', '-W', 'ignore']\n"
+        f"pytest_add_cli_args = {PYTEST_OPTIONS}\n"
         f"process_isolation = 'forkserver'\nforkserver_warmup = '{warmup}'\ntimeout_constant = 30.0\n"
         "use_git_change_detection = false\ntrack_dependencies = false\n"
     )

@@ -74,6 +74,7 @@ def test_labels_join_by_id_late_or_not_and_bad_ones_are_counted():
     labels.add([label_line("a", 1.0).encode(), b"{", label_line("c", 0.0).encode(), label_line("d", 1.0).encode()])
     for batch in read([line("1,2", "0.1", name) for name in "abcd"], 2):
         joined.add(batch, labels)
+    assert joined.found == 3
     known, scores, features = joined.arrays()
     assert known.tolist() == [0.0, 1.0] and joined.unlabelled == 1 and len(labels.bad) == 1
     assert scores.shape == (2, 1) and features.shape == (2, 2)

@@ -14,7 +14,7 @@ from scipy import stats
 from greensage.catalog import drift
 from greensage.drift import monitor_files, significance
 from greensage.drift.capture import read
-from greensage.drift.columns import MOST_VALUES, Column
+from greensage.drift.columns import MOST_VALUES, OTHER, Column
 from greensage.drift.evaluate import Settings, evaluate
 from greensage.drift.kll import Kll
 from greensage.drift.methods.ks import kolmogorov_smirnov
@@ -173,6 +173,32 @@ def test_moments_of_batches_are_those_of_the_whole():
     for part in np.array_split(values, 13):
         column.update(part)
     assert (column.mean, column.deviation) == pytest.approx((values.mean(), values.std()))
+
+
+def test_counts_add_up_over_batches():
+    column = Column("a")
+    for part in ([1.0, np.nan], [np.nan, 2.0, np.nan], [0.5]):
+        column.update(np.array(part))
+    assert (column.missing, column.present, column.counted, dict(column.counts)) == (3, 3, False, {})
+
+
+def test_words_beyond_the_most_are_counted_together():
+    column = Column("a")
+    column.update_words([f"w{number}" for number in range(MOST_VALUES + 5)] + ["w0"])
+    assert column.counts["w0"] == 2 and column.counts[OTHER] == 5 and len(column.counts) == MOST_VALUES + 1
+
+
+def test_few_whole_numbers_that_become_too_many_to_count_are_new_values():
+    few, many = np.tile([0.0, 1.0], 500), np.arange(MOST_VALUES * 2, dtype=float)
+    report = evaluate(of_table(["a"], few[:, None]), of_table(["a"], many[:, None]), settings("psi"))
+    assert report["columns"][0]["new_values"] == pytest.approx(1 - 2 / len(many))
+
+
+def test_a_column_that_nobody_sent_is_neither_missing_nor_drifted():
+    window = Statistics.of(["b"])
+    window.add_all(read([line("1", identity=str(number)) for number in range(300)], 1))
+    row = evaluate(of_table(["a", "b"], np.ones((300, 2))), window, settings("psi"))["columns"][0]
+    assert (row["name"], row["missing"], row["missing_p_value"], row["value"], row["drifted"]) == ("a", 0.0, 1.0, 0.0, False)
 
 
 def test_a_column_of_many_whole_numbers_is_compared_by_order():
