@@ -30,6 +30,7 @@ def add_fleet(
 
     With `footprint`, each model's stack says its estimate in an output and in tags.
     """
+    # No dependency on platform or group: those are not in this assembly, but deployed before.
     if only is not None:
         model = next(item for item in plan.models if item.name == only)
         stack = ModelStack(app, only, model=model, parameters=parameters, env=_env(account, model.region))

@@ -30,10 +30,12 @@ class GroupStack(Stack):
         self.group, self.parameters = group, parameters
         self.key = key_from_arn(self, group.lead.kms_key_arn)
         self.images = Images(self, parameters)
+        # Before the endpoint, whose containers are told where to write.
         self.loop = group_loop(self, group, parameters, self.key)
         self.bucket = artifact_bucket(self, parameters)
         self.endpoint_props = instance_props(self, group.lead, group.deployment, self.key, group.logs_days)
         self.endpoint: Endpoint = build_group(self)
+        # What writes into the bucket has to be gone before the bucket is emptied.
         if self.loop is not None:
             self.endpoint.needs(self.loop)
         allow_unpinning(self, parameters)

@@ -110,6 +110,7 @@ def _policy(drift: DriftSpec, part: RetrainingSpec) -> RetrainingPolicy:
 
 def _source(stack: ModelStack, part: RetrainingSpec) -> TrainingSource:
     repository = ssm.StringParameter.value_for_string_parameter(stack, stack.parameters.serving_repository)
+    # Training and processing jobs have no Graviton, whatever the endpoint runs on.
     tag = serving_tag("x86_64", serving_base(stack))
     image = ContainerImage.from_repository_name(stack, repository, tag, architecture="x86_64")
     return TrainingSource(

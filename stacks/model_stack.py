@@ -39,6 +39,7 @@ class ModelStack(Stack):
         self._location = (
             self._place("Artifact", model.name, model.spec.model) if hosting_kind(model.kind).shares != "containers" else None
         )
+        # The order matters: the builders ask for the champion's location and for the capture.
         self.champion = self._champion()
         self.capture = loop_capture(self)
         self.watched: Endpoint | None = None

@@ -19,6 +19,7 @@ def read_plan(models: Path, *, only: str | None = None, region: str | None = Non
     specs, problems = (load_specs(models), []) if only is None else load_neighbours(models, only)
     hourly = read_intensity(intensity) if intensity else None
     fleet = plan(specs, default_region=region, intensity=hourly, only=only)
+    # A broken neighbour might belong to this group, and its plan would then be wrong.
     if problems and any(only in group.members for group in fleet.groups):
         raise SpecError(problems)
     return fleet

@@ -23,6 +23,7 @@ def artifact_bucket(stack: Stack, parameters: Parameters) -> s3.IBucket:
     known = stack.node.try_find_child("ArtifactBucket")
     if known is not None:
         return cast(s3.IBucket, known)
+    # Not an export: CloudFormation refuses to change one that another stack imports.
     name = ssm.StringParameter.value_for_string_parameter(stack, parameters.artifact_bucket)
     return s3.Bucket.from_bucket_name(stack, "ArtifactBucket", name)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+# For type checkers and editors, which cannot follow __getattr__ below.
 if TYPE_CHECKING:
     from .checks import SustainabilityChecks as SustainabilityChecks
     from .client import EndpointClient as EndpointClient

@@ -33,10 +33,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         code = options.run(options)
+        # Here, so that a closed pipe is noticed now and not at exit, with a traceback.
         sys.stdout.flush()
         return code
     except BrokenPipeError:
         # `| head` closed the pipe: nobody reads the rest.
+        # Python flushes standard output once more at exit; this gives it somewhere to go.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:

@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 _PARAMETER_ROOT = "/greensage"
 _KEEP_SECONDS = 60.0
 _POLL_SECONDS = 0.2
+# By their texts: SageMaker's one code for all of them, ValidationError, says too little.
 _GONE = (
     "not found", "Failed to download model data", "There is no container with the hostname", "Could not find", "NoSuchBucket",
 )  # fmt: skip

@@ -67,5 +67,6 @@ def signed_percent(share: float) -> str:
     value = share * 100
     if abs(value) < 0.05:
         return "="
+    # So that 99.6 % does not read as if nothing were left.
     shown = f"{abs(value):.1f}".removesuffix(".0") if 99 < value < 100 else f"{abs(value):.0f}"
     return f"{'-' if value >= 0 else '+'}{shown}%"

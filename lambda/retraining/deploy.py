@@ -45,6 +45,7 @@ class Deployer:
         answer = self.sagemaker.create_model_package(
             ModelPackageGroupName=self.given["group"],
             ModelPackageDescription=f"greensage {state['name']}: {'; '.join(state.get('reasons', []))}"[:1024],
+            # Repeated, it makes no second package; botocore takes 36 characters at most.
             ClientToken=hashlib.sha256(f"{self.given['base']}{state['name']}".encode()).hexdigest()[:36],
             ModelApprovalStatus="PendingManualApproval",
             InferenceSpecification={
@@ -138,6 +139,7 @@ class Deployer:
 
     def _make_model(self, name: str, like: str, artifact: str) -> None:
         model = self.sagemaker.describe_model(ModelName=like)
+        # ModelDataSource and the archive's ModelDataUrl exclude each other.
         container = {key: value for key, value in model["PrimaryContainer"].items() if key != "ModelDataSource"}
         kept = {key: model[key] for key in ("VpcConfig", "EnableNetworkIsolation") if key in model}
         _unless_there(
@@ -229,6 +231,7 @@ def _unless_there(create: Any, **request: Any) -> None:
     try:
         create(**request)
     except ClientError as error:
+        # SageMaker's code for it is ValidationException, as for most refusals: only the words tell.
         if "already exist" not in str(error):
             raise
 

@@ -122,6 +122,7 @@ class Waiter:
         step, state["failure"] = self._failure(execution, state)
         state["place"] = self.pipeline.place(int(given.get("Attempt", 0)), float(given.get("Spent", 0)))
         stopped = detail["currentPipelineExecutionStatus"] == "Stopped"
+        # What somebody stopped is not begun again.
         if step == "TrainOnSpot" and not stopped and self.pipeline.do("next", state)["again"]:
             self._begin_again(name, given, state["place"])
         else:

@@ -36,6 +36,7 @@ def _choose(known: dict[str, Any] | None, props: dict[str, str]) -> dict[str, An
         return deployed
     if fits(known):
         return known
+    # One step back is all that a rollback asks for; kept inside each other they would grow without end.
     before = known.pop("before", None)
     if before is not None and fits(before):
         return before

@@ -71,6 +71,7 @@ def _answer(event: dict[str, Any], status: str, reason: str, physical_id: str, d
         "LogicalResourceId": event["LogicalResourceId"],
         "Data": data,
     }
+    # CloudFormation's URL is signed for an empty content type.
     request = urllib.request.Request(event["ResponseURL"], json.dumps(body).encode(), {"Content-Type": ""}, method="PUT")
     with urllib.request.urlopen(request, timeout=30):
         pass

@@ -10,6 +10,7 @@ def handle(event: dict[str, Any], sagemaker: Any) -> tuple[str, dict[str, str]]:
     group = event["ResourceProperties"]["Group"]
     if event["RequestType"] == "Delete" and event["PhysicalResourceId"] == f"packages-of-{group}":
         pages = sagemaker.get_paginator("list_model_packages").paginate(ModelPackageGroupName=group)
+        # Listed to the end before anything is deleted: pages would shift under the paginator.
         for arn in [row["ModelPackageArn"] for page in pages for row in page["ModelPackageSummaryList"]]:
             sagemaker.delete_model_package(ModelPackageName=arn)
     return f"packages-of-{group}", {}

@@ -27,6 +27,7 @@ def build(stack: ModelStack) -> Address:
         instance_type=model.instance_type or "", instance_count=hosting.instances, bucket=bucket, schedule=hosting.schedule,
         on_arrival=arrival, content_type=hosting.content_type, split=hosting.split, max_payload_mb=hosting.max_payload_mb,
         encryption_key=stack.key, network=network(stack, spec), network_isolation=spec.network_isolation,
+        # The model's own capture would only write again what the loop's has.
         capture=spec.capture is not None and stack.capture is None, container_capture=stack.capture,
         log_retention_days=spec.retention.logs_days,
     )  # fmt: skip

@@ -41,6 +41,7 @@ def build(stack: ModelStack) -> Address:
         log_retention_days=model.spec.retention.logs_days, component_name=group_component_name(group, model.name),
     )  # fmt: skip
     component.needs(*stack.needed)
+    # The parameter's value is a name known at synth, so nothing else makes it wait for the component.
     stack.publish_after(component.cfn_inference_component)
     return {"endpointParameter": group_endpoint(stack), "inferenceComponent": component.component_name}
 

@@ -31,6 +31,7 @@ def build_group(stack: GroupStack) -> Endpoint:
         image, pin = stack.images.get(item.image)
         artifact = ModelArtifact(
             stack, f"Artifact-{item.name}", source=item.source.artifact, bucket=stack.bucket,
+            # Not below groups/NAME/: a multi-model endpoint of the same group would serve what lies there.
             prefix=f"groups/{group.name}-containers/{item.name}/", name=item.name, encryption_key=stack.key,
         )  # fmt: skip
         needed += [artifact, *pin]

@@ -70,6 +70,7 @@ def graviton_type(service: str, name: str) -> str | None:
     parts = name.split(".")
     if len(parts) < 3:
         return f"{family}.{size}"
+    # In ml.m5.large the service stands first, in m5.large.search last.
     return f"{parts[0]}.{family}.{size}" if bare_type(name) == ".".join(parts[1:3]) else f"{family}.{size}.{parts[2]}"
 
 

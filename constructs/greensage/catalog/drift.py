@@ -65,5 +65,6 @@ def analyzer_image(region: str) -> str | None:
     """Return the URI of Model Monitor's container in `region`, or None where there is none."""
     if region not in analyzer_regions():
         return None
+    # The part before the last two is the partition: cn of cn-north-1, us-iso of us-iso-east-1.
     suffix = load("partitions")["dns_suffix"].get(region.rsplit("-", 2)[0], "amazonaws.com")
     return f"{analyzer_account(region)}.dkr.ecr.{region}.{suffix}/{analyzer_repository()}"

@@ -28,6 +28,7 @@ def ec2_price(name: str) -> Figure:
     """Return the on-demand price in us-east-1 of an EC2 type, or of a database or cache by its ratio to EC2; NaN if unknown."""
     data, prefix = load("ec2"), name.split(".")[0]
     row = data["types"].get(bare_type(name), {})
+    # For OpenSearch no ratio to EC2 is known.
     if "usd_hour" not in row or name.endswith(".search"):
         return figure(f"{name} in us-east-1", None, "USD/hour", "missing", "no price is known", data["date"])
     source = data["sources"][row["price_source"]]

@@ -102,6 +102,7 @@ def candidates(silicon: str, region: str | None, *, batch: bool = False) -> tupl
         item
         for item in known
         if item.family in families
+        # The price list's hosting types say nothing about batch; its own list does, below.
         and (available is None or item.name in available or batch)
         and (allowed is None or item.name in allowed)
     ]

@@ -34,6 +34,7 @@ def read_intensity(file: Path | str) -> HourlyIntensity:
     path = Path(file)
     sums: dict[str, list[list[float]]] = {}
     try:
+        # Spreadsheets write a byte order mark, which would become part of the first column's name.
         with path.open(encoding="utf-8-sig", newline="") as lines:
             rows = csv.DictReader(lines)
             if missing := [name for name in _COLUMNS if name not in (rows.fieldnames or ())]:
@@ -58,6 +59,7 @@ def read_intensity(file: Path | str) -> HourlyIntensity:
 def _parsed(row: dict[str, str], where: str) -> tuple[int, float]:
     try:
         hour, value = _hour(row["hour"].strip()), float(row["gco2e_kwh"])
+        # Looked at only so that a short row, without a Region, fails here with its line.
         row["region"].strip()
     except (ValueError, AttributeError, TypeError):
         raise CatalogError(f"{where}: {_WANTED}") from None

@@ -16,6 +16,7 @@ def source_of(name: str) -> str:
 def bytes_of(name: str) -> int:
     """Return the limit called `name`, a size, in bytes."""
     value, unit = _ROWS[name]["value"], _ROWS[name]["unit"]
+    # AWS writes MB and means 2**20 bytes for payloads.
     return int(value) * (1_048_576 if unit.startswith("MB") else 1)
 
 

@@ -22,6 +22,7 @@ def hourly_price(instance_type: str, region: str) -> Figure:
     row, level = data["types"].get(instance_type), price_level(region, _class_of(instance_type))
     if row is None:
         return figure(f"{instance_type} in {region}", None, "USD/hour", "missing", "no price is known", data["date"])
+    # In us-east-1 the level is 1 by definition and cannot make the figure less sure.
     quality = row["quality"] if region == "us-east-1" else _worse(row["quality"], level.quality)
     source = data["sources"].get(row["source"].split(" ")[0], row["source"])
     if region != "us-east-1":
@@ -43,9 +44,11 @@ def service_price(name: str, region: str) -> Figure:
     """Return a price of service_prices.json in `region`."""
     data = load("service_prices")
     row = data["prices"][name]
+    # Logs have a price of their own in each Region, so no level is applied.
     if name in load("region_prices")["other"]:
         level = price_level(region, name)
         return figure(name, level.value, row["unit"], level.quality, load("region_prices")["sources"]["logs"], level.date)
+    # A service has no family; the general-purpose level stands in for it.
     level = price_level(region, "m")
     source = row["source"] if region == "us-east-1" else f"{row['source']}; x {level.value:g} for {region} ({level.source})"
     quality = row["quality"] if region == "us-east-1" else _worse(row["quality"], level.quality)

@@ -35,6 +35,7 @@ def refresh(regions: Sequence[str] | None, out: Path, *, say: Callable[[str], No
         say(f"{index}/{len(wanted)} {name}: {len(prices[name])} hosting types")
     today = datetime.now(UTC).date().isoformat()
     kept = _kept(out / "instance_prices.json")
+    # A Region without an answer keeps the figures that it had.
     fresh = {name: {"date": today, "source": _SOURCE, "usd_hour": found} for name, found in prices.items() if found}
     types = {name: sorted(found) for name, found in prices.items() if found}
     tables = {
@@ -48,6 +49,7 @@ def refresh(regions: Sequence[str] | None, out: Path, *, say: Callable[[str], No
 def hosting_price(product: dict[str, Any]) -> tuple[str, float] | None:
     """Return (type, USD an hour) of one product of the Price List, or None if it is no on-demand hosting instance."""
     attributes = product.get("product", {}).get("attributes", {})
+    # Older rows of the Price List carry the type with this suffix.
     name = attributes.get("instanceName") or str(attributes.get("instanceType", "")).removesuffix("-Hosting")
     hosting = "Hosting" in (attributes.get("component"), attributes.get("platoinstancetype"))
     if not hosting or not is_hosting_type(name) or "Outposts" in attributes.get("locationType", ""):

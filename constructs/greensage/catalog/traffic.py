@@ -69,6 +69,7 @@ def parallel_share(framework: str) -> float:
 def runtime_memory_mb(framework: str, *, prebuilt: bool) -> float:
     """Return the memory in MB of a server without its model: greensage's own, or `prebuilt`, which is AWS's."""
     own: float = _DATA["runtime_memory_mb"][framework]
+    # AWS's container brings a server of its own that needs as much, whatever the framework.
     return max(own, _DATA["prebuilt_memory_mb"]) if prebuilt else own
 
 

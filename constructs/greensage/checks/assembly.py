@@ -47,6 +47,7 @@ def is_assembly(folder: Path) -> bool:
     try:
         return _artifacts(folder) is not None
     except CheckError:
+        # A broken manifest counts as an assembly's where the CDK's version file lies beside it.
         return (folder / "cdk.out").exists()
 
 
@@ -57,6 +58,7 @@ def stacks_of(folder: Path, shown: str = "") -> Iterator[StackFile]:
 
 def _stacks(folder: Path, shown: str, root: Path, depth: int) -> Iterator[StackFile]:
     artifacts = _artifacts(folder, shown)
+    # An assembly that names itself would have no end.
     if artifacts is None or depth > 10:
         raise CheckError(f"{shown}/manifest.json: no manifest of a cloud assembly")
     for name, artifact in artifacts.items():

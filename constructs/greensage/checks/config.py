@@ -80,6 +80,7 @@ def _hint(where: str) -> str:
 def selected(config: Config, more: Iterable[Rule] = ()) -> tuple[Rule, ...]:
     """Return the rules to run: greensage's, `more` and the plugins', without what the selection leaves out."""
     rules = (*all_rules(), *more, *(rule for file in config.plugins for rule in _of_plugin(Path(file))))
+    # Of suppressions too: a misspelt rule would accept nothing, in silence.
     named = [row.rule for row in config.suppress]
     _check_ids(rules, (*config.rules.only, *config.rules.skip, *config.parameters, *named))
     return tuple(rule for rule in rules if _chosen(rule, config.rules))

@@ -54,6 +54,7 @@ def _folder(folder: Path, root: Path, problems: list[str]) -> Iterator[Source]:
         for name in [*folders, *files]:
             if (current / name).is_symlink() and _leads_out(current / name, root):
                 problems.append(f"{_shown(current / name)}: a symbolic link that leads out of {_shown(folder)}; not followed")
+        # In place: os.walk goes into what this list holds, in its order.
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _SKIPPED)
         for name in sorted(files):
             path = current / name

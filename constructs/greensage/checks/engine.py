@@ -75,6 +75,7 @@ class Engine:
 
     def _findings(self, item: Rule, resource: Resource) -> list[Finding]:
         scope = resource.template.scope
+        # What an earlier rule looked at is no part of what this one says.
         scope.defaults_used.clear()
         verdict = self._verdict(item, resource, scope)
         if isinstance(verdict, _Unknown):
@@ -88,6 +89,7 @@ class Engine:
         arguments = self._arguments[item.id]
         try:
             found = item.check(resource, **arguments) if arguments else item.check(resource)
+            # Most rules are generators, which raise only while they are gone through: here, inside the try.
             return [] if found is None else [fail for fail in ([found] if isinstance(found, Fail) else found) if _saves(fail)]
         except Unresolved as unresolved:
             return _Unknown(str(unresolved))
@@ -105,6 +107,7 @@ class Engine:
         for holds in (True, False):
             scope.world[condition] = holds
             try:
+                # A second condition, met in here, is tried both ways inside this one.
                 found[holds] = self._verdict(item, resource, scope)
             finally:
                 del scope.world[condition]
@@ -142,6 +145,7 @@ def _never_made(resource: Resource) -> bool:
 
 def _saves(fail: Fail) -> bool:
     """What our own figures say would emit more is no finding."""
+    # NaN, a figure that nobody has, is not below zero: the finding stays.
     return fail.saves is None or not fail.saves.carbon_g.mid < 0
 
 

@@ -24,9 +24,11 @@ def mended(text: str, findings: Iterable[Finding]) -> tuple[str, list[Finding]]:
             continue
         path = ("Resources", finding.place.resource, *finding.path) if finding.place.resource else finding.path
         edit = _edit(positions, path, finding.fix)
+        # Two additions at one place may both bring the same missing parent, and its key would stand there twice.
         if edit is not None and not any((edit[0] < end and start < edit[1]) or edit[0] == start for start, end, _ in edits):
             edits.append(edit)
             done.append(finding)
+    # From the end, so that the offsets of edits further up stay true.
     for start, end, replacement in sorted(edits, reverse=True):
         text = text[:start] + replacement + text[end:]
     return text, done
@@ -102,6 +104,7 @@ def _json_text(positions: Positions, value: Any, at: int) -> str:
 def _yaml_text(value: Any, indent: str) -> str:
     """A value as block YAML below `indent`; the file's own style is two spaces as good as always."""
     if not isinstance(value, dict | list):
+        # What is more than letters and digits may mean something to YAML; quoted as JSON, YAML reads it as text.
         return json.dumps(value) if isinstance(value, bool) or (isinstance(value, str) and not value.isalnum()) else str(value)
     import yaml
 

@@ -68,6 +68,7 @@ def difference(old: Band, new: Band) -> Band:
     """Return `old` less `new`, end by end."""
     if math.isnan(old.mid) or math.isnan(new.mid):
         return Band(math.nan, math.nan, math.nan)
+    # A change may be worse at one end of the bands and better at the other.
     low, mid, high = sorted((old.low - new.low, old.mid - new.mid, old.high - new.high))
     return Band(low, mid, high)
 

@@ -86,6 +86,7 @@ class SustainabilityChecks:
         self._errors = (
             frozenset[str]() if errors_from == "never" else frozenset[str](SEVERITIES[: SEVERITIES.index(errors_from) + 1])
         )
+        # Skipped rules are known too: to accept what one of them found is no mistake.
         everything = selected(self._config.model_copy(update={"rules": Selection()}), rules)
         self._known = frozenset(rule.id for rule in everything)
         self._engine = Engine(selected(self._config, rules), self._config.parameters)
@@ -118,6 +119,7 @@ class SustainabilityChecks:
         stacks = frozenset(map(os.path.abspath, context.template_paths))
         run = _Run(self._engine, self._known, self._config)
         with _collector_paused():
+            # All at once: what the templates accept is known only after the last one was read.
             found = list(self._engine.run(run.templates(stacks)))
         run.acknowledged(_of_app(context.app_construct))
         accepted = [*of_config(self._config.suppress, self._source), *run.accepted]
@@ -185,10 +187,12 @@ class _Run:
     def templates(self, stacks: frozenset[str]) -> Iterator[Template]:
         """Yield the templates in the files `stacks`, and their nested stacks', one at a time."""
         folders = {os.path.dirname(path) for path in stacks}
+        # Stages lie in folders inside the app's: reading the outermost one finds them too.
         tops = [path for path in folders if not any(path != other and path.startswith(f"{other}{os.sep}") for other in folders)]
         for folder in sorted(tops):
             wanted = ""
             for stack in stacks_of(Path(folder)):
+                # A stack comes before those nested in it, so the last one asked for is their parent.
                 if os.path.abspath(stack.path) in stacks:
                     wanted = stack.construct
                 if wanted and f"{stack.construct}/".startswith(f"{wanted}/"):

@@ -72,6 +72,7 @@ class Positions:
         comment = self.text[self._lines[line - 1] :].lstrip(" \t").startswith("#")
         covering = None
         for name, (start, spot) in (resources.keys if resources else {}).items():
+            # A YAML block ends where the next token begins, often on the next line; hence one character less.
             first, last = self.line_column(start)[0], self.line_column(max(spot.start, spot.end - 1))[0]
             if comment and first - 1 == line:
                 return name
@@ -110,6 +111,7 @@ class Positions:
 
 
 def _json_spot(text: str, at: int) -> tuple[Spot, int]:
+    # The text was parsed before, so every bracket and quote has its other half.
     at = _after_space(text, at)
     if text[at] == "{":
         return _json_mapping(text, at)

@@ -44,6 +44,7 @@ def read_text(path: Path, shown: str) -> str:
     if b"\0" in data[:65536]:
         raise CheckError(f"{shown}: a binary file, no template")
     try:
+        # Editors on Windows put a byte order mark first.
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise CheckError(f"{shown}: not UTF-8 text (byte {error.start})") from None
@@ -139,6 +140,7 @@ class Plain:
             value, size = self._value(item)
             total += size
             if key.tag == "tag:yaml.org,2002:merge":
+                # The mapping's own keys win, and of several merged mappings the first (YAML's merge key).
                 for merged in value if is_list(value) else [value]:
                     found = {**(merged if is_mapping(merged) else {}), **found}
             else:
@@ -148,6 +150,7 @@ class Plain:
     def _scalar(self, node: Any) -> Any:
         """Dates stay text: CloudFormation knows none."""
         kind = node.tag.rsplit(":", 1)[-1]
+        # What stands behind a short form such as !Ref is text, whatever it looks like.
         if not node.tag.startswith("tag:yaml.org") or kind in ("str", "timestamp", "value"):
             return node.value
         make = getattr(self._scalars, f"construct_yaml_{kind}", None)
@@ -164,5 +167,6 @@ def _short_form(tag: str, value: Any) -> Any:
     if name in ("Ref", "Condition"):
         return {name: value}
     if name == "GetAtt" and isinstance(value, str):
+        # An attribute may have dots of its own: Outputs.Name.
         return {"Fn::GetAtt": value.split(".", 1)}
     return {f"Fn::{name}": value}

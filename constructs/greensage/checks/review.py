@@ -42,6 +42,7 @@ class Accepted:
         if self.rule not in (finding.rule, family_of_rule(finding.rule)):
             return False
         if self.construct is not None:
+            # The app itself has the empty path, and everything is below it.
             path = finding.place.construct or ""
             return path == self.construct or path.startswith(f"{self.construct}/") or not self.construct
         names = (finding.place.resource, finding.place.construct or "")
@@ -91,6 +92,7 @@ def _accepted(finding: Finding, accepted: Sequence[Accepted], today: date) -> tu
             item.used = True
             if item.until is None or item.until >= today:
                 return item.reason, finding
+            # Go on with this one: another acceptance may still hold.
             finding = finding._replace(
                 message=f"{finding.message} (accepted until {item.until}, which has passed: {item.reason})"
             )
@@ -141,6 +143,7 @@ def of_app(rows: Iterable[Acknowledgement], ids: frozenset[str], template: str) 
                 UNUSED,
                 UNUSED_TITLE,
                 place,
+                # The CDK puts this namespace before an id that has none.
                 f"acknowledges {row.id.removeprefix('Annotation::')}, which matches nothing: write {right}",
                 (),
                 "fail",
@@ -178,6 +181,7 @@ def of_comments(file: str, text: str) -> Iterator[Accepted]:
         if "greensage: ignore" not in re.sub(r"\s+", " ", line) or "#" not in line:
             continue
         match = _COMMENT.search(line)
+        # What is meant as an acceptance and cannot be read is an error: overlooked, it would seem to hold.
         if match is None or not match["reason"]:
             raise CheckError(f"{file}:{number}: needs a reason: # greensage: ignore GS-RET01: why, or … until 2027-01-31: why")
         positions = positions or Positions(text)

@@ -80,6 +80,7 @@ def app_rule(
 
 
 def _same_kind(value: Any, default: Any) -> bool:
+    # Python's bool is an int: without this, True would pass for a number.
     if isinstance(default, bool) or isinstance(value, bool):
         return isinstance(value, bool) and isinstance(default, bool)
     if isinstance(default, int | float):

@@ -91,6 +91,7 @@ def check(
             report.problems.extend(problem.render().splitlines()[0] for problem in error.problems)
         found += one.findings
         accepted += one.accepted
+    # After the last source: an acceptance is unused only if no file had a use for it.
     fill(report, review(found, accepted, today=today(), active=engine.ids, baseline=baseline))
     return report
 

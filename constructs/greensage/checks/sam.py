@@ -27,5 +27,6 @@ def _converted(row: Any, shared: Any) -> Any:
         return row
     kind, section = _TYPES[str(row["Type"])]
     common, own = shared.get(section), row.get("Properties")
+    # Key by key is enough for what the rules read; SAM itself also merges maps and joins lists.
     merged = {**(common if is_mapping(common) else {}), **(own if is_mapping(own) else {})}
     return {**row, "Type": kind, "Properties": merged}

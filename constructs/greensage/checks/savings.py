@@ -53,6 +53,7 @@ def instead(old: str, new: str, region: str | None, count: float = 1.0) -> Impac
 def log_group(region: str | None, days: float | None = None) -> Impact:
     """Return what a log group saves that keeps 14 days instead of `days` (None: for ever, taken as after a year)."""
     amount, instead_days = assumed("log_gb_month"), assumed("kept_days_instead").value
+    # For ever is taken as a year, so no retention can save more than that.
     months = assumed("kept_months").value if days is None else min(days / DAYS_PER_MONTH, assumed("kept_months").value)
     kept = max(0.0, months - instead_days / DAYS_PER_MONTH) * amount.value
     return of_usage(Usage(place(region), 0, logs_kept_gb=kept)).widened(amount.factor)
@@ -76,6 +77,7 @@ def images(region: str | None) -> Impact:
     size, pushed = assumed("image_gb"), assumed("images_month")
     kept = size.value * pushed.value * assumed("kept_months").value
     cost = price("ecr_gb_month")
+    # A Usage would price them as objects in S3; ECR has a price of its own.
     found = of_usage(Usage(place(region), 0, stored_gb=kept)).widened(size.factor)
     return found.priced(band(kept * cost.value, size.factor * cost.factor))
 
@@ -105,6 +107,7 @@ def arm_functions(region: str | None, memory_mb: float = 1024) -> Impact:
     """Return what Graviton saves a function of `memory_mb` that runs for the assumed GB-seconds."""
     amount = assumed("lambda_gb_seconds")
     seconds = amount.value * memory_mb / 1024
+    # Lambda, too, gives CPU in proportion to memory; its ratio is taken to be that of serverless hosting.
     found = _vcpu_seconds(region, seconds * 1024 / coefficient("serverless_mb_per_vcpu").value) * _graviton_share()
     return found.widened(amount.factor).priced(_cheaper("lambda_gb_second", seconds, amount))
 

@@ -33,6 +33,7 @@ def check_spec(path: Path, shown: str, region: str | None) -> Iterator[Finding]:
 def _fails(spec: ModelSpec, located: Located, region: str) -> Iterator[tuple[str, Fail]]:
     if spec.group is None and spec.hosting != "auto":
         yield from _better("GS-SPC01", spec, located, region, "hosting", f"asks for {spec.hosting.kind}")
+    # Graviton is what auto takes anyway, wherever it can.
     if spec.silicon not in ("auto", "graviton"):
         yield from _better("GS-SPC02", spec, located, region, "silicon", f"asks for {spec.silicon}")
     if spec.retention.logs_days > line("log_days_max"):

@@ -113,6 +113,7 @@ class Node:
                 if step in mapping:
                     current = mapping[step]
                     continue
+                # A mapping of one key may be a function, whose value is then gone into.
                 if len(mapping) == 1:
                     current = resolve(current, self.resource.template.scope)
             if is_mapping(current):

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..narrow import is_list, is_mapping
 
+# ${!Name} is text and no reference (CloudFormation, Fn::Sub).
 _PSEUDO = re.compile(r"\$\{([^!}][^}]*)\}")
 _LITERAL = re.compile(r"\$\{!([^}]*)\}")
 _UNKNOWN_PART = "*"
@@ -87,6 +88,7 @@ def text_of(raw: Any, scope: Scope) -> str:
     """Return `raw` as text with a * for every part that only the deployment knows."""
     try:
         value = resolve(raw, scope)
+    # Undecided goes on to the engine, which looks at both cases.
     except Unresolved:
         value = None
     if isinstance(value, str | int | float):
@@ -140,6 +142,7 @@ def mentions(raw: Any) -> Iterator[str]:
                     yield str(value[0] if is_list(value) and value else value).split(".")[0]
                 elif key == "Fn::Sub":
                     yield from _mentioned_by_sub(value)
+                    # The variables that it brings may be functions in turn.
                     stack.append(value)
                 elif type(value) is dict or type(value) is list:
                     stack.append(value)
@@ -181,6 +184,7 @@ def _parameter(name: str, scope: Scope) -> Any:
     if not is_mapping(row) or "Default" not in row:
         raise Unresolved(f"the parameter {name} has no default")
     kind = str(row.get("Type", "String"))
+    # The default of such a parameter is a name in SSM, not the value.
     if kind.startswith(("AWS::SSM::", "AWS::Secrets")):
         raise Unresolved(f"the parameter {name} is read at deployment")
     scope.defaults_used.add(name)

@@ -51,6 +51,7 @@ def run(options: argparse.Namespace) -> int:
         raise GreensageError(str(problem)) from None
     options.output.write_text(json.dumps(to_statistics(made)), encoding="utf-8")
     beside = options.output.with_name(options.output.name.replace("statistics", "constraints"))
+    # A name without "statistics" leaves no second name, and must not be overwritten.
     if beside != options.output:
         beside.write_text(json.dumps(to_constraints(made, distance=0.1, method="Robust"), indent=1), encoding="utf-8")
     print(f"{options.output}: {made.rows:,} rows, {len(made.features)} features, {len(made.outputs)} outputs")

@@ -47,6 +47,7 @@ class Budget:
         old, new = (getattr(side, _METRICS[self.metric]).mid for side in (before, after))
         limit = old * (1 + self.amount / 100) if self.percent else old + self.amount
         # Half a millionth of room for the order of summing.
+        # Put as a negation, so that NaN on either side counts as exceeded.
         return not new <= limit * (1 + 5e-7) + 1e-12
 
 

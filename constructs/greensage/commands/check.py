@@ -84,6 +84,7 @@ def run(options: argparse.Namespace) -> int:
         return _fix(options, report)
     _print(options, report)
     failing = report.failing(options.fail_on or config.fail_on)
+    # What was not read may hold findings too, so it outranks those that were found.
     return UNREADABLE if report.problems else FOUND if failing else 0
 
 
@@ -154,6 +155,7 @@ def _fix(options: argparse.Namespace, report: Report) -> int:
     count = generated = 0
     for shown, path in report.files.items():
         findings = [item for item in report.findings if item.place.file == shown and item.fix is not None]
+        # The next synthesis would write over a patch of its own output.
         if any(item.place.construct for item in findings):
             generated += len(findings)
             continue
@@ -166,6 +168,7 @@ def _fix(options: argparse.Namespace, report: Report) -> int:
         if options.apply:
             path.write_text(after, encoding="utf-8")
     words = "mended" if options.apply else "would be mended; --apply writes the patch"
+    # Standard output holds the patch alone, so that it can be saved or piped.
     print(f"{count} of {len(report.findings)} findings {words}", file=sys.stderr)
     if generated:
         print(

@@ -45,10 +45,12 @@ def run(options: argparse.Namespace) -> int:
     """Print the difference; 1 where a budget is exceeded."""
     from .changes import changes, parse_budget
 
+    # Read first: a mistyped budget is said before anything is planned.
     budgets = [parse_budget(text) for text in options.fail_if]
     with tempfile.TemporaryDirectory(prefix="greensage-diff-") as scratch:
         before, assumed = _side(options.before, options, Path(scratch) / "a")
         after, assumed_too = _side(options.after, options, Path(scratch) / "b")
+    # Budgets are about the fleet: a model may grow if others shrink by as much.
     broken = [budget for budget in budgets if budget.exceeded(before.footprint.total, after.footprint.total)]
     found = changes(before, after)
     if options.json:
@@ -69,6 +71,7 @@ def _side(name: str, options: argparse.Namespace, scratch: Path) -> tuple[Side, 
     from ..spec import load_specs
     from .changes import Side
 
+    # A revision has no archives where git does not keep them, and the comparison should work all the same.
     specs = load_specs(_folder(name, options.models, scratch), assume_artifacts=True)
     found = plan(specs, default_region=options.region or os.environ.get("AWS_REGION"))
     assumed = [spec.name for spec, _ in specs if spec.model.size_mb is None and not spec.model.artifact.startswith("s3://")]
@@ -79,6 +82,7 @@ def _folder(name: str, models: Path, scratch: Path) -> Path:
     from ..errors import GreensageError
     from .git import folder_at, is_revision
 
+    # A dot is a folder too, but means the model files of the work tree.
     if name == ".":
         return models
     if Path(name).is_dir():
@@ -106,6 +110,7 @@ def _pair(before: Any, after: Any, shown: Any) -> tuple[str, str]:
     if before is None or after is None or not before.mid:
         return f"{old} -> {new}", ""
     growth = after.mid / before.mid - 1
+    # True of NaN only: a figure on one side is unknown.
     if growth != growth:
         return f"{old} -> {new}", "?"
     return f"{old} -> {new}", f"{growth:+.0%}" if abs(growth) >= 0.005 else "="

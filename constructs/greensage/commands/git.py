@@ -13,6 +13,7 @@ from ..spec.load import model_files
 
 def is_revision(name: str) -> bool:
     """Return whether git knows `name` as a commit here."""
+    # A name that begins with a dash must not become an option of git.
     return _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}").returncode == 0
 
 
@@ -34,6 +35,7 @@ def folder_at(revision: str, folder: Path, into: Path) -> Path:
         raise GreensageError(f"{revision} has no folder {inside}")
     try:
         with tarfile.open(fileobj=io.BytesIO(found.stdout)) as archive:
+            # A revision may be somebody else's pull request, with links that lead out of the folder.
             archive.extractall(into, filter="data")
     except tarfile.TarError as error:
         raise GreensageError(f"{revision}: {inside} cannot be read: {error}") from None
@@ -41,6 +43,7 @@ def folder_at(revision: str, folder: Path, into: Path) -> Path:
     if not model_files(target):
         raise GreensageError(f"{revision} has no model file (*.yaml) in {inside}")
     _link_archives(target, root / inside)
+    # Files may name archives of a sibling folder, as those of models/fleet do (../artifacts).
     if inside.parent != Path("."):
         _link_archives(target.parent, root / inside.parent)
     return target

@@ -76,6 +76,7 @@ def _env(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(variables))
     else:
+        # A profile or a session token that is set already would be mixed with the keys below.
         print("unset AWS_PROFILE AWS_SESSION_TOKEN")
         print("\n".join(f"export {key}={value}" for key, value in variables.items()))
     return 0

@@ -39,7 +39,9 @@ def delete(orphans: Sequence[Orphan], *, session: Any = None) -> Iterator[Orphan
         try:
             cloudformation.delete_stack(StackName=orphan.stack)
             cloudformation.get_waiter("stack_delete_complete").wait(
-                StackName=orphan.stack, WaiterConfig={"Delay": 2, "MaxAttempts": 1800}
+                # An hour, as by default, but asked every two seconds instead of every thirty.
+                StackName=orphan.stack,
+                WaiterConfig={"Delay": 2, "MaxAttempts": 1800},
             )
         except (BotoCoreError, ClientError, WaiterError) as error:
             raise GreensageError(f"{orphan.stack} in {orphan.region} was not deleted: {error}") from None
@@ -58,6 +60,7 @@ def _in_region(session: Any, region: str, root: str) -> Iterator[Orphan]:
         raise GreensageError(f"{region}: {error}") from None
     for stack in settled:
         tags = {tag["Key"]: tag["Value"] for tag in stack.get("Tags", [])}
+        # Another root is another app in the same account: not ours to delete.
         if stack["StackStatus"] == "DELETE_COMPLETE" or GROUP_TAG not in tags or tags.get(ROOT_TAG) != root:
             continue
         endpoint = f"{root}/groups/{tags[GROUP_TAG]}/{tags.get(KIND_TAG, '')}/endpoint"

@@ -59,6 +59,7 @@ def advice_lines(fleet: Fleet, name: str) -> list[str]:
     from ..planner import break_evens
 
     chosen = fleet.chosen[name]
+    # A kind that the file insists on does not change with the traffic.
     lines = [f"  traffic   {break_evens(chosen)}"] if chosen.request.spec.hosting == "auto" else []
     return [*lines, *(f"  looser    {item}" for item in advice_of(fleet, name))]
 

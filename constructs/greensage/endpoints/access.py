@@ -88,6 +88,7 @@ class ExecutionAccess(Construct):
         """Let the service decrypt artifacts and encrypt volumes and results."""
         for_services = {"Bool": {"kms:GrantIsForAWSResource": "true"}}
         self._allow(None, ["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"], [key.key_arn])
+        # SageMaker hands the key on to EBS, for the volumes, by a grant.
         self._allow(None, ["kms:CreateGrant"], [key.key_arn], for_services)
 
     def decrypt(self, key: kms.IKey) -> None:

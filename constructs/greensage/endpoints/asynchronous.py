@@ -106,9 +106,11 @@ class AsynchronousEndpoint(InstanceEndpoint):
         client = {"maxConcurrentInvocationsPerInstance": concurrency_per_instance}
         super().__init__(
             scope, id, model=ModelDefinition.single(Container(image, artifact, variables)), instance_type=instance_type,
+            # Not by invocations per instance, which asynchronous endpoints do not publish: BacklogScaling follows.
             scaling=None, kind="async", config={"async_inference_config": {"clientConfig": client, "outputConfig": output}},
             error_metrics=_ERRORS, **props,
         )  # fmt: skip
+        # The base took scaling=None for a fixed count, but this count is scaled all the same.
         self.cfn_endpoint.retain_all_variant_properties = True
         self._grant_data()
         allow_capture(self._access, capture)

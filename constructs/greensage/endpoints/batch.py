@@ -124,6 +124,7 @@ class BatchTransform(Construct):
         allow_capture(self._access, container_capture)
         self._grant_execution(model, network)
         self.cfn_model = served_model(self, "Model", model, self._access, network=network, isolated=network_isolation)
+        # The first job would otherwise make the shared group, without retention.
         self.cfn_model.node.add_dependency(retain_job_logs(self, "JobLogs", LOG_GROUP, log_retention_days))
         job = self._job(instance_type, instance_count, content_type, split, max_payload_mb)
         self.state_machine = self._machine(job)
@@ -167,6 +168,7 @@ class BatchTransform(Construct):
         if self._key:
             output["KmsKeyId"] = resources["VolumeKmsKeyId"] = self._key.key_arn
         if split == "line":
+            # Else SageMaker would put the answers one behind the other, without line breaks.
             output["AssembleWith"] = "Line"
         captured: dict[str, Any] = {}
         if self._capture_prefix:

@@ -92,6 +92,7 @@ class GuardedDeployment:
             return 0
         if self.strategy == "all-at-once":
             return self.bake_seconds
+        # After its one step a canary moves all the rest; rolling has no bake, only the wait after each batch.
         steps = 1 if self.strategy == "canary" else math.ceil(100 / (self.step_percent or 100))
         return steps * self.interval_seconds + (0 if self.strategy == "rolling" else self.bake_seconds)
 
@@ -152,6 +153,7 @@ class DeploymentAlarms(Construct):
         made: list[cloudwatch.IAlarm] = []
         if guard.max_error_percent is not None:
             made += [
+                # Each request counts as 0 or 1, so the average is the share that failed.
                 self._alarm(f"{name}{variant}", variant, name, "Average", (guard.max_error_percent, 1 / 100), "failed requests")
                 for variant in variants
                 for name in metrics

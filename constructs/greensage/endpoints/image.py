@@ -84,6 +84,7 @@ class ContainerImage:
         if match is None:
             raise CatalogError(f"{uri!r} is not the URI of an ECR image: ACCOUNT.dkr.ecr.REGION.amazonaws.com/NAME:TAG")
         account, region, suffix, name = match.groups()
+        # China has a suffix of its own; GovCloud shares amazonaws.com, so its Region tells.
         partition = {"amazonaws.com.cn": "aws-cn"}.get(suffix, "aws-us-gov" if region.startswith("us-gov") else "aws")
         return cls(uri, architecture, f"arn:{partition}:ecr:{region}:{account}:repository/{name}", processor)
 

@@ -152,6 +152,7 @@ class InferenceComponentEndpoint(Endpoint):
         """Return a new component of this endpoint; ValueError when one copy does not fit an instance."""
         share = Share(id, resources.memory_mb, resources.cpu_cores, resources.accelerators)
         capacity = capacity_of(instance(self.instance_type))
+        # For its message: place raises, and says which resource is short.
         if not fits(share, capacity):
             place({share: 1}, capacity)
         self._copies[share] = scaling.max_copies

@@ -74,6 +74,7 @@ class MultiModelEndpoint(InstanceEndpoint):
         self.prefix = prefix if prefix.endswith("/") else f"{prefix}/"
         _check_accelerator(instance_type, image)
         here = ArtifactLocation(bucket.bucket_name, bucket.bucket_arn, self.prefix, self.prefix)
+        # A prefix in ModelDataUrl: ModelDataSource is not for multi-model endpoints (botocore, ContainerDefinition).
         mode: dict[str, Any] = {"mode": "MultiModel", "modelDataUrl": here.uri, "modelDataSource": None}
         if not cache_models:
             mode["multiModelConfig"] = {"modelCacheSetting": "Disabled"}

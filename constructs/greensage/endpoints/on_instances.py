@@ -51,11 +51,13 @@ class InstanceEndpoint(Endpoint):
         others = dict(variants or {})
         check_number("weight", weight, least=0)
         _check_variants(others, shadow)
+        # The containers of one endpoint are of one silicon (check_containers), so the first stands for all.
         image = next(iter(model.containers.values())).image
         main = variant_settings(instance_type, image, scaling.min_instances if scaling else 1, scaling)
         beside = [_definition(name, item, instance_type) for name, item in others.items()]
         shown = _definition(SHADOW, shadow, instance_type) if shadow else None
         settings = {**(config or {}), **(_capture_config(capture, props) if capture else {})}
+        # Inferentia 1 has no guarded deployments (developer guide, deployment-guardrails-exclusions).
         props.setdefault("deployment", None if image.processor == "inf1" else DEFAULT_DEPLOYMENT)
         super().__init__(
             scope,
@@ -85,6 +87,7 @@ def variant_settings(instance_type: str, image: ContainerImage, count: int, scal
     check_instance(instance_type, image)
     if scaling and is_burstable(instance_type):
         raise ValueError(f"instance_type {instance_type} is burstable and cannot be autoscaled; use scaling=None")
+    # AWS creates no variant without an instance (botocore), not even one that scales to zero later.
     made: dict[str, Any] = {"instanceType": instance_type, "initialInstanceCount": max(1, count) if is_known(count) else count}
     ami = inference_ami(image.processor)
     return {**made, "inferenceAmiVersion": ami} if ami else made
@@ -116,6 +119,7 @@ def _capture_config(capture: DataCapture, props: InstanceProps) -> dict[str, Any
             "initialSamplingPercentage": capture.sample_percent,
             "destinationS3Uri": f"s3://{capture.bucket.bucket_name}/{capture.prefix}",
             "captureOptions": [{"captureMode": "Input"}, {"captureMode": "Output"}],
+            # SageMaker writes any other content type as base64.
             "captureContentTypeHeader": {"csvContentTypes": ["text/csv"], "jsonContentTypes": ["application/json"]},
             **({"kmsKeyId": key.key_arn} if key else {}),
         }

@@ -267,6 +267,7 @@ class _Scaling(Construct):
         self.wake_alarm = cloudwatch.CfnAlarm(
             self, "WakeAlarm", namespace=metric.namespace, metric_name=metric.metric_name, statistic=metric.statistic,
             dimensions=[{"name": key, "value": value} for key, value in (metric.dimensions or {}).items()], period=60,
+            # From one on: the developer guide's alarm on more than one would need a second failed request.
             evaluation_periods=1, comparison_operator="GreaterThanOrEqualToThreshold", threshold=1,
             treat_missing_data="notBreaching",
             alarm_actions=[self.cfn_wake_policy.ref], alarm_description=f"greensage: {what}; adds the first of the capacity",

@@ -58,4 +58,5 @@ def percent_range(saved: Band) -> str:
 
 
 def _share(now: float, usual: float) -> float:
+    # What is saved of nothing is unknown, and not zero.
     return 1 - now / usual if usual else math.nan

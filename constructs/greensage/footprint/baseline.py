@@ -35,6 +35,7 @@ def baseline_type(spec: ModelSpec) -> str:
     memory = sum(map(container_mb, sources_of(spec)))
     names = _types("accelerated" if accelerated else "cpu")
     fitting = (name for name in names if traffic.usable_memory_mb(instance(name).memory_gib) >= memory)
+    # A model too large for all of them is compared with the largest.
     return next(fitting, names[-1])
 
 

@@ -68,6 +68,7 @@ def hours_of(asked: TrafficSpec) -> tuple[Hours, ...]:
     pattern = traffic.pattern(asked.pattern)
     rate = asked.requests_per_day / (pattern.hours * 3600)
     peak = asked.peak_requests_per_second or rate * pattern.peak_to_mean
+    # A peak that the file puts below the mean rate cannot be one.
     active = Hours(pattern.hours, rate, max(rate, peak) if asked.requests_per_day else peak)
     quiet = 24 - pattern.hours
     return (active, Hours(quiet, 0.0, 0.0)) if quiet else (active,)
@@ -100,6 +101,7 @@ def size_mb(source: ModelSource) -> float:
 
 def container_mb(source: ModelSource) -> float:
     """Return the memory in MB that a server and its one model are taken to need."""
+    # An image of the user's own is taken to need as much as AWS's.
     prebuilt = source.image not in ("auto", "serving")
     return traffic.runtime_memory_mb(source.framework, prebuilt=prebuilt) + traffic.model_memory_mb(size_mb(source))
 

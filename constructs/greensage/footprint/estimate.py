@@ -184,6 +184,7 @@ def _amounts(usage: Usage) -> _Amounts:
         busy = used.busy_vcpu_seconds * rates["w_per_vcpu"] / 3.6e6
         held = used.held_gb_seconds * rates["w_per_gb"] / 3.6e6
         warm = used.held_gb_seconds - used.busy_gb_seconds
+        # While an environment is busy, its vCPUs carry the hardware's share; what is kept idle counts by memory.
         made_serverless = used.busy_vcpu_seconds * rates["g_per_vcpu_second"] + warm * rates["g_per_gb_second"]
     general = _general()
     tb = (usage.stored_gb * general["copies"] + usage.logs_kept_gb * general["log_copies"]) / 1000
@@ -208,6 +209,7 @@ def _costs(usage: Usage, place: _Place) -> list[tuple[float, float]]:
         costs.append((usage.instance_hours * machine.price, machine.price_factor))
     billed = usage.serverless.billed_gb_seconds if usage.serverless else 0.0
     amounts = (billed, usage.network_gb, usage.stored_gb, usage.logs_gb, usage.logs_kept_gb, usage.alarms)
+    # What is not used costs nothing, even where its price is not known: NaN times zero would be NaN.
     costs += [(amount * usd, factor) for amount, (usd, factor) in zip(amounts, place.prices, strict=True) if amount]
     return costs
 

@@ -19,6 +19,7 @@ def instances_needed(
     instance_type: str, peak_rps: float, cpu_seconds: float, utilisation: float = traffic.TARGET_UTILISATION
 ) -> int:
     """Return how many instances carry `peak_rps` when each may be busy to `utilisation`; at least one."""
+    # Floats may end just above a whole number, which must not ask for one instance more.
     return max(1, math.ceil(peak_rps * cpu_seconds / (compute_units(instance_type) * utilisation) - 1e-9))
 
 
@@ -55,6 +56,7 @@ def asynchronous(demand: Demand, region: str, instance_type: str, floor: int) ->
     linger = traffic.ASYNCHRONOUS_LINGER_SECONDS + traffic.ASYNCHRONOUS_WAKE_SECONDS
     units = compute_units(instance_type)
     for item in demand.hours:
+        # By the mean rate, not the peak: the queue holds what comes in bursts.
         count = max(floor, instances_needed(instance_type, item.rate, demand.cpu_seconds))
         busy = item.rate * demand.cpu_seconds / (count * units)
         # Alive while it works, too, and never less than the work takes.
@@ -83,6 +85,7 @@ def serverless(demand: Demand, region: str, memory_mb: int, warm: int = 0) -> Us
         lingering = on_fraction(item.rate, traffic.SERVERLESS_LINGER_SECONDS)
         environments = max(1.0, item.rate * seconds / traffic.TARGET_UTILISATION)
         held += hours * 3600 * max(lingering * environments, warm)
+        # A cold start is a request before which none came for as long as an environment lingers (Poisson).
         starts += hours * 3600 * item.rate * math.exp(-item.rate * traffic.SERVERLESS_LINGER_SECONDS) if not warm else 0.0
         billed_warm += hours * 3600 * warm
     busy = demand.requests * seconds + starts * traffic.COLD_START_SECONDS

@@ -47,6 +47,7 @@ def periods(points: Sequence[Point], name: str, *, now: float, period: float, co
 def state_of(alarm: Mapping[str, Any], points: Sequence[Point], *, now: float, scale: float) -> str | None:
     """Return OK, ALARM or INSUFFICIENT_DATA, or None to leave the alarm as it is (missing data: ignore)."""
     count = int(alarm["EvaluationPeriods"])
+    # Without DatapointsToAlarm every period has to breach.
     needed = int(alarm.get("DatapointsToAlarm") or count)
     name = alarm.get("ExtendedStatistic") or alarm["Statistic"]
     values = periods(points, name, now=now, period=alarm["Period"] * scale, count=count)

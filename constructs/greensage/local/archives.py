@@ -17,6 +17,7 @@ def unpack(content: bytes, folder: Path, source: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz") as archive:
+            # All members first: nothing of a bad archive is written.
             _check(archive, source)
             archive.extractall(folder, filter="data")
     except (tarfile.TarError, EOFError, OSError) as error:

@@ -54,6 +54,7 @@ def work(endpoint: Endpoint) -> None:
     if variant is None or endpoint.fleet.asynchronous is None:
         return
     busy = _IN_PROGRESS.get(id(endpoint))
+    # One thread for each endpoint: the next tick comes while a long request is still answered.
     if busy is None or not busy.is_alive():
         _IN_PROGRESS[id(endpoint)] = thread = threading.Thread(target=_drain, args=(endpoint, variant), daemon=True)
         thread.start()
@@ -63,6 +64,7 @@ def work(endpoint: Endpoint) -> None:
 def _publish_backlog(endpoint: Endpoint, variant: Variant) -> None:
     waiting, dimensions = len(endpoint.queue), {"EndpointName": endpoint.name}
     rows = {"ApproximateBacklogSize": float(waiting), "HasBacklogWithoutCapacity": float(bool(waiting) and not variant.desired)}
+    # At zero instances AWS publishes no value, so target tracking alone never wakes the endpoint.
     if variant.desired:
         rows["ApproximateBacklogSizePerInstance"] = waiting / variant.desired
     for name, value in rows.items():
@@ -77,6 +79,7 @@ def _drain(endpoint: Endpoint, variant: Variant) -> None:
         if variant.hosted is None and variant.model is not None:
             variant.hosted = start_model(endpoint, variant.config, variant.model)
             variant.hosted.wait(f"production variant {variant.name}")
+        # Once an update has swapped the fleet, the rest of the queue is for the new variant.
         while endpoint.queue and variant.desired and endpoint.fleet.variants.get(variant.name) is variant:
             _answer(endpoint, variant, endpoint.queue.popleft())
         time.sleep(_IDLE_SECONDS)

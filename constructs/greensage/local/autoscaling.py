@@ -88,6 +88,7 @@ def put_policy(request: Request) -> Request:
             f"Scalable dimension {request['ScalableDimension']} only supports these predefined metrics: {only}"
         )
     policy_key = (*key, request["PolicyName"])
+    # A policy that is put again keeps its ARN: alarms name it as their action.
     known = state.policies.get(policy_key, {})
     policy_arn = known.get("PolicyARN") or (
         f"arn:aws:autoscaling:{cloud.region()}:{cloud.account()}:scalingPolicy:{uuid.uuid4()}:resource/sagemaker/"

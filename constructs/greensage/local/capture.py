@@ -31,6 +31,7 @@ def keep(
     if not cloud.role_allows(variant.hosted.role, "s3:PutObject", f"arn:aws:s3:::{bucket}/{key}"):
         return
     types = (config.get("CaptureContentTypeHeader") or {}).items()
+    # SageMaker writes data of a type that is not listed here as base64.
     texts = {media for _, listed in types for media in listed}
     record = {
         "captureData": {

@@ -42,6 +42,7 @@ def install() -> None:
     )  # fmt: skip
     cloud.add_resource_type(
         "AWS::SageMaker::InferenceComponent", create=_create_component, update=_update_component, delete=_delete_component,
+        # AWS's resource schema names no create-only property for components.
         replacing=(), named_by=None, tagged=True, slow=True,
     )  # fmt: skip
     cloud.add_resource_type(
@@ -66,6 +67,7 @@ def _call(service: str, name: str, request: Props) -> Props:
         return table[name](typed)
     except AwsError as error:
         label = "SageMaker" if service == "sagemaker" else "ApplicationAutoScaling"
+        # Worded like AWS's handlers, because it is what the CDK's CLI shows as the reason.
         raise ValueError(f"{error.message} (Service: {label}, Status Code: {error.status}, {error.code})") from None
 
 
@@ -114,6 +116,7 @@ def _delete_group(physical_id: str, props: Props) -> None:
 def _create_pipeline(logical_id: str, props: Props, stack: str) -> Result:
     name = props.get("PipelineName") or cloud.generated_name(stack, logical_id, limits.RESOURCE_NAME_MAX)
     request = _pipeline_request({**props, "PipelineName": name})
+    # The API takes tokens of 32 to 128 characters.
     _call("sagemaker", "CreatePipeline", {**request, "ClientRequestToken": f"{stack}-{logical_id}".ljust(32, "-")[:128]})
     return name, {}
 
@@ -144,6 +147,7 @@ def _create_endpoint(logical_id: str, props: Props, stack: str) -> Result:
     found.settled.wait(_SETTLE_SECONDS)
     if found.status != "InService":
         reason = found.failure or f"the endpoint is still {found.status}"
+        # The stack never learns of it, so its rollback would leave it behind.
         _call("sagemaker", "DeleteEndpoint", {"EndpointName": name})
         raise ValueError(
             f"Resource of type 'AWS::SageMaker::Endpoint' with identifier '{made['EndpointArn']}' did not stabilize. {reason}"
@@ -163,6 +167,7 @@ def _update_endpoint(physical_id: str, old: Props, new: Props, stack: str, logic
         _call("sagemaker", "UpdateEndpoint", request)
         found = store().endpoints[name]
         found.settled.wait(_SETTLE_SECONDS)
+        # An update that was rolled back is InService again; the status alone would pass it as a success.
         if found.last_failure or found.status != "InService":
             raise ValueError(
                 f'Resource handler returned message: "{found.last_failure or found.status}" (HandlerErrorCode: NotStabilized)'
@@ -174,8 +179,10 @@ def _delete_endpoint(physical_id: str, props: Props) -> None:
     found = store().endpoints.get(_name(physical_id))
     if found is None:
         return
+    # SageMaker refuses to delete an endpoint that is being changed.
     found.settled.wait(_SETTLE_SECONDS)
     _call("sagemaker", "DeleteEndpoint", {"EndpointName": found.name})
+    # Containers write captures until they end, and the stack deletes the bucket next.
     found.stopped.wait(_SETTLE_SECONDS)
 
 
@@ -244,6 +251,7 @@ def _update_target(physical_id: str, old: Props, new: Props, stack: str, logical
         if row["ScheduledActionName"] not in kept:
             gone = {**_target_keys(new), "ScheduledActionName": row["ScheduledActionName"]}
             _quietly(lambda gone=gone: _call("application-autoscaling", "DeleteScheduledAction", gone))
+    # RegisterScalableTarget and PutScheduledAction change what is there already.
     return _create_target(logical_id, new, stack)
 
 

@@ -81,6 +81,7 @@ class LocalCloud:
         _started[process.pid] = process
         self._wait(process, chosen)
         started = Running(process.pid, chosen, auth, _started_ticks(process.pid))
+        # Only now: whoever finds the file finds a cloud that answers.
         self._state_file.write_text(json.dumps(asdict(started)))
         return started
 
@@ -119,6 +120,7 @@ class LocalCloud:
             "AWS_ENDPOINT_URL": running.url,
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
+            # boto3 reads the second of these, most other SDKs the first.
             "AWS_REGION": region,
             "AWS_DEFAULT_REGION": region,
             "AWS_EC2_METADATA_DISABLED": "true",
@@ -140,6 +142,7 @@ class LocalCloud:
             return subprocess.Popen(
                 [str(python), "-m", "greensage.local.server"],
                 env=_process_environment(link, work, port, auth), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                # A session of its own: Ctrl-C in the user's terminal does not reach it.
                 start_new_session=True, cwd=work,
             )  # fmt: skip
 
@@ -166,12 +169,14 @@ class LocalCloud:
 
 
 def _process_environment(path: Path, work: Path, port: int, auth: bool) -> Mapping[str, str]:
+    # The user's profile and credentials must not reach a process that imitates AWS.
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "CDK_"))}
     return {
         **kept,
         "PYTHONPATH": str(path), "GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1", "MINISTACK_HOST": "localhost",
         "AUTH": "true" if auth else "false", "MINISTACK_ACCOUNT_ID": ACCOUNT, "SFN_WAIT_SCALE": TIME_SCALE,
         "GREENSAGE_TIME_SCALE": TIME_SCALE, "GREENSAGE_FAULTS": str(work.parent / "faults.json"),
+        # Temporary files, state and objects lie below the work folder, which `_clean` removes.
         "TMPDIR": str(work), "STATE_DIR": str(work / "state"), "S3_DATA_DIR": str(work / "s3"),
         "SFTP_ENABLED": "0", "IOT_MTLS_ENABLED": "0", "LOG_LEVEL": "INFO", "AWS_EC2_METADATA_DISABLED": "true",
     }  # fmt: skip
@@ -180,6 +185,7 @@ def _process_environment(path: Path, work: Path, port: int, auth: bool) -> Mappi
 def _free_port() -> int:
     for wanted in (PREFERRED_PORT, 0):
         with socket.socket() as probe:
+            # Connections of a cloud that was just stopped linger, and must not make its port look taken.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", wanted))
@@ -200,6 +206,7 @@ def _healthy(port: int) -> bool:
 def _started_ticks(pid: int) -> str:
     """Return when process `pid` was started, in the kernel's ticks; "" when there is none (or it is a zombie)."""
     try:
+        # A process name may hold spaces and parentheses, so fields are counted from the last parenthesis.
         fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     except OSError:
         return _started_by_ps(pid)

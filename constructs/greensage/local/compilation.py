@@ -29,6 +29,7 @@ def create(request: Request) -> Request:
     now = time.time()
     state.compilation_jobs[name] = {
         "CompilationJobName": name, "CompilationJobArn": arn("compilation-job", name), "CompilationJobStatus": "COMPLETED",
+        # The API requires it in every answer, reason or not.
         "StoppingCondition": request["StoppingCondition"], "CreationTime": now, "LastModifiedTime": now, "FailureReason": "",
         "ModelArtifacts": {"S3ModelArtifacts": target}, "RoleArn": role, "InputConfig": request["InputConfig"],
         "OutputConfig": output,

@@ -27,6 +27,7 @@ def create(request: Request) -> Request:
         raise validation_error(f'Cannot create already existing {_LABEL} "{arn("inference-component", name)}".')
     endpoint = _endpoint(request["EndpointName"])
     copies = (request.get("RuntimeConfig") or {}).get("CopyCount", 1)
+    # Scaling may take it to zero later; AWS refuses zero at creation.
     if copies < 1:
         raise validation_error("Please set the copy count to an integer larger than 0.")
     made = Component(name, arn("inference-component", name), request, cloud.account(), cloud.region(), copies)
@@ -71,6 +72,7 @@ def describe(request: Request) -> Request:
     found = find(request["InferenceComponentName"])
     endpoint = store().endpoints[found.request["EndpointName"]]
     running = found.copies if found.hosted else 0
+    # The API describes the container in another shape than it was asked for.
     specification = {key: value for key, value in (found.request.get("Specification") or {}).items() if key != "Container"}
     return {
         "InferenceComponentName": found.name, "InferenceComponentArn": found.arn, "EndpointName": endpoint.name,
@@ -118,6 +120,7 @@ def invoke(endpoint: Endpoint, name: str | None, headers: Mapping[str, str], bod
         raise AwsError("ValidationError", f"Inference Component with name {name} not found.")
     hosted, dimensions = component.hosted, {"InferenceComponentName": name}
     if hosted is None or not component.copies:
+        # The alarm that wakes a component at zero watches this metric.
         services.put_metric("AWS/SageMaker", "NoCapacityInvocationFailures", 1, "Count", dimensions)
         raise AwsError("ValidationError", f"Inference Component has no capacity to process this request. {component.arn}")
     started = time.perf_counter()
@@ -193,6 +196,7 @@ def _endpoint(name: str) -> Endpoint:
 
 def _in_background(component: Component, work: Callable[[Component], None]) -> None:
     def run() -> None:
+        # One change at a time: copies may be set again while the model is still coming up.
         with cloud.scope(component.account, component.region), component.lock:
             work(component)
 

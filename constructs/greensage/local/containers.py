@@ -70,6 +70,7 @@ class Container:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
+                # The reader may still be at the last lines, which say why.
                 time.sleep(_POLL_SECONDS)
                 raise ContainerFailed(self._last_words() or f"the container ended with exit code {self._process.returncode}")
             if self._ping():
@@ -103,6 +104,7 @@ class Container:
     def stop(self) -> None:
         """Let requests finish, then end the process as SageMaker does: SIGTERM, and SIGKILL if that is ignored."""
         with self._idle:
+            # First close the door, then wait: otherwise new requests would keep it busy for ever.
             self._stopping = True
             self._idle.wait_for(lambda: self._active == 0, timeout=_DRAIN_SECONDS)
         if self._process.poll() is None:
@@ -127,6 +129,7 @@ class Container:
         assert self._process.stdout is not None
         for raw in self._process.stdout:
             line = raw.decode(errors="replace").rstrip()
+            # Fifty lines hold a traceback, and a container that chatters for days does not fill the memory.
             self._lines = [*self._lines[-49:], line]
             self._on_line(line)
 

@@ -26,9 +26,11 @@ def python_for_local_cloud(say: Say) -> Path:
     wanted = requirements()
     if all(_has(line) for line in wanted):
         return Path(sys.executable)
+    # With the Python's version: an upgraded interpreter must not meet packages built for the old one.
     digest = hashlib.sha256("\n".join([sys.version, *wanted]).encode()).hexdigest()[:12]
     folder = cache_folder() / f"environment-{digest}"
     python = folder / "bin" / "python"
+    # The folder alone proves nothing: pip may have been interrupted half-way.
     if not (folder / "complete").exists():
         say(f"Making a private environment for the local cloud in {folder} (once, about a minute) ...")
         _make(folder, python, wanted)

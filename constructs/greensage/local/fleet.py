@@ -74,9 +74,11 @@ def _update(endpoint: Endpoint, config_name: str, retain: bool, deployment: Mapp
         if retain and name in old.variants:
             variant.desired = old.variants[name].desired
     fired = _shift(endpoint, new, deployment) if deployment else []
+    # After the shift, because this fault is an alarm in the last moment.
     if faults.take("endpoint-update", endpoint.name):
         fired = ["a fault that was asked for"]
     if fired:
+        # The traffic turns back before the new fleet stops, so no request is lost.
         endpoint.incoming = None
         endpoint.fleet = old
         new.stop()
@@ -84,11 +86,13 @@ def _update(endpoint: Endpoint, config_name: str, retain: bool, deployment: Mapp
         return
     endpoint.fleet, endpoint.incoming, endpoint.config_name = new, None, config_name
     endpoint.to("InService")
+    # Last: requests that reached the old fleet are answered by it, and new ones go elsewhere already.
     old.stop()
 
 
 def _roll_back(endpoint: Endpoint, reason: str) -> None:
     endpoint.last_failure = reason
+    # As on AWS, where only the config's name tells a rollback from a success.
     endpoint.to("InService")
 
 
@@ -141,6 +145,7 @@ def start_fleet(endpoint: Endpoint, config_name: str) -> Fleet:
             made.variants[row["VariantName"]] = _start_variant(endpoint, state, row)
         for row in config.get("ShadowProductionVariants", []):
             made.shadows[row["VariantName"]] = _start_variant(endpoint, state, row)
+        # All are started before the first is waited for: they come up side by side.
         for variant in (*made.variants.values(), *made.shadows.values()):
             if variant.hosted:
                 seconds = variant.config.get("ContainerStartupHealthCheckTimeoutInSeconds")

@@ -79,6 +79,7 @@ def create_deployment(props: dict[str, Any]) -> str:
     missing = [f"{name}={version}" for name, version in recipes if (name, version) not in store().edge_components]
     if missing:
         raise AwsError("ValidationException", f"Components do not exist: {', '.join(missing)}")
+    # The new server runs before the old one ends: a device keeps what it has if this fails.
     parts = [_run(store().edge_components[key]) for key in recipes]
     old = store().edge_devices.pop(target, None)
     if old:
@@ -114,6 +115,7 @@ def _run(recipe: dict[str, Any]) -> dict[str, Any]:
     content = _bytes(archive)
     assert content is not None
     unpack(content, folder, archive)
+    # Recipe variables such as {work:path} mean nothing without Greengrass's own software.
     variables = {key: value for key, value in manifest["Lifecycle"]["run"].get("Setenv", {}).items() if "{" not in value}
     process = Container(folder, variables, multi_model=False, on_line=logger.info)
     process.wait_until_healthy(_START_SECONDS)
@@ -132,6 +134,7 @@ def _bytes(uri: str) -> bytes | None:
     """Read an artifact by its s3:// or https:// address."""
     if uri.startswith("https://"):
         host, _, path = uri.removeprefix("https://").partition("/")
+        # Both of S3's styles: the bucket in the path, or in the host's name.
         bucket, _, key = path.partition("/") if host.startswith("s3.") else (host.split(".s3")[0], "", path)
         return cloud.s3_object(bucket, key)
     bucket, _, key = uri.removeprefix("s3://").partition("/")

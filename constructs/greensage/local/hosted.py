@@ -39,6 +39,7 @@ class Hosted:
         self._definitions = definitions_of(model)
         execution = (model.get("InferenceExecutionConfig") or {}).get("Mode", "Serial")
         single = "MultiModel" if self._definitions[0].get("Mode") == "MultiModel" else "Single"
+        # One container alone is neither a chain nor called by its hostname, whatever the request says.
         self.mode = single if len(self._definitions) == 1 else execution
         self._loading = threading.Lock()
         self._containers: dict[str, Container] = {}
@@ -47,6 +48,7 @@ class Hosted:
                 name = definition.get("ContainerHostname") or f"container-{index + 1}"
                 self._containers[name] = self._start(definition, instance_type, variant, log, environment or {})
         except Exception:
+            # Containers that did start would otherwise run on with nobody who knows them.
             self.stop()
             raise
 
@@ -99,6 +101,7 @@ class Hosted:
     def _chain(self, body: bytes, headers: Mapping[str, str], timeout: float) -> Reply:
         """Each container gets the answer of the one before; what the caller accepts concerns the last."""
         *before, last = self._containers.values()
+        # Those in between answer in a format of their own choice, which the next is told of.
         passed = {key: value for key, value in headers.items() if key != "accept"}
         for container in before:
             status, answered, body = container.request("POST", "/invocations", body, passed, timeout)
@@ -122,6 +125,7 @@ class Hosted:
         if not many and "ModelDataUrl" in definition:
             unpack(artifact_bytes(self.role, definition["ModelDataUrl"]), folder, definition["ModelDataUrl"])
         variables = {**definition.get("Environment", {}), **environment}
+        # Capturing is all that the server calls AWS for; other containers get no credentials at all.
         if "GREENSAGE_CAPTURE_URI" in variables:
             variables |= cloud.role_environment(self.role)
         container = Container(folder, variables, multi_model=many, on_line=log)
@@ -130,7 +134,9 @@ class Hosted:
 
     def _load(self, container: Container, target: str) -> str:
         """Return the name under which `target` is loaded; on the way load it, making room if the server asks for it."""
+        # SageMaker hands the container an opaque name, never the TargetModel itself.
         name = hashlib.sha256(target.encode()).hexdigest()[:32]
+        # Two first requests for one model must not both load it.
         with self._loading:
             if container.request("GET", f"/models/{name}")[0] == 200:
                 return name
@@ -142,6 +148,7 @@ class Hosted:
                 raise AwsError("ValidationError", f"Failed to download model data ({uri}). {error.message}") from None
             request = json.dumps({"model_name": name, "url": str(folder)}).encode()
             status, _, content = container.request("POST", "/models", request)
+            # The container's way to say that memory is short; SageMaker then unloads others and asks again.
             while status == 507 and _unload_one(container):
                 status, _, content = container.request("POST", "/models", request)
             if status not in (200, 409):

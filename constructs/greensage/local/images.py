@@ -38,6 +38,7 @@ def find_image(uri: str) -> Image:
     arn = f"arn:aws:ecr:{region}:{account}:repository/{repository}"
     if region != cloud.region():
         raise AwsError("ValidationException", f"Unsupported Ecr Region: {region}. The image must be in {cloud.region()}.")
+    # Model Monitor's image lies in an account of AWS's and has no tag, so it is compared whole.
     if repository == drift.analyzer_repository() and drift.analyzer_image(region) == uri:
         return Image(uri, "x86_64", arn, False)
     prebuilt = _prebuilt(repository, reference, account, region)
@@ -45,6 +46,7 @@ def find_image(uri: str) -> Image:
         return Image(uri, prebuilt.architecture, arn, prebuilt.framework in catalog.SERVED_FRAMEWORKS)
     if not cloud.ecr_has(repository, reference):
         raise AwsError("ValidationException", f"Requested image {uri} not found.")
+    # The stand-in's manifest does not name the silicon; serving_tag ends every tag with it.
     architecture: Architecture = "arm64" if reference.endswith("-arm64") else "x86_64"
     return Image(uri, architecture, arn, True)
 

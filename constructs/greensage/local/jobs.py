@@ -73,9 +73,11 @@ class JobRun:
             return
         self.row[f"{self.kind}EndTime"] = time.time()
         if reason:
+            # botocore 1.43.106, FailureReason.
             self.row["FailureReason"] = reason[:1_024]
         if self.kind == "Training":
             self.row["SecondaryStatus"] = self.row.pop("_secondary", None) or status
+        # Last, because those who wait for the end look at the status.
         self.row[f"{self.kind}JobStatus"] = status
 
     def path(self, inside: str) -> Path:
@@ -151,6 +153,7 @@ class JobRun:
 
     def _watch(self, process: subprocess.Popen[str], deadline: float) -> bool:
         """Wait for the end; return whether Spot took the machine."""
+        # Asked once: each call uses up one of the faults that were ordered.
         interrupted = self.row.get("EnableManagedSpotTraining") and faults.take("spot-interruption", self.name)
         begun = time.monotonic()
         while process.poll() is None:
@@ -176,6 +179,7 @@ class JobRun:
             self._log(line.rstrip())
 
     def _last_words(self) -> str:
+        # SageMaker's contract: a container writes why it failed there.
         place = self.path("output/failure")
         return place.read_text(encoding="utf-8", errors="replace") if place.is_file() else "the container failed without a word"
 

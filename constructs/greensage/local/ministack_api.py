@@ -63,6 +63,7 @@ def install(handlers: Mapping[str, Handler]) -> None:
     from ministack import app
     from ministack.core import router
 
+    # AnyScaleFrontendService is Application Auto Scaling's name on the wire.
     for service, prefix in (("sagemaker", "SageMaker."), ("application-autoscaling", "AnyScaleFrontendService.")):
         router.SERVICE_PATTERNS[service] = {"target_prefixes": [prefix], "host_patterns": [], "credential_scope": service}
     detect = app.detect_service
@@ -100,6 +101,7 @@ def add_resource_type(
         provisioners._CUSTOM_NAME_REPLACEMENT[name] = {"name": named_by}
     if tagged:
         provisioners._STACK_TAG_PROPERTY[name] = ("Tags", "list")
+    # ministack provisions on its event loop, which must go on answering while an endpoint comes up.
     if slow:
         known = stacks._runs_on_worker_thread
         stacks._runs_on_worker_thread = lambda kind: kind == name or known(kind)
@@ -109,6 +111,7 @@ def generated_name(stack: str, logical_id: str, longest: int) -> str:
     """Return the physical name that CloudFormation gives a resource without one; a replacement gets another."""
     from ministack.services.cloudformation import provisioners
 
+    # SageMaker's ARNs are in lower case, and resources are found again by the name in them.
     return provisioners._physical_name(stack, logical_id, max_len=longest).lower()
 
 
@@ -164,7 +167,11 @@ def authorize(
     else:
         message = identity_denial_message(action, denied.principal_arn, arn, denied.decision == "Deny")
         status, answer_headers, body = error_response_json(
-            "AccessDeniedException", message, 403 if rest else 400, message_key="Message"
+            # AWS's JSON protocols answer a denial with 400, its REST ones with 403.
+            "AccessDeniedException",
+            message,
+            403 if rest else 400,
+            message_key="Message",
         )
     answer_headers["Content-Type"] = "application/json" if rest else "application/x-amz-json-1.1"
     return status, answer_headers, body
@@ -184,12 +191,14 @@ def role_allows(role_arn: str, action: str, resource: str, context: Mapping[str,
             principal_arn=f"arn:aws:sts::{account_id}:assumed-role/{name}/SageMaker", principal_type="AssumedRole",
             principal_account=account_id, action=action, resource_arn=resource, region=get_region(),
             secure_transport=True, source_ip="127.0.0.1",
+            # As in ministack's own check: a request that names no tags has no such key.
             service_context={"aws:tagkeys": None, **{key.lower(): value for key, value in (context or {}).items()}},
         )  # fmt: skip
         result = evaluator.evaluate(request, policies, *limits)
         service = action.split(":")[0]
         found = evaluator._resource_policy(service, resource)
         if found is not None:
+            # A KMS key's policy has to allow it, whatever the role's own says.
             required = service in evaluator._POLICY_REQUIRED
             result = evaluator.combine_resource_policy(result, request, *found, required=required, limits=limits)
     return result.decision == "Allow"

@@ -41,6 +41,7 @@ def _publish_the_numpy_layer() -> None:
     def with_layer(asked: str) -> Any:
         if asked != name:
             return public(asked)
+        # The account from which AWS publishes this layer.
         value = f"arn:aws:lambda:{ssm.get_region()}:336392948345:layer:AWSSDKPandas-Python313-Arm64:1"
         return {"Name": name, "Type": "String", "Value": value, "Version": 1, "LastModifiedDate": 1728518400,
                 "ARN": f"arn:aws:ssm:{ssm.get_region()}::parameter{name}"}  # fmt: skip
@@ -53,6 +54,7 @@ def _run_schedules_faster() -> None:
     from ministack.services import eventbridge
 
     seconds = eventbridge._parse_rate_seconds
+    # ministack looks every ten seconds, in which eight of the local cloud's minutes go by.
     eventbridge._SCHEDULER_TICK_INTERVAL = 1
 
     def faster(expression: str) -> Any:
@@ -80,6 +82,7 @@ def _name_the_errors_of_functions() -> None:
     from ministack.core import lambda_runtime
     from ministack.services import lambda_svc
 
+    # The worker hands on one text, so class and message are joined by a control character that neither holds.
     plain, named = '"error": str(e), "trace"', '"error": type(e).__name__ + "\\x1f" + str(e), "trace"'
     if plain not in lambda_runtime._PYTHON_WORKER_SCRIPT:
         raise RuntimeError("ministack's worker for Python has changed; greensage needs the pinned version")
@@ -109,12 +112,14 @@ def _scale_waits_of_messages() -> None:
         if asked >= _LONGEST_INVISIBLE_SECONDS:  # counted from when the message was received, so some have passed
             raise sqs._Err("InvalidParameterValue", "VisibilityTimeout is more than the maximum time left.")
         seconds = scaled(asked)
+        # ministack takes whole seconds; a scaled wait is a fraction, so the time is set by hand below.
         answer = change({**data, "VisibilityTimeout": 3_600}, url)
         messages = sqs._get_q(data.get("QueueUrl", url), "sqs:ChangeMessageVisibility")["messages"]
         for message in (row for row in messages if row["receipt_handle"] == data.get("ReceiptHandle")):
             message["visible_at"] = time.time() + seconds
         return answer
 
+    # The table holds the function itself, so replacing the module's name would change nothing.
     known = next((table for table in vars(sqs).values() if isinstance(table, dict) and change in table.values()), None)
     if known is None:
         raise RuntimeError("ministack's table of SQS actions has changed; greensage needs the pinned version")

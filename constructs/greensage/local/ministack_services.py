@@ -131,6 +131,7 @@ def put_event(source: str, kind: str, resources: Sequence[str], detail: Mapping[
     from ministack.services import eventbridge
 
     entry = {"Source": source, "DetailType": kind, "Detail": json.dumps(detail), "Resources": list(resources)}
+    # The public API refuses sources that begin with aws.
     eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)
 
 
@@ -145,6 +146,7 @@ def on_task(prefix: str, handle: Callable[[str, Mapping[str, Any], str], Any]) -
         return execute(state_def, raw_input, execution, ctx)
 
     def dispatch(resource: str, given: Mapping[str, Any]) -> Any:
+        # The dispatcher passes no execution on, and without it there is no role to check.
         execution = _execution.get() or {}
         machine = stepfunctions._state_machines.get(execution.get("stateMachineArn", ""), {})
         try:
@@ -179,8 +181,10 @@ def on_build(push: Callable[[Mapping[str, str]], tuple[str, str]]) -> None:
         ]
         variables = {row["name"]: row["value"] for row in rows}
         build = codebuild._builds[json.loads(body)["build"]["id"]]
+        # ministack ends a build as it starts; those who poll must see one that runs.
         build.pop("endTime", None)
         build.update(buildStatus="IN_PROGRESS", currentPhase="BUILD", buildComplete=False)
+        # Before the work begins, or the answer to StartBuild might show its end.
         snapshot = json.dumps({"build": build}, default=str).encode()
 
         def work() -> None:

@@ -86,6 +86,7 @@ class Execution:
                 self._do_all(self._definition["Steps"])
                 ended = "Stopped" if self.status == "Stopping" else "Succeeded"
             except StepFailed as problem:
+                # botocore 1.43.106, PipelineExecutionFailureReason; 1,024 for a step's, below.
                 ended, self.failure = "Stopped" if self.status == "Stopping" else "Failed", str(problem)[:1_300]
             except Exception as problem:
                 ended, self.failure = "Failed", f"{type(problem).__name__}: {problem}"[:1_300]
@@ -153,11 +154,13 @@ class Execution:
         row["Metadata"] = {"Lambda": {"Arn": step["FunctionArn"], "OutputParameters": _listed(outputs)}}
 
     def _callback(self, step: Step, row: Step) -> None:
+        # Ten letters and digits are what the API takes as CallbackToken.
         token = "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(10))
         demand(self.role, "sqs:SendMessage", services.queue_arn(step["SqsQueueUrl"]))
         message = {"pipelineExecutionArn": self.arn, "arguments": self._resolved(step["Arguments"])}
         answer: dict[str, Any] = {}
         event = threading.Event()
+        # Before the message goes out: the answer may come at once.
         self._waiting[token] = {"queue": step["SqsQueueUrl"], "message": message, "event": event, "answer": answer}
         row["Metadata"] = {"Callback": {"CallbackToken": token, "SqsQueueUrl": step["SqsQueueUrl"], "OutputParameters": []}}
         services.send_message(step["SqsQueueUrl"], {**message, "token": token, "status": "Executing"})
@@ -250,6 +253,7 @@ def _needs(step: Step) -> Iterator[str]:
     """Yield the names of the steps that must have ended before `step`."""
     yield from step.get("DependsOn", [])
     arguments = step.get("Arguments", {})
+    # A condition's branches are among its arguments, and need nothing before they are chosen.
     yield from _named(arguments["Conditions"] if step["Type"] == "Condition" else arguments)
 
 

@@ -24,6 +24,7 @@ def create(request: Request) -> Request:
     name = request["PipelineName"]
     if name in store().pipelines:
         raise validation_error(f"Pipeline names must be unique within an AWS account and region: {name}.")
+    # Put there first, because update checks and fills it; a definition that is refused takes it away again.
     store().pipelines[name] = {"CreationTime": time.time(), "PipelineArn": arn("pipeline", name), "PipelineStatus": "Active"}
     try:
         return update(request)

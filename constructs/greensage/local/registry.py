@@ -53,9 +53,11 @@ def create_package(request: Request) -> Request:
         if token and known.get("ClientToken") == token:
             return {"ModelPackageArn": known["ModelPackageArn"]}
     for container in request.get("InferenceSpecification", {}).get("Containers", []):
+        # Looked for, but with no role: AWS's managed policy suggests that the caller's rights count here.
         bucket, _, key = container.get("ModelDataUrl", "").removeprefix("s3://").partition("/")
         if key and cloud.s3_object(bucket, key) is None:
             raise validation_error(f"Could not find model data at {container['ModelDataUrl']}.")
+    # Counted up only: a deleted version's number never comes back.
     group["_versions"] += 1
     made = arn("model-package", f"{name}/{group['_versions']}")
     store().packages[made] = {

@@ -40,6 +40,7 @@ def check_image_access(role_arn: str, image: Image) -> None:
 def artifact_bytes(role_arn: str, uri: str) -> bytes:
     """Return the archive at `uri`, read as the role."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
+    # Rights before existence: as with S3, who may not read does not hear whether it is there.
     if not cloud.role_allows(role_arn, "s3:GetObject", f"arn:aws:s3:::{bucket}/{key}"):
         raise validation_error(
             f'Could not access model data at {uri}. Please ensure that the role "{role_arn}" exists and that its trust '
@@ -149,11 +150,13 @@ def _check_variant(row: dict[str, Any], count: int) -> None:
 
 def check_architecture(image: Image, variant: str, instance_type: str | None) -> None:
     """An image on the wrong silicon never starts; AWS finds out after minutes."""
+    # Hosting without instances is taken to be x86_64: no source says that it runs arm64 images.
     architecture = "x86_64"
     if instance_type is not None:
         try:
             architecture = instance(instance_type).architecture
         except CatalogError:
+            # The API accepts some types of which the catalog does not know the silicon.
             return
     if image.architecture != architecture:
         where = instance_type or "hosting without instances"

@@ -36,6 +36,7 @@ async def handle(method: str, path: str, headers: dict[str, str], body: bytes, q
         if denied:
             return denied
         work: Callable[..., Answer] = _invoke if parts[2] == "invocations" else _enqueue
+        # Models take their time; on the event loop they would stop every other service.
         return await asyncio.to_thread(work, parts[1], headers, body)
     except AwsError as error:
         return refusal(error, rest=True)
@@ -123,6 +124,7 @@ def _check_payload(variant: Variant, body: bytes) -> None:
 def _shadow(endpoint: Endpoint, chosen: Fleet, main: Variant, headers: dict[str, str], body: bytes) -> None:
     """Copy some requests to the shadow variant; nobody waits for its answer, which is counted and thrown away."""
     for shadow in chosen.shadows.values():
+        # Weights are relative: a shadow of half the main variant's weight gets half of its requests.
         share = shadow.config.get("InitialVariantWeight", 1) / main.config.get("InitialVariantWeight", 1)
         if random.random() < share:  # noqa: S311 - a sample
             threading.Thread(target=_ask_shadow, args=(endpoint, shadow, headers, body), daemon=True).start()

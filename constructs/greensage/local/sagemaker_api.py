@@ -126,6 +126,7 @@ def describe_endpoint(request: Request) -> Request:
     """Describe an endpoint with its variants."""
     found = _endpoint(request)
     failed = {"FailureReason": found.failure} if found.failure else {}
+    # The API's list has at least one entry, so it is left out until the first fleet is up.
     variants = {"ProductionVariants": [_variant_summary(item) for item in found.variants.values()]} if found.variants else {}
     return {
         "EndpointName": found.name, "EndpointArn": found.arn, "EndpointConfigName": found.config_name,
@@ -152,12 +153,14 @@ def delete_endpoint(request: Request) -> Request:
     if left:
         raise validation_error(f'Cannot delete endpoint "{found.arn}": delete the inference components {left} first.')
     del state.endpoints[found.name]
+    # Containers finish their requests first, and the API does not keep the caller waiting for that.
     threading.Thread(target=fleet.stop, args=(found,), daemon=True).start()
     forget_scaling(state, f"endpoint/{found.name}/")
     return {}
 
 
 def _describe(table: Callable[[Store], dict[str, Request]], label: str, key: str) -> Callable[[Request], Request]:
+    # The API tells tags through ListTags only.
     hidden = ("Tags",)
     return lambda request: {
         field: value for field, value in _find(table(store()), label, request[key]).items() if field not in hidden

@@ -74,6 +74,7 @@ class Scaler:
             values = [0.0 if value is None else value for value in values]
         wanted, current = config["TargetValue"], item.get()
         recent = values[:_PERIODS_OUT]
+        # From zero only a step policy leads up: a multiple of nothing is nothing.
         if current and all(value is not None and value > wanted for value in recent):
             goal = math.ceil(current * max(value for value in recent if value is not None) / wanted)
             self._move(key, target, item, goal, config.get("ScaleOutCooldown", _DEFAULT_COOLDOWN), now)
@@ -91,6 +92,7 @@ class Scaler:
 
     def _step(self, state: Store, key: _Key, policy: dict[str, Any], now: float) -> None:
         firing = [alarm for alarm in services.alarms() if policy["PolicyARN"] in alarm["AlarmActions"]]
+        # As with CloudWatch, scaling actions repeat while the alarm stands, and not only when it changes.
         if not any(alarm["StateValue"] == "ALARM" for alarm in firing):
             return
         config = policy["StepScalingPolicyConfiguration"]

@@ -30,6 +30,7 @@ def main() -> int:
     from .scaler import Scaler
 
     missing = ministack_api.missing_names()
+    # Said before anything is patched: a moved name would otherwise show as some odd failure much later.
     if missing:
         print(f"the installed ministack lacks {', '.join(missing)}; greensage needs the pinned version", file=sys.stderr)
         return 1
@@ -76,6 +77,7 @@ async def _serve(port: int) -> None:
 
     config = Config()
     config.bind = [f"127.0.0.1:{port}"]
+    # As ministack's own server sets it.
     config.keep_alive_timeout = 75
     config.graceful_timeout = 2
     stop = asyncio.Event()

@@ -95,6 +95,7 @@ class Endpoint:
         if status in ("InService", "Failed"):
             self.settled.set()
         else:
+            # Whoever waits during an update must not be let through by the state before it.
             self.settled.clear()
 
 

@@ -11,6 +11,7 @@ import threading
 def _end_with_parent() -> None:
     while sys.stdin.buffer.read(1):
         pass
+    # sys.exit would end this thread only.
     os._exit(0)
 
 

@@ -24,6 +24,7 @@ def install() -> None:
     )  # fmt: skip
 
     def remember(definition: Any, given: Any, execution: Any, context: Any) -> Any:
+        # What does the work is told the resource only; the state's name travels beside it.
         _state.set(context["State"]["Name"])
         return execute(definition, given, execution, context)
 

@@ -15,6 +15,7 @@ from .wire import validation_error
 def create(request: Request) -> Request:
     """Start a job."""
     spot, stopping = request.get("EnableManagedSpotTraining"), request["StoppingCondition"]
+    # AWS's default of MaxRuntimeInSeconds is one day.
     if spot and stopping.get("MaxWaitTimeInSeconds", 0) < stopping.get("MaxRuntimeInSeconds", 86_400):
         raise validation_error("MaxWaitTimeInSeconds must be equal to or greater than MaxRuntimeInSeconds for Spot training.")
     if not spot and "MaxWaitTimeInSeconds" in stopping:
@@ -33,6 +34,7 @@ JOBS = JobKind("Training", create, good=("Completed", "Stopped"), missing="Reque
 def _run(job: JobRun) -> None:
     row = job.row
     if row.get("EnableManagedSpotTraining") and faults.take("spot-capacity", job.name):
+        # AWS ends such a job as Stopped, not as Failed.
         row["_stop"], row["_secondary"] = True, "MaxWaitTimeExceeded"
         said = {"Status": "MaxWaitTimeExceeded", "StartTime": time.time(), "StatusMessage": "no Spot capacity within the wait"}
         row.setdefault("SecondaryStatusTransitions", []).append(said)
@@ -42,6 +44,7 @@ def _run(job: JobRun) -> None:
         job.path(folder).mkdir(parents=True, exist_ok=True)
     for channel in row.get("InputDataConfig", []):
         job.fetch(channel["DataSource"]["S3DataSource"], job.path(f"input/data/{channel['ChannelName']}"))
+    # SageMaker passes every hyperparameter as text.
     parameters = {key: str(value) for key, value in row.get("HyperParameters", {}).items()}
     job.path("input/config/hyperparameters.json").write_text(json.dumps(parameters))
     algorithm = row["AlgorithmSpecification"]

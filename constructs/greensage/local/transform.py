@@ -76,6 +76,7 @@ def _start(state: Store, row: dict[str, Any]) -> Hosted:
     role = model["ExecutionRoleArn"]
     check_role(role)
     environment = {"SAGEMAKER_BATCH": "true", **row.get("Environment", {})}
+    # SageMaker sets these only where the request does.
     for key, name in (
         ("MaxPayloadInMB", "SAGEMAKER_MAX_PAYLOAD_IN_MB"),
         ("MaxConcurrentTransforms", "SAGEMAKER_MAX_CONCURRENT_TRANSFORMS"),
@@ -125,6 +126,7 @@ def _batches(content: bytes, row: dict[str, Any]) -> Iterator[bytes]:
     if row["TransformInput"].get("SplitType", "None") != "Line":
         yield content
         return
+    # For SingleRecord no second line ever fits, so each goes alone.
     limit = (row.get("MaxPayloadInMB", 6) if row.get("BatchStrategy", "MultiRecord") == "MultiRecord" else 0) * _MEGABYTE
     batch = b""
     for line in content.splitlines(keepends=True):

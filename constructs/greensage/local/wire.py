@@ -85,6 +85,7 @@ def answer(content: Mapping[str, Any]) -> Answer:
 def refusal(error: AwsError, *, rest: bool = False) -> Answer:
     """Return `error` in the service's protocol."""
     headers = {"Content-Type": "application/json" if rest else "application/x-amz-json-1.1", "x-amzn-ErrorType": error.code}
+    # The two protocols spell the member differently, and SDKs read the message from it.
     key = "Message" if rest else "message"
     return error.status, headers, json.dumps({"__type": error.code, key: error.message}).encode()
 
@@ -92,6 +93,7 @@ def refusal(error: AwsError, *, rest: bool = False) -> Answer:
 def _violations(shape: Any, value: Any, path: str) -> Iterator[str]:
     kind = shape.type_name
     expected = _PYTHON_TYPES.get(kind)
+    # In Python True is an integer; on the wire it is none.
     wrong_bool = kind != "boolean" and isinstance(value, bool)
     if expected and (wrong_bool or not isinstance(value, expected)):
         yield _violation(value, path, f"Member must be of type {kind}")
@@ -102,6 +104,7 @@ def _violations(shape: Any, value: Any, path: str) -> Iterator[str]:
         yield from _structure_violations(shape, content, path)
     elif kind == "list":
         for index, item in enumerate(content):
+            # AWS counts members from 1 in these messages.
             yield from _violations(shape.member, item, f"{path}.{index + 1}.member")
     elif kind == "map":
         for key, item in content.items():

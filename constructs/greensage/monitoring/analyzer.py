@@ -54,9 +54,11 @@ class Analyzer(Construct):
         access = ExecutionAccess(self, "Access", role=None)
         self.role = access.role
         access.pull(self._image)
+        # A job takes each input as a prefix and lists it, even where it is one file.
         for place in (self._script, ArtifactLocation(baseline.bucket_name, baseline.bucket_arn, baseline.key, baseline.key)):
             access.read(place)
             access.list(place.bucket_arn, place.key)
+        # The manifest that names a window's files lies below reports/.
         for folder in ("capture/", "reports/"):
             whole = f"{prefix}{folder}"
             access.read(ArtifactLocation(bucket.bucket_name, bucket.bucket_arn, whole, whole))
@@ -91,6 +93,7 @@ class Analyzer(Construct):
         inputs = [
             _input("captures", {"S3Uri.$": f"States.Format('{root}/{{}}/manifest.json', $.window.id)"}, "input/endpoint",
                    data_type="ManifestFile"),
+            # For the preprocessor, which reads the names of the columns there.
             _input("baseline", {"S3Uri": f"s3://{self._baseline.bucket_name}/{self._baseline.key}"}, "baseline/stats"),
             _input("script", {"S3Uri": self._script.uri}, "code/preprocessing"),
         ]  # fmt: skip
@@ -114,6 +117,7 @@ class Analyzer(Construct):
             "StoppingCondition": {"MaxRuntimeInSeconds": drift.limit("evaluation_minutes") * 60},
             "Environment": {
                 "dataset_source": f"{_ML}/input/endpoint", "dataset_format": _CAPTURED, "output_path": f"{_ML}/output",
+                # The evaluator publishes the figures, the same ones for both engines.
                 "publish_cloudwatch_metrics": "Disabled", "analysis_type": "DATA_QUALITY",
                 "record_preprocessor_script": f"{_ML}/code/preprocessing/{script}",
             },
@@ -125,6 +129,7 @@ def _standalone_preprocessor() -> Path:
     """Write the preprocessor as one file, with the text of what it imports: Model Monitor's container has only that."""
     text = Path(__file__).with_name("preprocessor.py").read_text(encoding="utf-8")
     for line in ("from __future__ import annotations\n", "from greensage.drift.payload import captured_rows\n"):
+        # Without it a reworded import would be noticed in AWS's container only.
         assert line in text
         text = text.replace(line, "")
     path = Path(tempfile.mkdtemp(prefix="greensage-preprocessor-")) / "preprocessor.py"
@@ -151,4 +156,5 @@ def _image(scope: Construct) -> ContainerImage:
     stack = Stack.of(scope)
     account, name = accounts.find_in_map(region, "account"), drift.analyzer_repository()
     arn = stack.format_arn(service="ecr", resource="repository", resource_name=name, account=account)
+    # AWS publishes this image without a tag (catalog/data/drift.json).
     return ContainerImage(f"{account}.dkr.ecr.{region}.{stack.url_suffix}/{name}", "x86_64", arn)

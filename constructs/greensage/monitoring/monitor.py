@@ -85,6 +85,7 @@ class Monitor(Construct):
         self.machine = state_machine(self, self._definition(), self._statements(), log_retention_days=log_retention_days)
         if self.analyzer:
             acknowledge_wildcards(self.machine.policy, [self.analyzer.jobs_arn], "Job names end in the window's own id.")
+        # The event's own time, so that an event which is delivered twice is one window.
         occasion = {"inputTransformer": {"inputPathsMap": {"time": "$.time"}, "inputTemplate": '{"time": "<time>"}'}}
         self.schedule = schedule_machine(self, self.machine, schedule, occasion)
         self.failed_alarm = alarm_from_one(self, "FailedAlarm", self.metric_failed(), f"An evaluation of {model} failed")

@@ -48,6 +48,7 @@ def _set_aside(record: Any, reason: str) -> list[Any]:
 def _columns() -> list[str]:
     if not _names:
         content = json.loads(next(_BASELINE.glob("*.json")).read_text(encoding="utf-8"))
+        # A baseline describes the answers too, which are no columns of a request.
         _names.extend(row["name"] for row in content["features"] if not row["name"].startswith("prediction"))
     return _names
 

@@ -60,7 +60,9 @@ def break_evens(chosen: Chosen) -> BreakEvens:
     points = _scored(request, legal, region, days)
     best = [_best(options) for options in points]
     switches: list[BreakEven] = []
+    # Each point with the next one: the second lists are one shorter.
     for low, high, before, after in zip(days, days[1:], best, best[1:], strict=False):
+        # Another size of the same kind is growth, not another choice.
         if before and after and _kind(before) != _kind(after):
             switches += _between(request, legal, region, (low, before), (high, after))
     return BreakEvens(tuple(_month(day) for day in days), tuple(_curve(kind, points, days) for kind in legal), tuple(switches))
@@ -71,6 +73,7 @@ def with_traffic(request: Request, requests_per_day: int) -> Request:
     traffic = request.spec.traffic
     peak = traffic.peak_requests_per_second
     if peak is not None and traffic.requests_per_day:
+        # A model file's peak is above zero, so this one has to be too.
         peak = max(peak * requests_per_day / traffic.requests_per_day, 1e-9)
     changed = traffic.model_copy(update={"requests_per_day": requests_per_day, "peak_requests_per_second": peak})
     return request.with_spec(traffic=changed)

@@ -133,4 +133,5 @@ def _divided(group: GroupPlan, members: Sequence[ModelSpec], whole: Footprint) -
 
 
 def _with_requests(footprint: Footprint, requests: float) -> Footprint:
+    # A share of the carbon is no share of the requests: each model's SCI counts its own.
     return replace(footprint, requests=requests)

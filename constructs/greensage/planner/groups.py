@@ -58,6 +58,7 @@ def _plan_group(name: str, pairs: list[Planned]) -> GroupPlan:
         scaling=scaling,
         lead=lead.spec,
         containers=tuple(ContainerPlan(model.name, model.spec.model, model.image) for _, model in pairs),
+        # One log group and one lifecycle serve all members, so the longest time that one asks for holds.
         logs_days=max(request.spec.retention.logs_days for request in requests),
         artifact_versions_days=max(request.spec.retention.artifact_versions_days for request in requests),
         allow_pickle=any(request.spec.model.allow_pickle for request in requests),
@@ -78,6 +79,7 @@ def _together(pairs: list[Planned]) -> _Sized:
     item, why_instance = _type_for(tenants, request, lead)
     strictest = next((found for found, _ in pairs if found.spec.sla.availability == "high"), _hungriest(pairs))
     busy = tenants.utilisation(item) or traffic.TARGET_UTILISATION
+    # The summed load, counted in requests of the one model that the target is reckoned by.
     scaling, why_scaling = choose_scaling(strictest, item, max(tenants.peak) / strictest.demand.cpu_seconds, busy)
     return item, scaling, (why_instance, why_scaling), None
 
@@ -135,6 +137,7 @@ def _components(pairs: list[Planned]) -> _Sized:
         why = Choice("instance", item.name, f"the smallest that holds each copy; all copies fit {placement}")
         follows = Choice("scaling", f"{low} to {high} instances", "managed by SageMaker, as the copies need")
         return item, scaling, (why, follows), placement
+    # The last type tried is the largest, so its words say best what is lacking.
     raise request.refuse("hosting.memory_mb", "no instance type holds the component", found=errors[-1] if errors else silicon,
                          hint="less memory_mb or cpu_cores, or another Region")  # fmt: skip
 
@@ -184,6 +187,7 @@ def _refuse_differences(name: str, pairs: list[Planned]) -> None:
     if hosting_kind(lead.kind).shares == "server":
         checks.append(("model.image", "image", lambda request, model: model.image))
     else:
+        # Containers side by side bring their own images; what is left to compare is the silicon.
         checks.append(("model.image", "silicon", lambda request, model: replace(model.image, uri=None, origin="custom")))
     problems = [
         request.located.problem(

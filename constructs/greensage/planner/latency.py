@@ -12,6 +12,7 @@ from ..footprint.kinds import serverless_seconds
 
 # The 95th percentile of an exponentially distributed wait is about three times its mean.
 _P95_OF_WAIT = 3.0
+# Leaves a millionth of the range.
 _HALVINGS = 20
 
 
@@ -50,6 +51,7 @@ def _p95_ms(cpu_seconds: float, parallel: float, item: InstanceType, busy: float
     if item.accelerator:
         servers = item.accelerators
     elif parallel:
+        # A request that spreads over all cores is served alone: one server, as fast as Amdahl allows.
         servers, service = 1, service * ((1 - parallel) + parallel / item.vcpu)
     wait = service * busy ** ((2 * (servers + 1)) ** 0.5 - 1) / (servers * (1 - busy))
     return traffic.OVERHEAD_MS + 1000 * (service + _P95_OF_WAIT * wait)

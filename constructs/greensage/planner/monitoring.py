@@ -39,6 +39,7 @@ def plan_monitoring(request: Request, kind: Kind, image: ImagePlan) -> tuple[Mon
     if spec.retraining is not None and (spec.variants or spec.model.artifact.endswith("/")):
         raise request.refuse("retraining", "the champion is one archive behind one variant", hint="leave out variants")
     percent, why = _sample(spec)
+    # Only a schedule starts the monitor: a count of captures is looked at once an hour.
     schedule = "rate(1 hour)" if spec.drift.every_captures else _SCHEDULES[spec.drift.schedule]
     large = drift.analyzer_image(request.region) is not None
     captured = Choice("capture", f"{percent} % of the requests, by the {by}", why)

@@ -82,9 +82,11 @@ def _put(share: Share, instances: list[_Open], capacity: tuple[float, float, flo
 
 
 def _weight(share: Share, capacity: tuple[float, float, float]) -> float:
+    # By the dimension that it fills most: the scarcest one decides how many fit.
     return max(need / room if room else 0.0 for need, room in zip(share.needs, capacity, strict=True))
 
 
 def _lower_bound(copies: dict[Share, int], capacity: tuple[float, float, float]) -> int:
     totals = [sum(share.needs[i] * count for share, count in copies.items()) for i in range(3)]
+    # Sums of floats may end just above a whole number, which must not ask for one instance more.
     return max((math.ceil(total / room - 1e-9) for total, room in zip(totals, capacity, strict=True) if room), default=0)

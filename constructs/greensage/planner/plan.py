@@ -116,6 +116,7 @@ def _that_matter(problems: list[Problem], found: Plan, requests: list[Request], 
 def _plan_model(chosen: Chosen, intensity: HourlyIntensity | None) -> tuple[Request, ModelPlan]:
     option = chosen.option
     request, kind, image = option.request, option.kind, option.image
+    # Again, for the kind that was chosen: auto named none before, and the warnings belong into the plan.
     warnings = check_matrix(request, kind)
     _, why_image = choose_image(request, kind)
     if chosen.why_accelerated:

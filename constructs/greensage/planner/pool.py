@@ -133,6 +133,7 @@ class Tenants:
 
     def instances(self, item: InstanceType) -> int:
         """Return how many instances of `item` the busiest moment needs."""
+        # Where no utilisation keeps the SLA, it is sized as without one; the plan says that it is not kept.
         return instances_needed(item.name, max(self.peak), 1.0, self.utilisation(item) or traffic.TARGET_UTILISATION)
 
     def usage(self, region: str, item: InstanceType) -> Usage:
@@ -142,6 +143,7 @@ class Tenants:
     def usage_without(self, member: Member, region: str, item: InstanceType) -> Usage:
         """Return the month on `item` if `member` left."""
         others = (other.spec.sla.instances_kept for other in self.members if other is not member)
+        # Only a member that asks for the floor can lower it by leaving.
         floor = max(others, default=1) if member.spec.sla.instances_kept == self.floor else self.floor
         work = [max(0.0, both - own) for both, own in zip(self.work, member.work, strict=True)]
         peak = [max(0.0, both - own) for both, own in zip(self.peak, member.peak, strict=True)]
@@ -165,6 +167,7 @@ def best_type(tenants: Tenants, region: str, offered: Sequence[InstanceType]) ->
     if not fitting:
         return None
     carbon = [figures.carbon_g for figures in mid_figures([tenants.usage(region, item) for item in fitting])]
+    # Equal ones go by the order offered, so that equal input gives an equal plan.
     index = min(range(len(fitting)), key=lambda i: (rounded(carbon[i]), i))
     return fitting[index], carbon[index]
 

@@ -85,6 +85,7 @@ def _asks(request: Request) -> Iterator[Ask]:
         yield Ask("gpu", "model.framework")
     elif spec.model.image_architecture == "arm64":
         yield Ask("graviton", "model.image_architecture")
+    # Only if the file spells it out: the default falls back to what the kind has (rollout.py).
     if "deployment" in spec.model_fields_set:
         yield Ask("rolling" if spec.deployment.strategy == "rolling" else "blue_green", "deployment")
 
@@ -97,6 +98,7 @@ def _refusal(request: Request, kind: Kind, ask: Ask, asked: list[Ask]) -> Proble
     else:
         return None
     wanted = [item.feature for item in asked] or [ask.feature]
+    # Better a kind that does all that the file asks for; else one that does this.
     others = kinds_with(wanted, near=kind) or kinds_with([ask.feature], near=kind)
     hint = f"hosting: {others[0]}" if others else f"leave out {ask.path}"
     return request.located.problem(

@@ -16,6 +16,7 @@ def regions_of(request: Request, default: str | None) -> tuple[str, ...]:
     if not allowed:
         raise request.refuse("region.allowed", "no Region is known", hint="set region.allowed, or AWS_REGION")
     for index, name in enumerate(allowed):
+        # It needs both: instance types to host on, and a grid intensity to be compared by.
         if name not in regions() or name not in known_regions():
             raise _unknown(request, f"region.allowed.{index}" if spec.allowed else "region.allowed", name)
     if spec.users_near is None:

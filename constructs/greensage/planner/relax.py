@@ -61,6 +61,7 @@ def _relaxations(request: Request) -> Iterator[tuple[str, Request]]:
     if not sla.cold_start_ok:
         yield f"allow {traffic.COLD_START_SECONDS:g} s cold starts", _with_sla(request, cold_start_ok=True)
     if sla.latency_p95_ms is not None:
+        # An hour is the most that a model file may say.
         slower = min(sla.latency_p95_ms * _SLOWER, 3_600_000)
         minutes = round(traffic.ASYNCHRONOUS_WAKE_SECONDS * 1000)
         yield f"latency {sla.latency_p95_ms:,} -> {slower:,} ms", _with_sla(request, latency_p95_ms=slower)

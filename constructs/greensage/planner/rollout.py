@@ -13,6 +13,7 @@ def choose_deployment(request: Request, kind: Kind, image: ImagePlan) -> tuple[D
     spec = request.spec.deployment
     feature = "rolling" if spec.strategy == "rolling" else "blue_green"
     cell = capability(kind, feature)
+    # What no source confirms is not relied on: it gets the plain update.
     if cell.answer != "y":
         return None, Choice("updates", "plain", f"no guarded deployment is known for {kind} hosting ({cell.source})")
     if image.processor == "inf1":

@@ -83,6 +83,7 @@ def _may_share(chosen: Chosen) -> bool:
     plain = not (
         spec.variants or spec.shadow or spec.capture or spec.schedule or spec.vpc or spec.network_isolation or spec.drift
     )
+    # Only a deployment that the file spells out sets a model apart: the default is everyone's.
     standard = "deployment" not in spec.model_fields_set and not spec.kms_key_arn and not spec.high_resolution_metrics
     # Bulk scoring that nobody waits for would slow down those who do wait; and packing looks at carbon alone.
     waits = not chosen.request.nobody_waits and spec.optimize_for == "carbon"
@@ -103,10 +104,12 @@ def _pools(free: dict[str, Chosen]) -> list[_Pool]:
                 except PlanError:
                     continue
                 if image.processor == "cpu":
+                    # One server is one image; containers side by side only need the same silicon.
                     key = image if hosting_kind(kind).shares == "server" else ImagePlan("custom", image.architecture)
                     pools.setdefault((kind, region, key), []).append(name)
     standard = {name for name, item in free.items() if item.request.spec.sla.availability != "high"}
     both = [(key, tuple(names), tuple(name for name in names if name in standard)) for key, names in pools.items()]
+    # Where no model asks for high availability, both pools are the same and count once.
     found = dict.fromkeys(_Pool(*key, names) for key, every, some in both for names in (every, some))
     return [pool for pool in found if len(pool.names) > 1]
 
@@ -143,6 +146,7 @@ def _packed(pool: _Pool, members: Sequence[Member], weights: tuple[int, ...], it
     steps: list[tuple[int, Tenants]] = []
     for member in members:
         for index, tenants in enumerate([*bins, Tenants(pool.kind, weights=weights)]):
+            # The cheap test first: fit works out latencies.
             if len(tenants.members) >= most or tenants.memory_with(member) > usable_mb(item):
                 continue
             wider = tenants.plus(member)
@@ -182,6 +186,7 @@ def _worth_it(pool: _Pool, found: _Bin, types: Sequence[InstanceType]) -> _Bin:
         return found
     kept = [member for member, gain in zip(members, gains, strict=True) if gain >= traffic.SHARING_SMALL * found.carbon_g]
     tenants = Tenants.of(pool.kind, kept, found.tenants.weights)
+    # If nobody stays, it is an endpoint without members, which _pack leaves out.
     return _retyped(pool, _Bin(tenants, found.item, found.carbon_g), types) if kept else _Bin(tenants, found.item, 0.0)
 
 
@@ -220,6 +225,7 @@ def _in_group(chosen: Chosen, pool: _Pool, group: str, found: _Bin) -> Chosen:
 def _component(found: _Bin) -> Hosting:
     """One copy each, of equal cores, always there: nobody's request fails while an instance wakes."""
     members = found.tenants.members
+    # Rounded down to quarters of a core, so that all copies fit side by side.
     cores = max(limits.COMPONENT_CPU_MIN, int(found.item.vcpu / len(members) * 4) / 4)
     return hosting_of(
         kind_that_shares("copies"), instance_type=found.item.name, min_instances=1, min_copies=1, max_copies=1, cpu_cores=cores

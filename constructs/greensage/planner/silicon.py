@@ -55,6 +55,7 @@ class _Chooser:
                 "silicon", "x86_64", "silicon: x86 in the spec", (Rejected("Graviton", "ruled out by the spec"),)
             )
         why_not = hosting_kind(self._kind).no_graviton
+        # Only auto gives way here: a file that names Graviton hears from the capability matrix.
         if why_not and self._silicon == "auto":
             return self._image(origin, "x86_64"), Choice("silicon", "x86_64", why_not, (Rejected("Graviton", why_not),))
         if self._silicon == "auto" and not candidates("arm64", self._request.region):

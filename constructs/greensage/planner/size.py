@@ -56,6 +56,7 @@ def _of_family(items: list[InstanceType], request: Request, kind: Kind) -> list[
         if count > traffic.MAX_INSTANCES:
             continue
         found.append(item)
+        # At the target utilisation, or at the floor anyway, a larger size would only be emptier.
         if busy >= traffic.TARGET_UTILISATION or count <= floor:
             return found
     return found or [min(items, key=lambda item: p95_ms(demand, item))]
@@ -78,6 +79,7 @@ def choose_scaling(request: Request, item: InstanceType, peak_rps: float, utilis
     """
     cpu = request.demand.cpu_seconds
     floor = floor_of(request)
+    # In powers of two, the limit stays as it is over a wide range of traffic.
     high = getattr(request.spec.hosting, "max_instances", None) or max(
         floor + 1, _power_of_two(2 * instances_needed(item.name, peak_rps, cpu, utilisation))
     )
@@ -114,6 +116,7 @@ def serverless_memory_mb(request: Request, memory_mb: float) -> int:
                              found=f"about {memory_mb:,.0f} MB needed", hint="hosting: real-time")  # fmt: skip
     wanted = request.spec.sla.latency_p95_ms
     fast = (step for step in steps if wanted is None or serverless_p95_ms(request.demand, step) <= wanted)
+    # Where no step is fast enough the largest is taken, and the plan says that the SLA is not kept.
     return next(fast, steps[-1])
 
 
@@ -138,6 +141,7 @@ def zero_scaling(request: Request) -> tuple[ScalingPlan, Choice]:
 def named_instance(request: Request, image: ImagePlan, name: str, kind: Kind) -> InstanceType:
     """Return the instance type that the spec names; PlanError when hosting, the Region, the kind or the image has it not."""
     at = "hosting.instance_type"
+    # Asked before the catalog, which knows no type that is gone, nor what to use instead.
     gone = discontinued(name)
     if gone:
         raise request.refuse(at, f"{gone.name} is discontinued", found=name, hint=gone.successor)

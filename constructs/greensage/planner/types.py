@@ -204,6 +204,7 @@ class Plan:
     def choices_of(self, model: ModelPlan) -> tuple[Choice, ...]:
         """Return every decision about `model`, those about its shared endpoint included."""
         group = self.group_of(model)
+        # The group's first choice is the kind, for which the model has a reason of its own.
         return model.choices if group is None else (*model.choices, *group.choices[1:])
 
     def serving_architectures(self, region: str) -> tuple[Architecture, ...]:

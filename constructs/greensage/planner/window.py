@@ -11,6 +11,7 @@ from ..spec import BatchHosting
 from .context import Request
 from .types import Choice, Rejected
 
+# One minute and one hour; on which days is left open.
 _ONCE_A_DAY = re.compile(r"^cron\((\d{1,2}) (\d{1,2}) (.+)\)$")
 
 
@@ -35,6 +36,7 @@ def retraining_hour(request: Request, intensity: HourlyIntensity | None) -> int 
     """Return the hour (0 to 23, UTC) in which a retraining that can wait starts, or None where nothing is known."""
     part = request.spec.retraining
     hourly = intensity.hours(request.region) if intensity and part and part.flexible_hours else None
+    # The cleanest hour of the whole day: when it comes, a training waits for it only if flexible_hours reach so far.
     return best_start_hour(hourly, 0, 23) if hourly else None
 
 

@@ -35,6 +35,7 @@ def report_html(data: dict[str, Any]) -> str:
 
 def _safe_json(data: dict[str, Any]) -> str:
     """JSON that cannot end the script element it stands in, whatever the names of models are."""
+    # NaN is no JSON: a browser would refuse all of the data.
     text = json.dumps(data, separators=(",", ":"), allow_nan=False)
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 

@@ -51,6 +51,7 @@ class Sources:
             figures = power(item)
             energy += [figures.idle_w, figures.half_w, figures.full_w, speed(item)]
             making.append(figures.embodied_kg)
+            # Serverless is billed by GB-seconds: its reference type has watts here, but no price.
             money += [] if prices else [hourly_price(item, place)]
         money += [service_price(name, place) for name in _SERVICES]
         return {
@@ -65,6 +66,7 @@ class Sources:
         known = self._figures.setdefault(key, figure)
         if known == figure:
             return key
+        # One name with two values: both are listed, told apart by the value.
         key = f"{figure.name} at {figure.value:g}"
         self._figures.setdefault(key, figure)
         return key

@@ -85,6 +85,7 @@ class Champion(Construct):
         """
         made = self.resource.node.default_child
         assert isinstance(made, CfnResource)
+        # Lazy, because the endpoint may be overridden until the app is synthesized.
         made.add_property_override("Deployment", Lazy.any(_Deployment(endpoint, made)))
 
     def needs(self, *resources: IDependable) -> None:

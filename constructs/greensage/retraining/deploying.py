@@ -29,6 +29,7 @@ def allow_deploying(
     function.allow(["sagemaker:CreateEndpointConfig", "sagemaker:DeleteEndpointConfig"], configs, why=own)
     function.allow(["sagemaker:DescribeEndpointConfig"], configs, endpoint.cfn_endpoint_config.ref, why=own)
     function.allow(["sagemaker:DescribeEndpoint", "sagemaker:UpdateEndpoint"], endpoint.endpoint_arn)
+    # UpdateEndpoint is authorized on the config that it moves to, too.
     function.allow(["sagemaker:UpdateEndpoint"], configs, why=own)
     passed = {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
     function.allow(["iam:PassRole"], endpoint.role.role_arn, conditions=passed)

@@ -66,6 +66,7 @@ class Jobs(Construct):
                 "TrainingImage": source.image.uri, "TrainingInputMode": "File",
                 "ContainerEntrypoint": ["python", "-m", _MODULE], "ContainerArguments": ["train"],
             },
+            # Python imports from the archive as it is: nothing is unpacked first.
             "Environment": {"PYTHONPATH": f"/opt/ml/input/data/code/{_file(self._code)}"},
             "HyperParameters": {"script": source.script, **source.hyperparameters},
             "InputDataConfig": [
@@ -137,6 +138,7 @@ class Jobs(Construct):
 
     def _comparing_access(self, days: int) -> ExecutionAccess:
         access = self._access("Comparing", _PROCESSING_LOGS, days)
+        # Retrained archives lie below the deployed one's prefix, so that champion and challenger are both here.
         models = self._champion.location
         whole = ArtifactLocation(models.bucket_name, models.bucket_arn, models.prefix, models.prefix)
         for place in (self._code, whole, self._folder("retraining/")):
@@ -149,6 +151,7 @@ class Jobs(Construct):
 
     def _read_data(self, access: ExecutionAccess, data: DataFile) -> None:
         _read(access, data.location)
+        # The loop's own key was granted with the role.
         if data.encryption_key and data.encryption_key is not self._key:
             access.decrypt(data.encryption_key)
 

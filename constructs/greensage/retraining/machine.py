@@ -40,12 +40,14 @@ def definition(
     machine: States = {
         "Prepare": _task(data, "prepare", "$.prepared", "IsItAlone"),
         "IsItAlone": states.choice({("$.prepared.refused", True): "Refused"}, "FirstPlace"),
+        # No failure, and no alarm: another retraining is under way and does the work.
         "Refused": states.succeed(),
         "FirstPlace": states.copy("$.prepared.place", "$.place", "GreenHour"),
         "GreenHour": states.wait("OnSpot", until="$.prepared.begin"),
         "OnSpot": states.choice({("$.place.candidate.spot", True): "TrainOnSpot"}, "TrainOnDemand"),
         "TrainOnSpot": training(train_spot, wait_seconds),
         "TrainOnDemand": training(train_on_demand, run_seconds),
+        # A job that SageMaker stopped, for instance at its limit, is no error to .sync.
         "DidItEnd": states.choice({("$.trained.TrainingJobStatus", "Completed"): "Challenger"}, "Stopped"),
         "Stopped": states.put(
             {"Error": "Stopped", "Cause": "CapacityError: the job was stopped before it ended"}, _FAILURE, "NextPlace"
@@ -76,6 +78,7 @@ def definition(
         "Tell": _tell(publish, topic, "Done"),
         "Done": states.succeed(),
         "CleanUp": _patient(
+            # A path of its own: $.failure must still say why the retraining failed.
             _task(deploy, "clean_up", "$.cleaned", "RecordFailed", catch="RecordFailed", at="$.clean_up_failure"), wait_seconds
         ),
         "RecordFailed": _record(data, "failed", "TellFailure"),

@@ -61,9 +61,11 @@ class _Builder:
         report, reasons = self.told
         more = {"number": self.number, "report": report, "reasons": reasons, "attempt": self.attempt, "spent": self.spent}
         prepare = self.function("Prepare", "prepare", ["refused", "champion"], [], more)
+        # A function's outputs reach a pipeline as texts, truth values too.
         alone = self.choice("IsItAlone", prepare, "refused", "false", self._rest(prepare), [])
         return self.sdk.pipeline.Pipeline(
             name=self.parts.name, parameters=[self.name, self.number, *self.told, self.attempt, self.spent, self.instance_type],
+            # The SDK's default would make an experiment of the pipeline and a trial of each execution.
             steps=[prepare, alone], sagemaker_session=self.sdk.session, pipeline_experiment_config=None,
         )  # fmt: skip
 

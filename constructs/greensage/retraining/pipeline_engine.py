@@ -29,6 +29,7 @@ from .policy import RetrainingPolicy
 
 _MEMORY_MB = 256
 _STEP_SECONDS = drift.limit("pipeline_step_seconds")
+# A message has to stay hidden for longer than its function may run: Lambda refuses a queue with less.
 _WAIT_SECONDS, _VISIBLE_SECONDS, _SPARE_SECONDS = 180, 200, 10
 # How long a function that a step calls may take.
 PIPELINE_CALLED_SECONDS = _STEP_SECONDS - 2 * _SPARE_SECONDS
@@ -127,6 +128,7 @@ class PipelineEngine(Construct):
         function.allow([f"sqs:{name}" for name in received], self.queue.queue_arn)
         mapping = lambda_.CfnEventSourceMapping(
             self, "Messages", event_source_arn=self.queue.queue_arn, function_name=function.arn, batch_size=1,
+            # By this a message that has to wait longer stays in the queue.
             function_response_types=["ReportBatchItemFailures"],
         )  # fmt: skip
         mapping.node.add_dependency(function.policy)

@@ -75,4 +75,5 @@ class RetrainingPolicy:
             check_needed(prop, getattr(self, prop), "the state machine's times are computed from it")
         check_whole("flexible_hours", self.flexible_hours, 0, 24)
         by_pipeline = self.engine == "pipelines" and self.approval == "person"
+        # A Standard state machine runs for a year at most; a pipeline's question lies in a queue.
         check_whole("approval_hours", self.approval_hours, 1, drift.limit("pipeline_approval_hours") if by_pipeline else 8_760)

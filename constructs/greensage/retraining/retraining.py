@@ -295,6 +295,7 @@ class DriftTriggeredRetraining(Construct):
         function.allow(["states:DescribeExecution"], runs, why="The executions of one state machine.")
 
     def _listen(self, monitor: Monitor) -> None:
+        # By the monitor's path, not its position: with another monitor before it, the rule stays the same.
         name = monitor.node.addr[-8:]
         listen(self, f"Reports{name}", self.decide_function, monitor)
 
@@ -307,6 +308,7 @@ class DriftTriggeredRetraining(Construct):
         emptied.node.add_dependency(self.group)
 
     def _machine_arn(self) -> str:
+        # By name: the machine calls the functions that need this, so a reference would be a circle.
         return Stack.of(self).format_arn(
             service="states", resource="stateMachine", resource_name=self._champion.base, arn_format=_COLON
         )

@@ -14,6 +14,7 @@ from .parts import Part, Texts
 
 def _as_float(value: Any) -> Any:
     """In YAML 7 is a whole number; where a float is meant it is one."""
+    # Not isinstance: YAML's true is an int in Python and must stay an error.
     return float(value) if type(value) is int else value
 
 
@@ -27,6 +28,7 @@ class DriftSpec(Part):
     kpi: dict[str, float] = Field(
         default_factory=dict, description="For instance {auc: 0.8}; judged when labels arrive below labels/ of the bucket."
     )
+    # A plain str and not a Literal: the methods are rows of the catalog, and one more must not touch this file.
     features: str = Field(
         default="psi", json_schema_extra={"enum": [*drift.methods()]}, description="How the size of a change is measured."
     )
@@ -121,6 +123,7 @@ class RetrainingSpec(Part):
     def _wait_counts_the_run(self) -> RetrainingSpec:
         if self.max_wait_minutes < self.max_run_minutes:
             raise ValueError("max_wait_minutes is below max_run_minutes | the wait for Spot counts the run")
+        # SQS, through which Pipelines waits for a person, keeps a message for 14 days.
         most = drift.limit("pipeline_approval_hours")
         if self.engine == "pipelines" and self.approval == "person" and self.approval_hours > most:
             raise ValueError(f"approval_hours is {self.approval_hours} | with engine: pipelines at most {most}")

@@ -45,6 +45,7 @@ def with_absolute_files(spec: ModelSpec, file: Path) -> ModelSpec:
 def _problems(spec: ModelSpec, file: Path, located: Located) -> Iterator[Problem]:
     baseline = baseline_path(spec)
     if baseline is not None and not baseline.startswith(_S3) and not (file.parent / baseline).is_file():
+        # A baseline that is only looked for by default has no key of its own to point at.
         place: Path_ = ("drift", "baseline") if spec.drift and spec.drift.baseline else ("drift",)
         hint = "greensage baseline DATA.csv -o FILE, or write it where you train (greensage.drift.window.of_table)"
         yield located.problem(place, MISSING, found=baseline, hint=hint)

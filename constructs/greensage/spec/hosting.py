@@ -32,6 +32,7 @@ class RealTimeHosting(_OnInstances):
 
     kind: Literal["real-time"]
     weight: float = Field(default=defaults.WEIGHT, gt=0, description="Share of the main variant, beside `variants`.")
+    # A key that is only ever refused: people look for it, and should read why it is not here.
     managed_scaling: bool = Field(
         default=False, description="Refused: AWS has managed instance scaling for inference components only."
     )
@@ -99,6 +100,7 @@ class ServerlessHosting(Part):
     @field_validator("memory_mb")
     @classmethod
     def _memory_step(cls, value: int | None) -> int | None:
+        # CloudFormation checks only the range, so 1500 would not fail before the deployment.
         if value is not None and value not in limits.SERVERLESS_MEMORY_MB:
             allowed = ", ".join(map(str, limits.SERVERLESS_MEMORY_MB))
             raise ValueError(f"serverless memory comes in steps of 1024 MB | {allowed}")
@@ -111,6 +113,7 @@ class ServerlessHosting(Part):
             raise ValueError("hosting.max_provisioned_concurrency needs hosting.provisioned_concurrency")
         if low is not None and high is not None and low > high:
             raise ValueError(f"hosting.provisioned_concurrency ({low}) is above hosting.max_provisioned_concurrency ({high})")
+        # What scaling may reach counts, not where it begins.
         wanted = high or low
         if wanted is not None and most is not None and wanted > most:
             raise ValueError(f"provisioned concurrency ({wanted}) is above hosting.max_concurrency ({most})")

@@ -116,6 +116,7 @@ def _duplicate_names(specs: Iterable[tuple[ModelSpec, Located]]) -> list[Problem
             message = f"the name stands in {first[spec.name]} too, and each model has a stack of its own"
             problems.append(located.problem(("name",), message, found=spec.name, hint="rename one of the two"))
         first.setdefault(spec.name, located.file)
+    # A second round, because a group may be named before the model that has its name.
     for spec, located in specs:
         if spec.group in first:
             message = f"the group has the name of the model in {first[spec.group]}; both would be stacks of that name"

@@ -134,6 +134,7 @@ class ModelSpec(Part):
         default="auto",
         description="auto: without a group, may share an endpoint with like models where that saves; never: alone.",
     )
+    # The main variant is one of SageMaker's ten.
     variants: Annotated[tuple[VariantSpec, ...], AsTuple] = Field(default=(), max_length=limits.VARIANTS_MAX - 1)
     shadow: ShadowSpec | None = None
     schedule: Annotated[tuple[ScheduleSpec, ...], AsTuple] = Field(

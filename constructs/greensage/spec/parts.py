@@ -27,6 +27,7 @@ Texts = Annotated[tuple[str, ...], AsTuple]
 class Part(BaseModel):
     """Base of all parts: frozen, strict, and unknown keys are errors."""
 
+    # Strict, because YAML has types: a version without quotes is a number, and 3.10 would become 3.1.
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
@@ -56,6 +57,7 @@ class ModelSource(Part):
     size_mb: float | None = Field(
         default=None, gt=0, le=limits.MODEL_SIZE_MB, description="Size of the artifact in MB, for s3:// artifacts (default 100)."
     )
+    # SageMaker takes 100; the rest is for what greensage sets itself.
     environment: dict[str, str] = Field(default_factory=dict, max_length=90, description="For the container; no secrets.")
 
 
@@ -110,6 +112,7 @@ class DeploymentSpec(Part):
         default=defaults.MAX_ERROR_PERCENT, gt=0, le=100, description="More failed requests than this: roll back."
     )
     max_latency_ms: int | None = Field(default=None, ge=1, description="Default: 1.5 times sla.latency_p95_ms, if that is set.")
+    # Of AWS's ten, three are greensage's own: two on errors and one on latency.
     alarms: Texts = Field(default=(), max_length=limits.ALARMS_MAX - 3, description="Names of CloudWatch alarms of yours.")
 
 

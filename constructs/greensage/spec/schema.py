@@ -15,6 +15,7 @@ def json_schema() -> dict[str, Any]:
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     schema["title"] = "greensage model file"
     hosting = schema["properties"]["hosting"]
+    # The short form, a kind alone, is turned into a mapping before pydantic sees it, so it is added here.
     hosting["anyOf"] = [{"enum": ["auto", *hosting_kinds()]}, *(row for row in hosting["anyOf"] if "const" not in row)]
     return schema
 

@@ -46,6 +46,7 @@ def read_yaml(file: Path, shown_as: str) -> Located:
     """
     text = _text(file, shown_as)
     try:
+        # By events first: composing would follow aliases and nesting before anyone could refuse them.
         _refuse_unsafe_events(text, shown_as)
         node: yaml.Node | None = _yaml.compose(text, Loader=_Loader)
     except yaml.YAMLError as error:
@@ -65,11 +66,13 @@ def read_yaml(file: Path, shown_as: str) -> Located:
 def _text(file: Path, shown_as: str) -> str:
     try:
         size = file.stat().st_size
+        # Looked at before reading: ten megabytes of YAML take long to parse.
         if size > limits.SPEC_FILE_BYTES:
             raise SpecError(
                 [Problem(shown_as, 1, 1, "", "the file is too large to be a model file", f"{size:,} bytes",
                          f"at most {limits.SPEC_FILE_BYTES:,} bytes")]
             )  # fmt: skip
+        # Editors on Windows may put a byte order mark in front.
         return file.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise SpecError([Problem(shown_as, 1, 1, "", "the file is not UTF-8 text", f"byte {error.start}")]) from None
@@ -129,11 +132,13 @@ class _Walk:
         try:
             return self._constructor.construct_object(node)
         except (ValueError, yaml.YAMLError):
+            # A date that is none, say: as text it reaches pydantic, which can say where and what is wrong.
             return node.value
 
     def _mapping(self, node: yaml.MappingNode, path: Path_) -> dict[str, Any]:
         result: dict[str, Any] = {}
         for key_node, value_node in node.value:
+            # As it is written: YAML would read a key such as on or 1 as another type.
             key = str(key_node.value)
             here = (*path, key)
             position = (key_node.start_mark.line + 1, key_node.start_mark.column + 1)

@@ -15,6 +15,7 @@ from ..narrow import is_list, is_mapping
 from .model import ModelSpec
 from .source import Located, Path_
 
+# Read from the annotation, so that a new kind in hosting.py is known here without a list.
 _KIND_MODELS: dict[str, type[BaseModel]] = {
     get_args(model.model_fields["kind"].annotation)[0]: model
     for model in get_args(get_args(get_args(ModelSpec.model_fields["hosting"].annotation)[1])[0])
@@ -51,7 +52,9 @@ def _problem(row: dict[str, Any], located: Located) -> Problem:
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         return _unknown_kind(path, row["input"], located)
     if kind == "value_error":
+        # Our validators write what would be accepted after a bar.
         message, _, allowed = str(context["error"]).partition(" | ")
+        # Of a check over several keys pydantic gives the whole part, which would say nothing.
         found = "" if isinstance(row["input"], dict | ModelSpec) else _shown(row["input"])
         return located.problem(path, message, found=found, allowed=allowed)
     gone = discontinued(str(row["input"])) if isinstance(row["input"], str) else None

@@ -45,6 +45,7 @@ def _endpoints(reading: Reading) -> Iterator[Row]:
 
 def _configs(reading: Reading) -> Iterator[Row]:
     client = reading.client("sagemaker")
+    # Only what an endpoint uses: other configurations and models run nothing.
     used = {item["Properties"].get("EndpointConfigName") for item in reading.found.values()}
     for name in sorted(str(item) for item in used if item):
         row = client.describe_endpoint_config(EndpointConfigName=name)
@@ -110,6 +111,7 @@ def _scaling(reading: Reading) -> Iterator[Row]:
         ):
             row = _only(item, "ServiceNamespace", "ResourceId", "ScalableDimension", "MinCapacity", "MaxCapacity")
             own = [action for action in actions if action["ResourceId"] == item["ResourceId"]]
+            # Rules ask whether there is a schedule: an empty list would count as one.
             row["ScheduledActions"] = [_only(action, "ScheduledActionName", "Schedule") for action in own] or None
             yield "AWS::ApplicationAutoScaling::ScalableTarget", f"{item['ResourceId']}/{item['ScalableDimension']}", row
         for item in reading.pages(
@@ -137,6 +139,7 @@ def _buckets(reading: Reading) -> Iterator[Row]:
     client = reading.client("s3")
     for item in client.list_buckets().get("Buckets", []):
         name = item["Name"]
+        # S3 lists the buckets of every Region, and names no location for those in us-east-1.
         if (client.get_bucket_location(Bucket=name).get("LocationConstraint") or "us-east-1") != reading.region:
             continue
         lifecycle = _or_none(client, "get_bucket_lifecycle_configuration", "NoSuchLifecycleConfiguration", Bucket=name)
@@ -174,6 +177,7 @@ def _rules(reading: Reading) -> Iterator[Row]:
     for item in reading.pages("events", "list_rules", "Rules"):
         if "ScheduleExpression" not in item:
             continue
+        # References, by which rules find what a schedule starts, as they do in a template.
         targets = [
             {"Arn": {"Ref": machines[row["Arn"]]} if row["Arn"] in machines else row["Arn"]}
             for row in reading.pages("events", "list_targets_by_rule", "Targets", Rule=item["Name"])
@@ -206,6 +210,7 @@ def _tables(reading: Reading) -> Iterator[Row]:
     client = reading.client("dynamodb")
     for name in reading.pages("dynamodb", "list_tables", "TableNames"):
         row = client.describe_table(TableName=name)["Table"]
+        # DynamoDB leaves the summary out of tables that have always been provisioned.
         mode = row.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED")
         units = _only(row.get("ProvisionedThroughput", {}), "ReadCapacityUnits", "WriteCapacityUnits")
         yield "AWS::DynamoDB::Table", name, {"TableName": name, "BillingMode": mode, "ProvisionedThroughput": units}

@@ -26,6 +26,7 @@ def _command(report: Report, item: Finding) -> str:
 
 
 def _data(text: str) -> str:
+    # The percent sign first: it is part of the other escapes.
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 

@@ -23,6 +23,7 @@ def write(report: Report) -> str:
 
     titles = {item.rule: item.title for item in [*report.findings, *(item for item, _ in report.accepted)]}
     known = {rule.id: rule for rule in report.rules}
+    # Findings about model files and about acceptances (GS-ACK01) have no Rule.
     ids = [*known, *sorted(titles.keys() - known.keys())]
     index = {name: number for number, name in enumerate(ids)}
     results = [_result(report, item, index) for item in report.findings]

@@ -64,6 +64,7 @@ def uploads_are_removed(bucket: Resource) -> Iterator[Fail]:
             "keeps the parts of interrupted uploads for ever, unseen",
             "LifecycleConfiguration",
             "Rules",
+            # One past the last rule, disabled ones counted: a fix there appends and replaces none.
             len(bucket.raw_list("LifecycleConfiguration", "Rules")),
             saves=savings.stored(bucket.region) * assumed("upload_share").value,
             fix=_ABORT,
@@ -77,6 +78,7 @@ class _Package(NamedTuple):
     region: str | None
 
 
+# With their quotes, so that DeleteModelPackageGroup is not taken for it.
 _MAY_DELETE = ('"sagemaker:DeleteModelPackage"', '"sagemaker:Delete*"', '"sagemaker:*"')
 
 

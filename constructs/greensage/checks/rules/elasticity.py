@@ -19,6 +19,7 @@ from .shapes import config_of, endpoints_of, instance_variants
 @rule("GS-ELA01", "Endpoints on instances scale", "AWS::SageMaker::Endpoint")
 def endpoints_scale(endpoint: Resource) -> Iterator[Fail]:
     config = _own_config(endpoint)
+    # Instances that host components follow the copies: GS-ELA04 speaks of those.
     rows = [row for row in instance_variants(config) if not _is_component_host(row)]
     if not rows or targets_of(endpoint):
         return
@@ -133,6 +134,7 @@ def groups_scale(group: Resource) -> Iterator[Fail]:
 @rule("GS-ELA09", "Services of many tasks scale", "AWS::ECS::Service")
 def services_scale(service: Resource, *, max_tasks: int = line("fixed_tasks_max")) -> Iterator[Fail]:
     count = service.number("DesiredCount", default=1) or 1
+    # A daemon runs one task on each machine, however many are desired.
     if count <= max_tasks or service.get("SchedulingStrategy") == "DAEMON":
         return
     if any(service.id in target.refers_to("ResourceId") for target in service.template.of_type(TARGET)):

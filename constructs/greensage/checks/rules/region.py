@@ -74,6 +74,7 @@ def _cleanest(name: str, allowed: tuple[str, ...], types: list[str]) -> str:
     rows = [item for item in known_regions() if (item in allowed if allowed else geography(item) == part)]
     hosting = {item for item in types if item.startswith("ml.")}
     able = [item for item in rows if not hosting or ((found := in_region(item)) is not None and hosting <= found)]
+    # Its own Region first: a tie is no reason to move.
     return min([name, *able], key=lambda item: region(item).intensity.value)
 
 

@@ -86,6 +86,7 @@ _JOB_GROUPS = {
     "createtrainingjob": "TrainingJobs",
     "createprocessingjob": "ProcessingJobs",
     "createtransformjob": "TransformJobs",
+    # Tuning starts training jobs, which log as such.
     "createhyperparametertuningjob": "TrainingJobs",
 }
 

@@ -34,6 +34,7 @@ def drift_decides(schedule: Resource) -> Iterator[Fail]:
         return
     targets = schedule.list("Targets") if schedule.type == "AWS::Events::Rule" else [schedule.get("Target")]
     for target in targets:
+        # A universal target of EventBridge Scheduler names what it starts in its input.
         machine = target.target("Arn") or target.target("Input") if target is not None else None
         if machine is None and target is not None and _ELSEWHERE.search(target.text("Arn") + target.text("Input")):
             raise Unresolved("what it starts is not in this template")
@@ -72,6 +73,7 @@ def training_ends(machine: Resource) -> Iterator[Fail]:
             continue
         stopping = parameters.get("StoppingCondition")
         stopping = stopping if is_mapping(stopping) else {}
+        # In a state machine the value may be a path, under MaxRuntimeInSeconds.$.
         if not any(key.removesuffix(".$") == "MaxRuntimeInSeconds" for key in stopping):
             yield machine.fails(f"{state or 'a training'} may run for a day (AWS's default): set MaxRuntimeInSeconds")
         elif parameters.get("EnableManagedSpotTraining") and not any(

@@ -49,6 +49,7 @@ def runs_elsewhere(function: Resource) -> bool:
     if role is not None and "edgelambda.amazonaws.com" in json.dumps(role.raw, default=str):
         return True
     template = function.template
+    # CloudFront refers to a version of a function, not to the function itself.
     for item in (function, *template.users_of(function, "AWS::Lambda::Version")):
         if any(
             user.type == "AWS::CloudFront::Distribution" or user.type.startswith("AWS::Greengrass")

@@ -39,6 +39,7 @@ def _alone(template: Template) -> Iterator[_Alone]:
         image = images_of(model)[0]
         # Models on one framework's image, or on the very same image, can share a multi-model endpoint.
         like = cpu_framework(image) or image
+        # Two images that only the deployment knows need not be the same.
         if like and like != "*":
             yield _Alone(
                 endpoint.place, template.scope.region, like, savings.running(name, template.scope.region) if name else None

@@ -122,6 +122,7 @@ def current_machines(resource: Resource) -> Iterator[Fail]:
         if not new or (service != "ec2" and graviton_family(service, family_of(name))):
             continue
         words = f"{name} is of a previous generation"
+        # The table of successors is EC2's; a database's or a cache's service need not have that family.
         if service == "ec2":
             words += f"; its successor is {new}, or its sibling on Graviton where the system runs there"
         saves = savings.instead(name, f"{new}.{name.rsplit('.', 1)[-1]}", resource.region) if service == "ec2" else None
@@ -244,6 +245,7 @@ def _architectures(variant: Node) -> frozenset[str]:
     found = [repository_runs_on(_repository(image)) for image in images]
     if not found or not all(found):
         raise Unresolved("whether its own image runs on arm64 is not in the template")
+    # All containers of a model share its instances, so each image must run there.
     first, *others = (frozenset[str](item or ()) for item in found)
     return first.intersection(*others)
 
@@ -299,4 +301,5 @@ def _older_elasticsearch(domain: Resource) -> bool:
     if domain.type != "AWS::Elasticsearch::Domain" and not version.startswith("Elasticsearch_"):
         return False
     numbers = [int(part) for part in version.removeprefix("Elasticsearch_").split(".") if part.isdigit()]
+    # Without a version CloudFormation makes Elasticsearch 1.5, and no numbers sort as older, too.
     return numbers[:2] < [7, 9]

@@ -38,6 +38,7 @@ def function_memory(function: Resource, *, max_mb: int = line("lambda_memory_mb_
 def current_volumes(resource: Resource) -> Iterator[Fail]:
     """gp2 buys speed with size; gp3 is as fast at any size."""
     if resource.type == "AWS::EC2::Volume":
+        # CloudFormation makes a gp2 volume where no type is given.
         if resource.get("VolumeType", default="gp2") == "gp2":
             gb = resource.number("Size", default=0) or 0
             yield resource.fails(
@@ -79,6 +80,7 @@ def serverless_memory(config: Resource, *, max_mb: int = line("serverless_memory
 def small_instances(config: Resource, *, max_vcpu: int = line("tree_vcpu_max")) -> Iterator[Fail]:
     for variant in instance_variants(config):
         model = model_of(variant)
+        # A multi-model endpoint may need the cores for all of its models.
         if model is None or _mode(model) == "MultiModel":
             continue
         name = variant.get("InstanceType", default="")
