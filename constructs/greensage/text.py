@@ -68,5 +68,5 @@ def signed_percent(share: float) -> str:
     if abs(value) < 0.05:
         return "="
     # So that 99.6 % does not read as if nothing were left.
-    shown = f"{abs(value):.1f}".removesuffix(".0") if 99 < value < 100 else f"{abs(value):.0f}"
+    shown = f"{min(value, 99.9):.1f}".removesuffix(".0") if 99 < value < 100 else f"{abs(value):.0f}"
     return f"{'-' if value >= 0 else '+'}{shown}%"
