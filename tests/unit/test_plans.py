@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict
 from pathlib import Path
 
@@ -110,8 +111,15 @@ def whole(snapshot: SnapshotAssertion) -> SnapshotAssertion:
     return snapshot.use_extension(JSONSnapshotExtension)
 
 
-def test_the_examples_are_planned_as_reviewed(whole):
-    assert shown(plan(load_specs(ROOT / "models")), ROOT) == whole
+def test_the_examples_are_planned_as_reviewed(whole, tmp_path):
+    """With archives of one size: what training makes here differs by some bytes from machine to machine."""
+    (tmp_path / "artifacts").mkdir()
+    for file in (ROOT / "models").glob("*.yaml"):
+        text = file.read_text()
+        (tmp_path / file.name).write_text(text)
+        for name in re.findall(r"artifacts/[\w-]+\.tar\.gz", text):
+            (tmp_path / name).write_bytes(b"x" * 100_000)
+    assert shown(plan(load_specs(tmp_path)), tmp_path) == whole
 
 
 @pytest.mark.parametrize("case", PLANS)
