@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
-import uvicorn
-
-from .app import App
+from . import limits
+from .doorman import Doorman
 from .settings import Settings
 
 
@@ -16,12 +15,13 @@ def main() -> int:
     if sys.argv[1:] not in ([], ["serve"]):
         print(f"unknown argument {' '.join(sys.argv[1:])!r}; this image takes: serve", file=sys.stderr)
         return 2
-    settings = Settings.from_environment(os.environ)
-    uvicorn.run(
-        App(settings), host=settings.host, port=settings.port, log_level="warning", access_log=False,
-        timeout_keep_alive=75, lifespan="on", server_header=False,
-    )  # fmt: skip
-    return 0
+    try:
+        settings = Settings.from_environment(os.environ)
+    except ValueError as error:
+        print(f"ERROR {error}", file=sys.stderr)
+        return 2
+    limits.one_thread()
+    return Doorman(settings).run()
 
 
 if __name__ == "__main__":

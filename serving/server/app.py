@@ -1,125 +1,210 @@
-"""The routes of SageMaker's contract: /ping, /invocations and, for many models, /models."""
+"""The routes of SageMaker's contract: /ping, /invocations, /execution-parameters and, for many models, /models."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from collections.abc import Coroutine
+from typing import Any, Protocol
 from urllib.parse import unquote
 
+import numpy as np
+
+from . import bulk
 from .capture import Capture
 from .errors import ServingError
-from .payload import JSON, PayloadError, decode, encode
+from .http import Request
+from .payload import PayloadError, decode, encode
 from .registry import Registry
 from .settings import Settings
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Answer = tuple[int, bytes, str]
 logger = logging.getLogger("greensage.server")
-_SINGLE = "model"
+SINGLE = "model"
+# A body up to here is read in the loop, one up to _IN_THREAD in a thread, a larger one by a process of its own.
+_IN_LOOP, _IN_THREAD = 64 * 1024, 2 * 1024 * 1024
+# So many numbers are written out in the loop.
+_ANSWERED_IN_LOOP = 10_000
+
+
+class Parent(Protocol):
+    """What the process above does for this one."""
+
+    async def tried(self, url: str) -> int:
+        """Return the bytes that the model at `url` takes, from a process that loaded it. Raises ServingError."""
+        ...
+
+    def keep(self, name: str, url: str, number: int) -> None:
+        """Load the model again after this process has died."""
+        ...
+
+    def forget(self, name: str) -> None:
+        """No longer do."""
+        ...
 
 
 class App:
-    """An ASGI application; loads the single model at start-up, so that /ping says no before it is ready."""
+    """Answers requests; `handle` returns at once, and what takes longer is answered later."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._registry = Registry(settings)
+    def __init__(self, settings: Settings, registry: Registry, parent: Parent) -> None:
+        self._settings, self._registry, self._parent = settings, registry, parent
         self._capture = Capture(settings) if settings.capture_uri else None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._bulk = asyncio.Semaphore(settings.cpus)
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Serve one request, or start up and shut down."""
-        if scope["type"] == "lifespan":
-            await self._lifespan(receive, send)
-        elif scope["type"] == "http":
-            await self._http(scope, receive, send)
-
-    async def _lifespan(self, receive: Receive, send: Send) -> None:
-        await receive()
+    def handle(self, request: Request) -> None:
+        """Answer one request; never raises."""
         try:
-            if not self._settings.multi_model:
-                self._registry.load(_SINGLE, str(self._settings.model_dir))
-            await send({"type": "lifespan.startup.complete"})
-        except ServingError as error:
-            await send({"type": "lifespan.startup.failed", "message": f"the model was not loaded: {error.message}"})
-            return
-        await receive()
-        if self._capture:
-            await asyncio.to_thread(self._capture.stop)
-        await send({"type": "lifespan.shutdown.complete"})
-
-    async def _http(self, scope: Message, receive: Receive, send: Send) -> None:
-        try:
-            status, body, media = await self._route(scope, receive)
+            self._route(request)
         except (ServingError, PayloadError) as error:
-            status, body, media = error.status, json.dumps({"error": error.message}).encode(), JSON
+            request.refuse(ServingError(error.status, error.message))
         except Exception:
-            logger.exception("unexpected")
-            status, body, media = 500, b'{"error": "unexpected error, see the log"}', JSON
-        headers = [(b"content-type", media.encode()), (b"content-length", str(len(body)).encode())]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+            self._unexpected(request)
 
-    async def _route(self, scope: Message, receive: Receive) -> Answer:
-        method, parts = scope["method"], [unquote(part) for part in scope["raw_path"].decode().split("?")[0].split("/")[1:]]
-        if (method, parts) == ("GET", ["ping"]):
-            return 200, b"", JSON
-        if (method, parts) == ("POST", ["invocations"]) and not self._settings.multi_model:
-            return await self._invoke(_SINGLE, scope, receive)
-        if parts[0] == "models" and self._settings.multi_model:
-            return await self._models(method, parts[1:], scope, receive)
-        raise ServingError(404, f"no route for {method} /{'/'.join(parts)}")
-
-    async def _models(self, method: str, parts: list[str], scope: Message, receive: Receive) -> Answer:
-        if method == "GET" and not parts:
-            return _json({"models": self._registry.list()})
-        if method == "POST" and not parts:
-            name, url = _load_request(await self._body(receive))
-            await asyncio.to_thread(self._registry.load, name, url)
-            return _json({})
-        if method == "POST" and len(parts) == 2 and parts[1] == "invoke":
-            return await self._invoke(parts[0], scope, receive)
-        if method == "GET" and len(parts) == 1:
-            return _json(self._registry.describe(parts[0]))
-        if method == "DELETE" and len(parts) == 1:
-            await asyncio.to_thread(self._registry.unload, parts[0])
-            return _json({})
-        raise ServingError(404, f"no route for {method} /models/{'/'.join(parts)}")
-
-    async def _invoke(self, name: str, scope: Message, receive: Receive) -> Answer:
-        headers = {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in scope["headers"]}
-        body = await self._body(receive)
-        rows = decode(body, headers.get("content-type", ""))
-        predictions = await asyncio.to_thread(self._registry.predict, name, rows)
-        answer, media = encode(predictions, headers.get("accept", ""))
+    def stop(self) -> None:
+        """Write what was captured."""
         if self._capture:
-            await asyncio.to_thread(self._capture.keep, name, headers, body, answer, media)
-        return 200, answer, media
+            self._capture.stop()
 
-    async def _body(self, receive: Receive) -> bytes:
-        body = bytearray()
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise ServingError(400, "the caller hung up")
-            body += message.get("body", b"")
-            if len(body) > self._settings.max_payload_bytes:
-                raise ServingError(413, f"the body is larger than {self._settings.max_payload_bytes:,} bytes")
-            if not message.get("more_body"):
-                return bytes(body)
+    def _route(self, request: Request) -> None:
+        method, target = request.method, request.target
+        if target == "/invocations" and method == "POST" and not self._settings.multi_model:
+            self._invoke(SINGLE, request)
+            return
+        parts = [unquote(part) for part in target.split("?")[0].split("/")[1:]]
+        if (method, parts) == ("GET", ["ping"]):
+            request.answer(200, b"")
+        elif (method, parts) == ("POST", ["invocations"]) and not self._settings.multi_model:
+            self._invoke(SINGLE, request)
+        elif (method, parts) == ("GET", ["execution-parameters"]):
+            request.answer(200, json.dumps(self._execution()).encode())
+        elif parts[:1] == ["models"] and self._settings.multi_model:
+            self._models(method, parts[1:], request)
+        else:
+            known = parts in (["ping"], ["invocations"], ["execution-parameters"])
+            raise ServingError(405 if known else 404, f"no route for {method} {target[:200]}")
+
+    def _models(self, method: str, parts: list[str], request: Request) -> None:
+        if method == "GET" and not parts:
+            request.answer(200, json.dumps({"models": self._registry.list()}).encode())
+        elif method == "POST" and not parts:
+            self._later(request, self._load(request))
+        elif method == "POST" and len(parts) == 2 and parts[1] == "invoke":
+            self._invoke(parts[0], request)
+        elif method == "GET" and len(parts) == 1:
+            request.answer(200, json.dumps(self._registry.describe(parts[0])).encode())
+        elif method == "DELETE" and len(parts) == 1:
+            self._registry.unload(parts[0])
+            self._parent.forget(parts[0])
+            request.answer(200, b"{}")
+        else:
+            raise ServingError(404, f"no route for {method} /models/{'/'.join(parts)[:200]}")
+
+    async def _load(self, request: Request) -> None:
+        name, url = _load_request(request.body)
+        self._registry.check(name, url)
+        needed = await self._parent.tried(url)
+        number = await self._registry.load(name, url, bytes_needed=needed)
+        self._parent.keep(name, url, number)
+        request.answer(200, b"{}")
+
+    def _invoke(self, name: str, request: Request) -> None:
+        lane = self._registry.lane(name)
+        if request.body is None or len(request.body) > _IN_LOOP:
+            self._later(request, self._invoke_large(name, request))
+            return
+        rows = decode(request.body, request.header(b"content-type"), lane.model.names, self._settings.max_cells)
+
+        def done(answer: np.ndarray | Exception) -> None:
+            try:
+                if isinstance(answer, Exception):
+                    raise answer
+                if answer.size > _ANSWERED_IN_LOOP:
+                    self._later(request, self._answer_large(name, request, answer))
+                    return
+                self._answer(name, request, *encode(answer, request.header(b"accept"), self._settings.nan))
+            except (ServingError, PayloadError) as error:
+                request.refuse(ServingError(error.status, error.message))
+            except Exception as error:
+                self._failed(name, request, error)
+
+        lane.submit(rows, done)
+
+    async def _invoke_large(self, name: str, request: Request) -> None:
+        lane = self._registry.lane(name)
+        media = request.header(b"content-type")
+        if request.file is None and request.body is not None and len(request.body) <= _IN_THREAD:
+            blocks = [await asyncio.to_thread(decode, request.body, media, lane.model.names, self._settings.max_cells)]
+            answers = [await _predicted(lane, block) for block in blocks]
+        else:
+            async with self._bulk:
+                answers = [
+                    await _predicted(lane, block) async for block in bulk.blocks(request, media, lane.model.names, self._settings)
+                ]
+        await self._answer_large(name, request, np.concatenate(answers))
+
+    async def _answer_large(self, name: str, request: Request, answer: np.ndarray) -> None:
+        found = await asyncio.to_thread(encode, answer, request.header(b"accept"), self._settings.nan)
+        self._answer(name, request, *found)
+
+    def _answer(self, name: str, request: Request, body: bytes, media: str) -> None:
+        # Whoever reads the captures must not find an answer that the caller never got; the body goes with the answer.
+        sent = request.body
+        request.answer(200, body, media)
+        if self._capture and sent is not None and self._capture.keep(name, request.headers, sent, body, media):
+            self._capture.write_soon()
+
+    def _later(self, request: Request, work: Coroutine[Any, Any, None]) -> None:
+        async def answered() -> None:
+            try:
+                await work
+            except (ServingError, PayloadError) as error:
+                request.refuse(ServingError(error.status, error.message))
+            except Exception:
+                self._unexpected(request)
+
+        task = asyncio.ensure_future(answered())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _failed(self, name: str, request: Request, error: Exception) -> None:
+        """The rows fit and the model failed all the same: its fault, so that the alarm of a rollout sees it."""
+        logger.error("model %s failed: %s: %s", name, type(error).__name__, error)
+        request.refuse(ServingError(500, f"the model failed: {type(error).__name__}: {str(error)[:300]}"))
+
+    def _unexpected(self, request: Request) -> None:
+        logger.exception("unexpected")
+        request.refuse(ServingError(500, "unexpected error, see the log"))
+
+    def _execution(self) -> dict[str, Any]:
+        most = self._settings.max_payload_bytes // 1024 // 1024
+        return {"MaxConcurrentTransforms": self._settings.cpus, "BatchStrategy": "MULTI_RECORD", "MaxPayloadInMB": max(1, most)}
 
 
-def _load_request(body: bytes) -> tuple[str, str]:
+async def _predicted(lane: Any, rows: Any) -> np.ndarray:
+    future: asyncio.Future[np.ndarray] = asyncio.get_running_loop().create_future()
+
+    def done(answer: np.ndarray | Exception) -> None:
+        if future.cancelled():
+            return
+        if isinstance(answer, ServingError):
+            future.set_exception(answer)
+        elif isinstance(answer, Exception):
+            logger.error("the model failed: %s: %s", type(answer).__name__, answer)
+            future.set_exception(ServingError(500, f"the model failed: {type(answer).__name__}: {str(answer)[:300]}"))
+        else:
+            future.set_result(answer)
+
+    lane.submit(rows, done)
+    return await future
+
+
+def _load_request(body: bytes | None) -> tuple[str, str]:
     try:
-        content = json.loads(body)
-        return str(content["model_name"]), str(content["url"])
+        content = json.loads(body or b"")
+        name, url = content["model_name"], content["url"]
     except (ValueError, KeyError, TypeError):
-        raise ServingError(400, "a load request is JSON with model_name and url") from None
-
-
-def _json(content: Any) -> Answer:
-    return 200, json.dumps(content).encode(), JSON
+        name = url = None
+    if not isinstance(name, str) or not isinstance(url, str) or not name or not url:
+        raise ServingError(400, "a load request is JSON with model_name and url, both text")
+    return name, url

@@ -22,7 +22,7 @@ logger = logging.getLogger("greensage.server")
 # A file of so many requests, or after so many seconds, whichever comes first; more than _MOST are never held.
 _FILE_REQUESTS, _FILE_SECONDS, _MOST = 500, 30.0, 5_000
 _TEXTS = {"text/csv": "CSV", "application/json": "JSON"}
-_PLACE, _TARGET = "{model}", "x-amzn-sagemaker-target-model"
+_PLACE, _TARGET, _IDENTITY = "{model}", b"x-amzn-sagemaker-target-model", b"x-amzn-sagemaker-inference-id"
 # As greensage.storage.artifacts makes keys: <name>-<hash>.tar.gz
 _UNIQUE = re.compile(r"(-[0-9a-f]{12})?\.tar\.gz$")
 Put = Callable[[str, str, bytes], None]
@@ -38,17 +38,20 @@ class Capture:
         self._put = put or _s3_put(settings.capture_key)
         self._held: list[tuple[str, str]] = []
         self._lost = 0
-        self._lock, self._stopped = threading.Lock(), threading.Event()
+        self._lock, self._wake, self._stopped = threading.Lock(), threading.Event(), False
         threading.Thread(target=self._write_by_time, daemon=True).start()
 
-    def keep(self, model: str, headers: Mapping[str, str], body: bytes, answer: bytes, media: str) -> None:
-        """Keep one request, if it falls into the sample of its model."""
-        name = _name_of(headers.get(_TARGET) or model)
+    def keep(self, model: str, headers: Mapping[bytes, bytes], body: bytes, answer: bytes, media: str) -> bool:
+        """Keep one request, if it falls into the sample of its model; say whether there are enough for a file.
+
+        `headers` have names in small letters.
+        """
+        name = _name_of(headers[_TARGET].decode("latin-1") if _TARGET in headers else model)
         if random.random() >= self._shares.get(name, self._share):  # noqa: S311 - a sample
-            return
+            return False
         record = {
             "captureData": {
-                "endpointInput": _side("INPUT", headers.get("content-type", ""), body),
+                "endpointInput": _side("INPUT", headers.get(b"content-type", b"").decode("latin-1"), body),
                 "endpointOutput": _side("OUTPUT", media, answer),
             },
             "eventMetadata": _event(headers),
@@ -59,9 +62,11 @@ class Capture:
             if len(self._held) > _MOST:
                 del self._held[0]
                 self._lost += 1
-            full = len(self._held) >= _FILE_REQUESTS
-        if full:
-            self.write()
+            return len(self._held) >= _FILE_REQUESTS
+
+    def write_soon(self) -> None:
+        """Write in the capture's own thread; the caller does not wait for S3."""
+        self._wake.set()
 
     def write(self) -> None:
         """Write what is held, a file for each model."""
@@ -87,11 +92,14 @@ class Capture:
 
     def stop(self) -> None:
         """Write the rest."""
-        self._stopped.set()
+        self._stopped = True
+        self._wake.set()
         self.write()
 
     def _write_by_time(self) -> None:
-        while not self._stopped.wait(_FILE_SECONDS):
+        while not self._stopped:
+            self._wake.wait(_FILE_SECONDS)
+            self._wake.clear()
             self.write()
 
 
@@ -107,8 +115,8 @@ def _side(mode: str, media: str, content: bytes) -> dict[str, Any]:
     return {"observedContentType": media, "mode": mode, "data": content.decode(errors="replace"), "encoding": encoding}
 
 
-def _event(headers: Mapping[str, str]) -> dict[str, str]:
-    identity = headers.get("x-amzn-sagemaker-inference-id")
+def _event(headers: Mapping[bytes, bytes]) -> dict[str, str]:
+    identity = headers.get(_IDENTITY, b"").decode("latin-1")
     made = {"eventId": str(uuid.uuid4()), "inferenceTime": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
     return {**made, "inferenceId": identity} if identity else made
 

@@ -1,114 +1,189 @@
-"""Turns the files of an unpacked archive into a function from rows to predictions, by the ending of the file."""
+"""Turns the files of an unpacked archive into a Model, by the ending of the file."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from .engines import ENDINGS, SAMPLES, files_of, kind_of
 from .errors import ServingError
+from .models import Model
+from .payload import PayloadError, decode
 from .settings import Settings
 
-Predict = Callable[[np.ndarray], np.ndarray]
 
+def load(folder: Path, settings: Settings) -> Model:
+    """Return the one model in `folder`.
 
-def load(folder: Path, settings: Settings) -> Predict:
-    """Return the prediction function of the one model file in `folder`.
-
-    Rows go in as float64 (rows, features); out come scores as (rows,) or class probabilities as (rows, classes).
     Raises ServingError when there is no model file, more than one, or one that must not or cannot be loaded.
     """
-    found = [(path, loader) for path in sorted(folder.rglob("*")) if path.is_file() for loader in [_loader_of(path)] if loader]
+    found = [(path, _LOADERS[kind]) for path in files_of(folder) if (kind := kind_of(path))]
     if not found:
-        names = ", ".join(sorted(path.name for path in folder.rglob("*") if path.is_file())) or "nothing"
-        raise ServingError(500, f"no model file; the archive holds {names}; known endings: {', '.join(_LOADERS)}")
+        names = ", ".join(sorted(path.name for path in files_of(folder))) or "nothing"
+        raise ServingError(400, f"no model file; the archive holds {names}; known endings: {', '.join(ENDINGS)}")
     if len(found) > 1:
-        raise ServingError(500, f"more than one model file: {', '.join(path.name for path, _ in found)}")
+        raise ServingError(400, f"more than one model file: {', '.join(path.name for path, _ in found)}")
     path, loader = found[0]
-    return loader(path, settings)
+    try:
+        model = loader(path, settings)
+    except ServingError:
+        raise
+    except ImportError as error:
+        raise ServingError(400, f"{path.name} needs {error.name}, which this image does not have") from None
+    except Exception as error:  # each library has errors of its own for files that are broken
+        raise ServingError(400, f"{path.name} cannot be loaded: {_first_lines(error)}") from None
+    model.names = _names(path.parent) or model.names
+    model.sample = _sample(path.parent)
+    return model
 
 
-def _loader_of(path: Path) -> Callable[[Path, Settings], Predict] | None:
-    if path.name == "xgboost-model":
-        return _xgboost
-    return _LOADERS.get(path.suffix)
+def _names(folder: Path) -> tuple[str, ...]:
+    path = folder / "feature_names.json"
+    if not path.is_file():
+        return ()
+    try:
+        names = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ServingError(400, f"{path.name} is not valid JSON: {error}") from None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ServingError(400, f"{path.name} is not a list of names")
+    return tuple(names)
 
 
-def _xgboost(path: Path, settings: Settings) -> Predict:
+def _sample(folder: Path) -> np.ndarray | None:
+    for name, media in SAMPLES.items():
+        if (folder / name).is_file():
+            try:
+                return decode((folder / name).read_bytes(), media)
+            except PayloadError as error:
+                raise ServingError(400, f"{name}: {error.message}") from None
+    return None
+
+
+def _first_lines(error: Exception) -> str:
+    """What an error says, without the stack of native calls that some libraries add."""
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return " ".join(lines[:2])[:300] or type(error).__name__
+
+
+def _xgboost(path: Path, settings: Settings) -> Model:
     import xgboost
 
     booster = xgboost.Booster(model_file=str(path))
-    features = booster.num_features()
-
-    def predict(rows: np.ndarray) -> np.ndarray:
-        # XGBoost itself takes columns that are not there as missing values, and answers something.
-        if rows.shape[1] != features:
-            raise ValueError(f"{features} features are needed, got {rows.shape[1]}")
-        return booster.predict(xgboost.DMatrix(rows))
-
-    return predict
+    booster.set_param({"nthread": 1})
+    features, names = booster.num_features(), tuple(booster.feature_names or ())
+    # Linear boosters have no prediction in place.
+    if json.loads(booster.save_config())["learner"]["gradient_booster"]["name"] == "gblinear":
+        return Model(lambda rows: booster.predict(xgboost.DMatrix(rows), validate_features=False), features, names)
+    return Model(lambda rows: booster.inplace_predict(rows, validate_features=False), features, names)
 
 
-def _lightgbm(path: Path, settings: Settings) -> Predict:
+def _lightgbm(path: Path, settings: Settings) -> Model:
     import lightgbm
 
     booster = lightgbm.Booster(model_file=str(path))
-    return lambda rows: np.asarray(booster.predict(rows))
+    return Model(
+        lambda rows: np.asarray(booster.predict(rows, num_threads=1)), booster.num_feature(), tuple(booster.feature_name())
+    )
 
 
-def _onnx(path: Path, settings: Settings) -> Predict:
+def _onnx(path: Path, settings: Settings) -> Model:
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    # Of many models each would keep an arena and a thread for itself, also while nobody calls it.
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.enable_cpu_mem_arena = options.enable_mem_pattern = False
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     inputs, outputs = session.get_inputs(), [item.name for item in session.get_outputs()]
-    if len(inputs) != 1:
-        raise ServingError(500, f"an ONNX model with one input is needed, this one has {len(inputs)}")
-    kind = {"tensor(double)": np.float64, "tensor(int64)": np.int64}.get(inputs[0].type, np.float32)
-    name = "probabilities" if "probabilities" in outputs else outputs[0]
-    return lambda rows: np.asarray(session.run([name], {inputs[0].name: rows.astype(kind)})[0])
+    kinds = {item.name: _ONNX_TYPES.get(item.type, np.float32) for item in inputs}
+    wanted = ["probabilities" if "probabilities" in outputs else outputs[0]]
+    if len(inputs) > 1:
+
+        def of_several(rows: dict[str, np.ndarray]) -> np.ndarray:
+            return np.asarray(session.run(wanted, {name: rows[name].astype(kind) for name, kind in kinds.items()})[0])
+
+        return Model(of_several, inputs=tuple(kinds))
+    (name, kind), shape = next(iter(kinds.items())), inputs[0].shape
+    sizes = [size if isinstance(size, int) and size > 0 else None for size in shape]
+    tail = sizes[1:]
+    run = session.run
+    if len(shape) <= 2 or any(size is None for size in tail):
+        features = tail[0] if len(shape) == 2 else None
+        return Model(
+            lambda rows: np.asarray(run(wanted, {name: rows.astype(kind)})[0]), features, fixed_rows=sizes[0] if sizes else None
+        )
+    # Images and series come as flat rows; the graph says what shape they have.
+    features = int(np.prod([size for size in tail if size]))
+    return Model(
+        lambda rows: np.asarray(run(wanted, {name: rows.astype(kind).reshape(len(rows), *tail)})[0]),
+        features,
+        fixed_rows=sizes[0],
+    )
 
 
-def _neo(path: Path, settings: Settings) -> Predict:
+def _neo(path: Path, settings: Settings) -> Model:
     """What SageMaker Neo compiled: a library beside its graph and parameters, run by Neo's own runtime."""
     import dlr  # type: ignore[import-not-found] - on devices only, where its last release still installs
 
     model = dlr.DLRModel(str(path.parent), "cpu")
     name = model.get_input_names()[0]
-    return lambda rows: np.asarray(model.run({name: rows.astype(np.float32)})[0])
+    return Model(lambda rows: np.asarray(model.run({name: rows.astype(np.float32)})[0]))
 
 
-def _skops(path: Path, settings: Settings) -> Predict:
+def _skops(path: Path, settings: Settings) -> Model:
     import skops.io
 
     unknown = sorted(set(skops.io.get_untrusted_types(file=path)) - set(settings.trusted_types))
     if unknown:
         raise ServingError(
-            500, f"types that are not trusted: {', '.join(unknown)}; set GREENSAGE_TRUSTED_TYPES if you made the file"
+            400, f"types that are not trusted: {', '.join(unknown)}; set GREENSAGE_TRUSTED_TYPES if you made the file"
         )
     return _estimator(skops.io.load(path, trusted=list(settings.trusted_types)))
 
 
-def _pickle(path: Path, settings: Settings) -> Predict:
+def _pickle(path: Path, settings: Settings) -> Model:
     if not settings.allow_pickle:
-        raise ServingError(500, f"{path.name} is a pickle, which runs code when loaded; store the model with skops or as ONNX, "
+        raise ServingError(400, f"{path.name} is a pickle, which runs code when loaded; store the model with skops or as ONNX, "
                            "or set allow_pickle: true in its model file if you made it yourself")  # fmt: skip
     import joblib
 
     return _estimator(joblib.load(path))
 
 
-def _estimator(estimator: Any) -> Predict:
+def _estimator(estimator: Any) -> Model:
     # A transformer is the preprocessing container of a pipeline.
     names = ("predict_proba", "predict", "transform")
     method = next((getattr(estimator, name) for name in names if hasattr(estimator, name)), None)
     if method is None:
-        raise ServingError(500, f"{type(estimator).__name__} has none of {', '.join(names)}")
-    return lambda rows: np.asarray(method(rows))
+        raise ServingError(400, f"{type(estimator).__name__} has none of {', '.join(names)}")
+    _one_thread(estimator)
+    columns = getattr(estimator, "feature_names_in_", ())
+    return Model(
+        lambda rows: _dense(method(rows)), getattr(estimator, "n_features_in_", None), tuple(map(str, columns)), strict=False
+    )
 
 
-_LOADERS: dict[str, Callable[[Path, Settings], Predict]] = {
-    ".ubj": _xgboost, ".json": _xgboost, ".txt": _lightgbm, ".onnx": _onnx, ".skops": _skops, ".so": _neo,
-    ".pkl": _pickle, ".pickle": _pickle, ".joblib": _pickle,
+def _one_thread(estimator: Any) -> None:
+    """Models share the processors by requests; a model that starts threads of its own takes them from the others."""
+    if hasattr(estimator, "get_params"):
+        every = [name for name in estimator.get_params(deep=True) if name.rsplit("__", 1)[-1] == "n_jobs"]
+        estimator.set_params(**dict.fromkeys(every, 1))
+
+
+def _dense(answer: Any) -> np.ndarray:
+    return np.asarray(answer.toarray() if hasattr(answer, "toarray") else answer)
+
+
+_ONNX_TYPES = {
+    "tensor(double)": np.float64, "tensor(int64)": np.int64, "tensor(int32)": np.int32, "tensor(bool)": np.bool_,
+    "tensor(float16)": np.float16,
+}  # fmt: skip
+_LOADERS: dict[str, Callable[[Path, Settings], Model]] = {
+    "xgboost": _xgboost, "lightgbm": _lightgbm, "onnx": _onnx, "skops": _skops, "pickle": _pickle, "neo": _neo,
 }  # fmt: skip

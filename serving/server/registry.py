@@ -2,84 +2,114 @@
 
 from __future__ import annotations
 
-import threading
+import asyncio
+import gc
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
-
+from . import limits
 from .errors import ServingError
-from .loaders import Predict, load
+from .lanes import Lane, Marks
+from .loaders import load
+from .models import Model, NotReady
 from .settings import Settings
 
-# A loaded model is assumed to take this many times its files; refuse before the kernel kills the server.
-_LOADED_TO_FILES = 6
-_MEMORY = Path("/proc/meminfo")
+# Before anything is known of a model: what it takes once loaded, in multiples of its files.
+_LOADED_TO_FILES = 3
+# This much stays free, for the requests that are under way.
+_RESERVE_BYTES = 64 * 1024 * 1024
 
 
 class Registry:
-    """Loads, keeps and unloads models by name; safe to use from several threads."""
+    """Loads, keeps and unloads models by name, in the one thread of the loop.
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._models: dict[str, tuple[str, Predict]] = {}
+    Predictions wait in the model's Lane. What was loaded counts from 1, as `Marks` shows it to the parent.
+    """
+
+    def __init__(self, settings: Settings, marks: Marks) -> None:
+        self._settings, self._marks = settings, marks
+        self._models: dict[str, tuple[str, Lane]] = {}
         self._loading: set[str] = set()
-        self._lock = threading.Lock()
+        self._refused: dict[str, str] = {}
+        self._count = 0
+        self._threads = ThreadPoolExecutor(max(2, settings.cpus), thread_name_prefix="predict")
 
-    def load(self, name: str, url: str) -> None:
-        """Load the files at `url`: 409 when `name` is loaded, 507 when there is no room, 404 without files."""
-        folder = Path(url)
-        with self._lock:
-            if name in self._models or name in self._loading:
-                raise ServingError(409, f"model {name} is loaded already")
-            if not folder.exists():
-                raise ServingError(404, f"there are no files at {url}")
-            self._check_room(folder)
-            self._loading.add(name)
-        # Not under the lock: loading takes its time, and others are unloaded meanwhile.
+    async def load(self, name: str, url: str, *, bytes_needed: int | None = None) -> int:
+        """Load the files at `url` and return the model's number.
+
+        409 when `name` is loaded, 507 when there is no room, 404 without files, 400 where they are no model that works.
+        `bytes_needed` is what a process that tried the model needed for it.
+        """
+        self.check(name, url, bytes_needed)
+        self._count += 1
+        number = self._count
+        self._loading.add(name)
         try:
-            self._models[name] = (url, load(folder, self._settings))
+            model, seconds = await asyncio.to_thread(loaded, Path(url), self._settings)
         finally:
             self._loading.discard(name)
+        self._models[name] = (url, Lane(model, self._threads, self._marks.of(number), seconds, self._settings.max_waiting))
+        self._refused.pop(name, None)
+        return number
+
+    def check(self, name: str, url: str, bytes_needed: int | None = None) -> None:
+        """Raise ServingError where the model cannot be loaded now: 409, 404 or 507."""
+        if name in self._models or name in self._loading:
+            raise ServingError(409, f"model {name} is loaded already")
+        folder = Path(url)
+        if not folder.exists():
+            raise ServingError(404, f"there are no files at {url}")
+        limit = self._settings.max_models
+        if limit and len(self._models) + len(self._loading) >= limit:
+            raise ServingError(507, f"{limit} models are loaded, which is the limit")
+        size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        needed = size * _LOADED_TO_FILES if bytes_needed is None else bytes_needed
+        if needed + _RESERVE_BYTES > limits.available_bytes():
+            raise ServingError(507, f"not enough memory for a model of {size:,} bytes, which takes about {needed:,}")
 
     def unload(self, name: str) -> None:
-        """Forget model `name`; 404 when it is not loaded."""
-        with self._lock:
+        """Forget model `name`, and give its memory back; 404 when it is not loaded."""
+        if self._refused.pop(name, None) is None:
             self._find(name)
             del self._models[name]
+            gc.collect()
+            limits.give_back()
 
-    def predict(self, name: str, rows: np.ndarray) -> np.ndarray:
-        """Return the predictions of model `name` for `rows`; 404 when it is not loaded, 400 when it refuses them."""
-        _, function = self._find(name)
-        try:
-            return function(rows)
-        except Exception as error:  # the libraries raise types of their own for wrong shapes
-            raise ServingError(400, f"the model refuses the rows, shape {rows.shape}: {error}") from None
+    def refuse(self, name: str, reason: str) -> None:
+        """Answer for model `name` with `reason` until it is unloaded or loaded again."""
+        self._models.pop(name, None)
+        self._refused[name] = reason
+
+    def lane(self, name: str) -> Lane:
+        """Return where predictions of model `name` wait; 404 when it is not loaded, 500 when it ended a process."""
+        if name in self._refused:
+            raise ServingError(500, self._refused[name])
+        return self._find(name)[1]
 
     def list(self) -> list[dict[str, str]]:
         """Return what is loaded, as SageMaker's List Models API shows it."""
-        return [{"modelName": name, "modelUrl": url} for name, (url, _) in sorted(self._models.copy().items())]
+        return [{"modelName": name, "modelUrl": url} for name, (url, _) in sorted(self._models.items())]
 
     def describe(self, name: str) -> dict[str, str]:
         """Return one loaded model; 404 when it is not."""
         return {"modelName": name, "modelUrl": self._find(name)[0]}
 
-    def _find(self, name: str) -> tuple[str, Predict]:
+    @property
+    def loaded(self) -> Mapping[str, tuple[str, Lane]]:
+        """What is loaded, by name."""
+        return self._models
+
+    def _find(self, name: str) -> tuple[str, Lane]:
         if name not in self._models:
             raise ServingError(404, f"model {name} is not loaded")
         return self._models[name]
 
-    def _check_room(self, folder: Path) -> None:
-        limit = self._settings.max_models
-        if limit and len(self._models) + len(self._loading) >= limit:
-            raise ServingError(507, f"{limit} models are loaded, which is the limit")
-        size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-        if size * _LOADED_TO_FILES > _available_bytes():
-            raise ServingError(507, f"not enough memory for a model of {size:,} bytes")
 
-
-def _available_bytes() -> float:
+def loaded(folder: Path, settings: Settings) -> tuple[Model, float]:
+    """Return the model in `folder` and the seconds of a small prediction. Raises ServingError where it does not work."""
+    model = load(folder, settings)
     try:
-        rows = dict(line.split(":", 1) for line in _MEMORY.read_text().splitlines())
-        return int(rows["MemAvailable"].split()[0]) * 1024
-    except (OSError, KeyError, ValueError):
-        return float("inf")
+        return model, model.warm_up()
+    except NotReady as error:
+        raise ServingError(400, f"the model does not answer a sample: {error}") from None

@@ -11,7 +11,7 @@ from greensage.drift.capture import read
 from server.capture import Capture
 from server.settings import Settings
 
-HEADERS = {"content-type": "text/csv", "x-amzn-sagemaker-inference-id": "mine"}
+HEADERS = {b"content-type": b"text/csv", b"x-amzn-sagemaker-inference-id": b"mine"}
 
 
 def capture(put, percent: float = 100) -> Capture:
@@ -22,7 +22,7 @@ def test_what_is_captured_is_read_by_the_monitor():
     files: dict[str, bytes] = {}
     made = capture(lambda bucket, key, content: files.update({f"{bucket}/{key}": content}))
     made.keep("churn", HEADERS, b"1,2\n", b'{"predictions": [0.5]}', "application/json")
-    made.keep("wine", {"content-type": "application/x-npy"}, b"\x93NUMPY", b"0.5\n", "text/csv")
+    made.keep("wine", {b"content-type": b"application/x-npy"}, b"\x93NUMPY", b"0.5\n", "text/csv")
     made.stop()
     (churn,) = [content for key, content in files.items() if key.startswith("bucket/loop/capture/churn/AllTraffic/")]
     (batch,) = read(churn.splitlines(), 2)
@@ -79,7 +79,7 @@ def test_a_shared_container_puts_the_models_name_where_the_prefix_says(target, f
     files: list[str] = []
     settings = Settings(capture_uri="s3://bucket/{model}/capture/", capture_percent=100)
     made = Capture(settings, lambda bucket, key, content: files.append(key))
-    headers = HEADERS if target is None else {**HEADERS, "x-amzn-sagemaker-target-model": target}
+    headers = HEADERS if target is None else {**HEADERS, b"x-amzn-sagemaker-target-model": target.encode()}
     made.keep("3f9a", headers, b"1", b"2", "text/csv")
     made.stop()
     assert [name.startswith(f"{folder}/capture/AllTraffic/") for name in files] == [True]
@@ -93,7 +93,13 @@ def test_a_shared_container_captures_whom_it_is_told_to_by_their_own_percentages
     made = Capture(settings, lambda bucket, key, content: files.update({key.split("/")[0]: content}))
     for name in ("wine", "iris", "private"):
         for _ in range(400):
-            made.keep("hash", {**HEADERS, "x-amzn-sagemaker-target-model": f"{name}-0123456789ab.tar.gz"}, b"1", b"2", "text/csv")
+            made.keep(
+                "hash",
+                {**HEADERS, b"x-amzn-sagemaker-target-model": f"{name}-0123456789ab.tar.gz".encode()},
+                b"1",
+                b"2",
+                "text/csv",
+            )
     made.write()
     made.stop()
     assert set(files) <= {"wine", "iris"} and "wine" in files

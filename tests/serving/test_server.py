@@ -6,36 +6,15 @@ import io
 import json
 import math
 import pickle
-import tarfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from greensage.local.containers import Container, ContainerFailed
-from tests.conftest import ARTIFACTS
+from greensage.local.containers import ContainerFailed
+from tests.serving.running import expected, load, post, start, unpacked
 
 NAMES = ("churn", "wine", "iris", "digits")
-
-
-def unpacked(name: str, folder: Path) -> Path:
-    with tarfile.open(ARTIFACTS / f"{name}.tar.gz") as archive:
-        archive.extractall(folder, filter="data")
-    return folder
-
-
-def expected(name: str) -> dict:
-    return json.loads((ARTIFACTS / f"{name}.expected.json").read_text())
-
-
-def start(folder: Path, *, multi_model: bool = False, **environment: str) -> Container:
-    container = Container(folder, environment, multi_model=multi_model, on_line=lambda line: None)
-    try:
-        container.wait_until_healthy(60)
-    except ContainerFailed:
-        container.stop()
-        raise
-    return container
 
 
 @pytest.fixture(scope="module")
@@ -50,10 +29,6 @@ def shared(tmp_path_factory):
     container = start(tmp_path_factory.mktemp("shared"), multi_model=True, GREENSAGE_MAX_MODELS="3")
     yield container
     container.stop()
-
-
-def post(container: Container, body: bytes, media: str, accept: str = "application/json", path: str = "/invocations"):
-    return container.request("POST", path, body, {"content-type": media, "accept": accept})
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -108,7 +83,7 @@ def test_a_gap_is_a_missing_value_in_each_format(churn):
         (b"[]", "application/json", "", 400, "rows of numbers"),
         (b"1,2\n3", "text/csv", "", 400, "lines have 1 to 2 cells"),
         (b"a,b", "text/csv", "", 400, "not valid text/csv"),
-        (b"1,2", "text/csv", "", 400, "the model refuses the rows"),
+        (b"1,2", "text/csv", "", 400, "the model takes 30 features"),
         (b"1", "image/png", "", 415, "image/png is not understood"),
         (b"[[1]]", "application/x-npy", "", 400, "not valid application/x-npy"),
     ],
@@ -140,11 +115,7 @@ def test_too_large_a_body_is_refused(tmp_path):
 
 def test_other_routes_do_not_exist(churn):
     assert churn.request("GET", "/models")[0] == 404
-    assert churn.request("GET", "/invocations")[0] == 404
-
-
-def load(container: Container, name: str, folder: Path | str):
-    return container.request("POST", "/models", json.dumps({"model_name": name, "url": str(folder)}).encode())
+    assert churn.request("GET", "/invocations")[0] == 405
 
 
 def test_the_multi_model_api_loads_lists_invokes_and_unloads(shared, tmp_path):

@@ -69,7 +69,9 @@ def test_what_is_written_is_read(rows):
     for accept in payload.MEDIA:
         body, media = payload.encode(table, accept)
         assert media == accept
-        np.testing.assert_array_equal(payload.decode(body, media), table)
+        # JSON has no infinity, as it has no NaN: both are null.
+        wanted = np.where(np.isfinite(table), table, np.nan) if media in (payload.JSON, payload.JSON_LINES) else table
+        np.testing.assert_array_equal(payload.decode(body, media), wanted)
 
 
 @given(

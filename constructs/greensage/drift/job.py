@@ -115,7 +115,7 @@ def _model(folder: Path) -> Predict:
     for archive in folder.glob("*.tar.gz"):
         with tarfile.open(archive) as content:
             content.extractall(unpacked, filter="data")
-    return load(unpacked, Settings.from_environment(os.environ))
+    return load(unpacked, Settings.from_environment(os.environ)).answer
 
 
 def _environment() -> dict[str, str]:

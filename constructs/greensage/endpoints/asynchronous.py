@@ -102,7 +102,9 @@ class AsynchronousEndpoint(InstanceEndpoint):
             output["notificationConfig"] = {
                 "successTopic": self.success_topic.topic_arn, "errorTopic": self.error_topic.topic_arn,
             }  # fmt: skip
-        variables = capturing(environment, capture, key.key_arn if key else None)
+        # The serving image takes what real-time endpoints may send, unless it is told otherwise.
+        largest = {"SAGEMAKER_MAX_PAYLOAD_IN_MB": str(limits.bytes_of("ASYNC_PAYLOAD_BYTES") // 1_048_576)}
+        variables = capturing({**largest, **(environment or {})}, capture, key.key_arn if key else None)
         client = {"maxConcurrentInvocationsPerInstance": concurrency_per_instance}
         super().__init__(
             scope, id, model=ModelDefinition.single(Container(image, artifact, variables)), instance_type=instance_type,

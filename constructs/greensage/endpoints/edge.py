@@ -28,7 +28,7 @@ _INSTALL_SECONDS = 900
 # Semantic versions with a patch number made of the content: a version can never be replaced.
 _VERSIONS = 1_000_000
 # Of serving/requirements.txt, which pins them: what the server needs, and what each framework does.
-_SERVER = ("uvicorn", "httptools", "numpy")
+_SERVER = ("httptools", "uvloop", "orjson", "numpy")
 _COMPILED = "compiled"
 _PACKAGES = {
     _COMPILED: ("dlr",),

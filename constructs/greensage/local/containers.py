@@ -65,6 +65,11 @@ class Container:
         """The process id."""
         return self._process.pid
 
+    @property
+    def exit_code(self) -> int | None:
+        """How the process ended; None while it runs."""
+        return self._process.poll()
+
     def wait_until_healthy(self, seconds: float) -> None:
         """Return when /ping answers 200; raise ContainerFailed when the process ends or time runs out."""
         deadline = time.monotonic() + seconds
@@ -140,7 +145,7 @@ class Container:
 def base_environment() -> dict[str, str]:
     """What a container gets from outside: no credentials of the user, nothing of the local cloud."""
     kept = {key: os.environ[key] for key in ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH") if key in os.environ}
-    return {**kept, "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
+    return {**kept, "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1", "GREENSAGE_CPUS": "1"}
 
 
 def _free_port() -> int:

@@ -1,0 +1,33 @@
+"""What a file of an archive is, by its name, and which package loads it. Imports nothing, so the doorman can ask."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+ENDINGS = {
+    ".ubj": "xgboost", ".json": "xgboost", ".txt": "lightgbm", ".onnx": "onnx", ".skops": "skops", ".so": "neo",
+    ".pkl": "pickle", ".pickle": "pickle", ".joblib": "pickle",
+}  # fmt: skip
+_PACKAGES = {"xgboost": "xgboost", "lightgbm": "lightgbm", "onnx": "onnxruntime", "skops": "skops.io", "pickle": "joblib"}
+SAMPLES = {"sample.csv": "text/csv", "sample.json": "application/json"}
+# Beside the model they say something about it, and are no model themselves.
+_BESIDE = ("labels.json", "feature_names.json", "requirements.txt", "greensage.json", "config.json", *SAMPLES)
+
+
+def files_of(folder: Path) -> list[Path]:
+    """Return the files below `folder` that are not hidden, in the order of their paths."""
+    found = (path for path in folder.rglob("*") if path.is_file())
+    return sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts))
+
+
+def kind_of(path: Path) -> str | None:
+    """Return what loads the file, or None where it is no model."""
+    if path.name in _BESIDE:
+        return None
+    return "xgboost" if path.name == "xgboost-model" else ENDINGS.get(path.suffix)
+
+
+def engine_of(folder: Path) -> str | None:
+    """Return the Python package that loads what lies in `folder`, to import it ahead; None where that is not clear."""
+    kinds = {kind for path in files_of(folder) if (kind := kind_of(path))}
+    return _PACKAGES.get(kinds.pop()) if len(kinds) == 1 else None
