@@ -64,8 +64,13 @@ def key_from_arn(stack: Stack, arn: str | None) -> kms.IKey | None:
 
 def environment_of(source: ModelSource) -> dict[str, str]:
     """Return what a source's container reads from its environment."""
-    own = {"GREENSAGE_ALLOW_PICKLE": "1"} if source.allow_pickle else {}
-    return {**own, **source.environment}
+    return {**allowed(pickle=source.allow_pickle, code=source.allow_code), **source.environment}
+
+
+def allowed(*, pickle: bool, code: bool) -> dict[str, str]:
+    """Return what tells the serving container that an archive may hold more than data."""
+    given = {"GREENSAGE_ALLOW_PICKLE": pickle, "GREENSAGE_ALLOW_CODE": code}
+    return {name: "1" for name, yes in given.items() if yes}
 
 
 def tag_stack(stack: Stack, tags: Mapping[str, str]) -> None:

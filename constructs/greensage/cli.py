@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from .commands import baseline, catalog, check, clean, diff, local, plan, regions, report, schema, why
+from .commands import baseline, catalog, check, clean, diff, local, optimize, plan, regions, report, schema, why
 from .errors import GreensageError, ProblemsError, render
 
 _EXAMPLES = """examples:
@@ -18,6 +18,7 @@ _EXAMPLES = """examples:
   greensage report -o report.html      one page for your lead
   greensage check cdk.out              sustainability checks of any CDK app or template
   greensage baseline train.csv -o model.statistics.json  what requests are compared with
+  greensage optimize churn --sample rows.csv  a smaller, faster model that answers the same
   greensage catalog show eu-north-1    any figure down to its source
   greensage clean                      shared endpoints that nothing uses any more
   greensage schema > model.schema.json for your editor
@@ -56,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (plan, why, regions, diff, report, check, baseline, catalog, clean, schema, local):
+    for command in (plan, why, regions, diff, report, check, baseline, optimize, catalog, clean, schema, local):
         command.add(commands)
     return parser
 

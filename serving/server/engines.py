@@ -24,7 +24,12 @@ def kind_of(path: Path) -> str | None:
     """Return what loads the file, or None where it is no model."""
     if path.name in _BESIDE:
         return None
-    return "xgboost" if path.name == "xgboost-model" else ENDINGS.get(path.suffix)
+    if path.name == "xgboost-model":
+        return "xgboost"
+    # The source and libraries for several machines are one model: the C stands for it.
+    if path.stem == "trees" and path.suffix == ".c":
+        return "trees"
+    return None if path.name.startswith("trees-") else ENDINGS.get(path.suffix)
 
 
 def engine_of(folder: Path) -> str | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from . import trees
 from .engines import ENDINGS, SAMPLES, files_of, kind_of
 from .errors import ServingError
 from .models import Model
@@ -73,7 +74,8 @@ def _first_lines(error: Exception) -> str:
 def _xgboost(path: Path, settings: Settings) -> Model:
     import xgboost
 
-    booster = xgboost.Booster(model_file=str(path))
+    # From memory XGBoost looks at the content; from a path it guesses by an ending, which xgboost-model does not have.
+    booster = xgboost.Booster(model_file=bytearray(path.read_bytes()))
     booster.set_param({"nthread": 1})
     features, names = booster.num_features(), tuple(booster.feature_names or ())
     # Linear boosters have no prediction in place.
@@ -185,5 +187,6 @@ _ONNX_TYPES = {
     "tensor(float16)": np.float16,
 }  # fmt: skip
 _LOADERS: dict[str, Callable[[Path, Settings], Model]] = {
-    "xgboost": _xgboost, "lightgbm": _lightgbm, "onnx": _onnx, "skops": _skops, "pickle": _pickle, "neo": _neo,
+    "trees": trees.load, "xgboost": _xgboost, "lightgbm": _lightgbm, "onnx": _onnx, "skops": _skops, "pickle": _pickle,
+    "neo": _neo,
 }  # fmt: skip

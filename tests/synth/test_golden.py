@@ -13,6 +13,7 @@ import pytest
 from aws_cdk import App, RemovalPolicy, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ecr as ecr
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 from aws_cdk.assertions import Template
@@ -216,6 +217,16 @@ def approved(stack: Stack) -> None:
     retrained(stack, approval="person", approval_hours=48, flexible_hours=6, protected="age")
 
 
+def granted(stack: Stack) -> None:
+    """What each grant allows, on a role of its own."""
+    for kind in ("real-time", "serverless", "asynchronous", "multi-model", "multi-container", "batch"):
+        made = KINDS[kind](stack, f"E-{kind}")
+        role = iam.Role(stack, f"Of-{kind}", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        made.grant_start(role) if kind == "batch" else made.grant_invoke(role)
+    component = gs.EdgeComponent(stack, "Edge", artifact=archive(stack), framework="onnx", device_groups=["a"])
+    component.grant_download(iam.Role(stack, "Of-edge", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com")))
+
+
 GOLDEN: dict[str, Callable[[Stack], Any]] = {
     "real_time": real_time, "shadowed": shadowed, "rolling": rolling, "linear": linear, "multi_model": multi_model,
     "multi_container": lambda s: KINDS["multi-container"](s, "E", scaling=tracking(), **instances(s)),
@@ -224,12 +235,13 @@ GOLDEN: dict[str, Callable[[Stack], Any]] = {
     ),
     "components": components, "serverless": serverless, "asynchronous": asynchronous, "batch": batch,
     "batch_by_lines": batch_by_lines, "edge": edge, "stored": stored, "serving_image": serving_image, "monitored": monitored,
-    "retrained": retrained, "approved": approved, "logs": lambda s: log_group(s, "L", 7),
+    "retrained": retrained, "approved": approved, "logs": lambda s: log_group(s, "L", 7), "granted": granted,
 }  # fmt: skip
 
 
 # Of what differs from another in one place, that place.
 ONLY = {
+    "granted": ("AWS::IAM::Policy",),
     "rolling": ("AWS::SageMaker::Endpoint", "AWS::CloudWatch::Alarm"),
     "linear": ("AWS::SageMaker::Endpoint",),
     "approved": ("AWS::StepFunctions::StateMachine", "AWS::Events::Rule"),
@@ -266,6 +278,8 @@ def test_the_template_is_as_reviewed(name, snapshot):
     stack = Stack(App(), "golden", env=ENV)
     GOLDEN[name](stack)
     found = {key: row for key, row in resources(stack).items() if row["Type"] in ONLY.get(name, (row["Type"],))}
+    if name == "granted":
+        found = {key: row for key, row in found.items() if key.startswith("Of")}
     assert found == snapshot(extension_class=JSONSnapshotExtension)
 
 

@@ -33,6 +33,7 @@ else:
 PayloadError = _payload.PayloadError
 captured_rows = _payload.captured_rows
 csv_rows = _payload.csv_rows
+decode = _payload.decode
 is_plain = _payload.is_plain
 number = _payload.number
 to_csv = _payload.to_csv

@@ -62,6 +62,7 @@ def _plan_group(name: str, pairs: list[Planned]) -> GroupPlan:
         logs_days=max(request.spec.retention.logs_days for request in requests),
         artifact_versions_days=max(request.spec.retention.artifact_versions_days for request in requests),
         allow_pickle=any(request.spec.model.allow_pickle for request in requests),
+        allow_code=any(request.spec.model.allow_code for request in requests),
         choices=(Choice("kind", lead.kind, f"shared by {len(pairs)} model{'s' if len(pairs) > 1 else ''}"), *choices, why),
         deployment=deployment,
         placement=placement,

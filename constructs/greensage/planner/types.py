@@ -165,6 +165,7 @@ class GroupPlan:
     logs_days: int
     artifact_versions_days: int
     allow_pickle: bool
+    allow_code: bool
     choices: tuple[Choice, ...]
     deployment: DeploymentPlan | None = None
     placement: Placement | None = None

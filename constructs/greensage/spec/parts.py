@@ -54,6 +54,10 @@ class ModelSource(Part):
     allow_pickle: bool = Field(
         default=False, description="Load a pickle or joblib file. It runs code: only for files you made yourself."
     )
+    allow_code: bool = Field(
+        default=False,
+        description="Run code that the archive brings: trees that greensage optimize compiled. Only for files you made yourself.",
+    )
     size_mb: float | None = Field(
         default=None, gt=0, le=limits.MODEL_SIZE_MB, description="Size of the artifact in MB, for s3:// artifacts (default 100)."
     )

@@ -1,0 +1,141 @@
+"""Runs a model through the serving container's own code, in a process of its own, and measures what it takes.
+
+Candidates are measured in turns, so that a busy moment of the machine meets all of them; medians count.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..core.folders import serving_folder
+from ..errors import GreensageError
+
+_ROUNDS, _BATCH = 3, 1_000
+# In the process: loads, predicts the sample, then times one row and a batch for about a quarter of a second each.
+_SCRIPT = """
+import json, os, sys, time
+from pathlib import Path
+from server import limits
+limits.one_thread()
+from server.errors import ServingError
+from server.registry import loaded
+from server.settings import Settings
+import numpy as np
+folder, sample, answers, batch = Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
+rows = np.load(sample)
+settings = Settings.from_environment({**os.environ, "GREENSAGE_ALLOW_CODE": "1"})
+before = limits.resident_bytes()
+try:
+    model, _ = loaded(folder, settings)
+    np.save(answers, model.answer(rows), allow_pickle=False)
+except ServingError as error:
+    print(json.dumps({"error": error.message})); sys.exit(0)
+except Exception as error:
+    print(json.dumps({"error": f"{type(error).__name__}: {error}"[:300]})); sys.exit(0)
+def timed(part):
+    seconds, cpu, count, end = [], time.process_time(), 0, time.perf_counter() + 0.25
+    while time.perf_counter() < end or count < 5:
+        started = time.perf_counter(); model.answer(part); seconds.append(time.perf_counter() - started); count += 1
+    seconds.sort()
+    return seconds[len(seconds) // 2], (time.process_time() - cpu) / count / len(part)
+several = rows[np.resize(np.arange(len(rows)), batch)] if batch > 1 else rows[:1]
+single, single_cpu = timed(rows[:1])
+whole, whole_cpu = timed(several)
+print(json.dumps({
+    "single_seconds": single, "single_cpu_seconds": single_cpu, "batch_seconds": whole, "batch_cpu_seconds": whole_cpu,
+    "memory_bytes": limits.resident_bytes() - before,
+}))
+"""
+
+
+class CannotRun(Exception):
+    """The container cannot load or run the model; the message is its reason."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one model takes.
+
+    `size_bytes`: of its files. `single_seconds`: for one row; `batch_seconds`: for 1,000. `single_cpu_seconds` and
+    `batch_cpu_seconds`: of a processor, for each row. `memory_bytes`: that the process grew by, library included.
+    """
+
+    size_bytes: int
+    single_seconds: float
+    single_cpu_seconds: float
+    batch_seconds: float
+    batch_cpu_seconds: float
+    memory_bytes: int
+
+
+def measure(folders: Mapping[str, Path], rows: np.ndarray, work: Path) -> dict[str, tuple[Measured, np.ndarray] | CannotRun]:
+    """Return what each model takes and what it answers for `rows`, or why it cannot run."""
+    sample = work / "sample.npy"
+    np.save(sample, rows, allow_pickle=False)
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in folders}
+    broken: dict[str, CannotRun] = {}
+    for _ in range(_ROUNDS):
+        for name, folder in folders.items():
+            if name not in broken:
+                try:
+                    found[name].append(_once(folder, sample, work / f"{folder.name}.answers.npy"))
+                except CannotRun as reason:
+                    broken[name] = reason
+    return {
+        name: broken.get(name) or (_median(found[name], folder), np.load(work / f"{folder.name}.answers.npy"))
+        for name, folder in folders.items()
+    }
+
+
+def _once(folder: Path, sample: Path, answers: Path) -> dict[str, float]:
+    command = [sys.executable, "-c", _SCRIPT, str(folder), str(sample), str(answers), str(_BATCH)]
+    variables = {**os.environ, "PYTHONPATH": str(serving_folder()), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or [f"the process ended with {done.returncode}"])[-1]
+        if "ModuleNotFoundError" in last:
+            raise GreensageError(f"{last}: pip install 'greensage[optimize]'")
+        raise CannotRun(last[:300])
+    row: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    if "error" in row:
+        raise CannotRun(str(row["error"]))
+    return row
+
+
+def _median(rows: Sequence[dict[str, float]], folder: Path) -> Measured:
+    middle = {key: statistics.median(row[key] for row in rows) for key in rows[0]}
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    return Measured(
+        size, middle["single_seconds"], middle["single_cpu_seconds"], middle["batch_seconds"], middle["batch_cpu_seconds"],
+        int(middle["memory_bytes"]),
+    )  # fmt: skip
+
+
+_FEATURES = """
+import os, sys
+from pathlib import Path
+from server.loaders import load
+from server.settings import Settings
+print(load(Path(sys.argv[1]), Settings.from_environment({**os.environ, "GREENSAGE_ALLOW_CODE": "1"})).features)
+"""
+
+
+def features(folder: Path) -> int | None:
+    """Return how many columns the model in `folder` takes, None where it does not say. Raises GreensageError."""
+    variables = {**os.environ, "PYTHONPATH": str(serving_folder()), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", _FEATURES, str(folder)], env=variables, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise GreensageError(f"the serving container does not load it: {(done.stderr.strip().splitlines() or ['?'])[-1][:300]}")
+    word = done.stdout.split()[-1]
+    return int(word) if word.isdigit() else None

@@ -1,0 +1,23 @@
+"""Weights and sums in 16 bits, inputs and outputs as they were: half the size. Faster only where the processor has the units."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from . import Candidate, NotPossible, Request, library
+
+
+def candidates(request: Request) -> Iterator[Candidate]:
+    """Yield the model in half precision."""
+    onnx, float16 = library("onnx"), library("onnxconverter_common.float16")
+    folder = request.folder / "onnx-float16"
+    folder.mkdir(parents=True)
+    try:
+        made = float16.convert_float_to_float16(onnx.load(str(request.given.file)), keep_io_types=True)
+        onnx.checker.check_model(made)
+    except Exception as error:
+        raise NotPossible(
+            f"it cannot be written in 16 bits: {(str(error) or type(error).__name__).splitlines()[0][:200]}"
+        ) from None
+    (folder / "model.onnx").write_bytes(made.SerializeToString(deterministic=True))
+    yield Candidate("ONNX float16", folder, details={"onnx": onnx.__version__})
