@@ -255,9 +255,10 @@ def _is_header(found: list[list[Any]], content_type: str) -> bool:
 
 def _is_number(cell: Any) -> bool:
     try:
-        return not str(cell).strip() or not math.isinf(number(cell))
+        number(cell)
     except ValueError:
         return False
+    return True
 
 
 def _inputs(content: Any) -> dict[str, np.ndarray]:

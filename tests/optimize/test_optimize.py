@@ -68,9 +68,11 @@ def regression(folder: Path) -> tuple[Path, np.ndarray]:
     return (folder / "model.ubj").rename(folder / "xgboost-model"), rows
 
 
+compiled = pytest.mark.skipif(not shutil.which("gcc"), reason="trees are compiled with gcc, which is not here")
 MODELS = {"xgboost": xgboost_model, "lightgbm": lightgbm_model, "forest": forest, "boosted": boosted, "regression": regression}
 
 
+@compiled
 @pytest.mark.parametrize("name", MODELS)
 def test_compiled_trees_answer_the_same_with_less(name, tmp_path, monkeypatch):
     monkeypatch.setenv(
@@ -90,6 +92,7 @@ def test_compiled_trees_answer_the_same_with_less(name, tmp_path, monkeypatch):
     assert lineage["pass"] == "trees compiled" and len(lineage["from"]) == 64
 
 
+@compiled
 def test_equal_input_gives_equal_bytes_and_the_container_serves_them(tmp_path):
     (tmp_path / "made").mkdir()
     model, rows = xgboost_model(tmp_path / "made")
@@ -110,6 +113,7 @@ def test_equal_input_gives_equal_bytes_and_the_container_serves_them(tmp_path):
     np.testing.assert_allclose(json.loads(answer)["predictions"], wanted, atol=1e-6)
 
 
+@compiled
 def test_compiled_code_runs_only_where_the_user_says_so(tmp_path):
     from greensage.local.containers import ContainerFailed
 
@@ -121,6 +125,7 @@ def test_compiled_code_runs_only_where_the_user_says_so(tmp_path):
         pass
 
 
+@compiled
 def test_without_a_library_for_the_machine_the_c_is_compiled_where_it_is_loaded(tmp_path):
     (tmp_path / "made").mkdir()
     model, rows = lightgbm_model(tmp_path / "made")
@@ -203,6 +208,7 @@ def test_parity_sees_what_differs():
     assert not isinstance(numbers, str) and numbers.agreement is None and numbers.worse == pytest.approx(0.5**0.5)
 
 
+@compiled
 def test_the_command_says_what_was_won_and_why_others_lost(tmp_path, capsys):
     out = tmp_path / "small.tar.gz"
     assert main(["optimize", str(ARTIFACTS / "churn.tar.gz"), "--for", "x86_64", "-o", str(out), "--explain"]) == 0

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _EXAMPLES = """examples:
   greensage optimize churn --sample rows.csv              the model of models/churn.yaml, for the silicon it asks for
   greensage optimize model.tar.gz --sample rows.csv --label target -o small.tar.gz
-  greensage optimize model.onnx --for x86_64 --load batch --json
+  greensage optimize model.onnx --for x86_64 --load many --json
 
 rows.csv has a header with the features in the order in which they are sent. Needs pip install 'greensage[optimize]'.
 """
@@ -45,9 +45,7 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--for", dest="architecture", choices=("arm64", "x86_64"), help="default: as the model file says, else arm64"
     )
-    parser.add_argument(
-        "--load", choices=("single", "batch"), default="single", help="what counts: one row, or 1,000 (default: single)"
-    )
+    parser.add_argument("--load", choices=("one", "many"), default="one", help="what counts: one row, or 1,000 (default: one)")
     parser.add_argument(
         "--max-delta", type=float, help="of any answer, as a share of their range, where only rounding may differ (0.0001)"
     )
@@ -151,7 +149,7 @@ def _as_json(result: Result, out: Path) -> dict[str, Any]:
 
 
 def _cpu(item: Any, load: str) -> float:
-    return item.single_cpu_seconds if load == "single" else item.batch_cpu_seconds
+    return item.single_cpu_seconds if load == "one" else item.batch_cpu_seconds
 
 
 def _watts(architecture: str) -> float:

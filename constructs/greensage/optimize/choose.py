@@ -19,7 +19,7 @@ from .parity import Parity, compare
 from .passes import Candidate, Request, candidates
 
 AS_IS = "as it is"
-Load = Literal["single", "batch"]
+Load = Literal["one", "many"]
 # A win smaller than this may be the machine's mood.
 _LEAST_WIN = 0.05
 _MADE_ROWS = 256
@@ -98,7 +98,7 @@ def optimize(
     rows: np.ndarray | None = None,
     labels: np.ndarray | None = None,
     architecture: Literal["arm64", "x86_64"] = "arm64",
-    load: Load = "single",
+    load: Load = "one",
     limits: Limits | None = None,
     out: Path | None = None,
     say: Callable[[str], None] = lambda line: None,
@@ -117,7 +117,7 @@ def optimize(
     architecture:
         What the model is to run on; default arm64.
     load:
-        "single": what counts is one row at a time; "batch": 1,000 rows. Default "single".
+        "one": what counts is one row at a time; "many": 1,000 rows. Default "one".
     limits:
         How far answers may differ; default: Limits().
     out:
@@ -201,7 +201,7 @@ def _judge(
     lost = limits.refuse(parity, spread or 1.0, exact=item.exact)
     if not lost and _cost(measured, load) > _cost(before[0], load) * (1 - _LEAST_WIN):
         change = _cost(measured, load) / _cost(before[0], load) - 1
-        what = "row" if load == "single" else "batch"
+        what = "row" if load == "one" else "thousand rows"
         lost = f"it takes {change:+.0%} CPU for a {what}, and less than {-_LEAST_WIN:.0%} is no win"
     return Tried(item.name, measured, parity, lost, item.details)
 
@@ -209,4 +209,4 @@ def _judge(
 def _cost(measured: Measured | None, load: Load) -> float:
     if measured is None:
         return float("inf")
-    return measured.single_cpu_seconds if load == "single" else measured.batch_cpu_seconds
+    return measured.single_cpu_seconds if load == "one" else measured.batch_cpu_seconds
