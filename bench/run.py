@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import checks
+import container
 import drift
 import sharing
 import state_machines
@@ -52,6 +53,7 @@ def main() -> int:
                 planning(),
                 footprints(),
                 sharing.row(),
+                *container.rows(ROUNDS),
                 *checks.rows(),
                 *drift.rows(ROUNDS),
                 interactive(),
