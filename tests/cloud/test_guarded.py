@@ -63,7 +63,7 @@ def test_a_bad_version_is_rolled_back_by_its_alarm(cdk, session, strategy):
     assert done.returncode != 0 and "rolled back because these alarms went off" in output, output[-3000:]
     assert "InvocationModelErrors" in output
     assert loop.failures, "some requests met the bad version, or the alarm had nothing to see"
-    assert all("2 features are needed" in text for text in loop.failures)
+    assert all("the model takes 2 features" in text for text in loop.failures)
     assert len(loop.failures) < 0.25 * len(loop.answers), f"{len(loop.failures)} of {len(loop.answers)}"
     print(f"{strategy}: {len(loop.failures)} failed, {len(loop.answers)} answered")
     stack = session.client("cloudformation").describe_stacks(StackName="churn")["Stacks"][0]

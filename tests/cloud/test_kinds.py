@@ -94,7 +94,7 @@ def test_every_request_passes_all_containers_of_a_pipeline(cdk, session):
 
 def test_a_pipeline_says_which_rows_it_refuses(cdk, session):
     runtime = session.client("sagemaker-runtime")
-    with pytest.raises(runtime.exceptions.ModelError, match="expecting 10 features"):
+    with pytest.raises(runtime.exceptions.ModelError, match="the model takes 10 features in a row, got 2"):
         runtime.invoke_endpoint(EndpointName=endpoint_of(session, "glucose"), Body=b"1,2", ContentType="text/csv")
 
 

@@ -106,7 +106,7 @@ def test_metrics_are_published(cdk, session):
 
 def test_a_bad_request_is_a_model_error_that_names_the_log_group(cdk, session):
     runtime = session.client("sagemaker-runtime")
-    with pytest.raises(runtime.exceptions.ModelError, match="30 features are needed, got 2") as caught:
+    with pytest.raises(runtime.exceptions.ModelError, match="the model takes 30 features in a row, got 2") as caught:
         runtime.invoke_endpoint(EndpointName=place_of(session, "churn")["endpoint"], Body=b"1,2", ContentType="text/csv")
     assert "/aws/sagemaker/Endpoints/churn" in str(caught.value)
 
