@@ -15,6 +15,8 @@ from . import bulk
 from .capture import Capture
 from .errors import ServingError
 from .http import Request
+from .lanes import Lane
+from .models import Rows
 from .payload import PayloadError, decode, encode
 from .registry import Registry
 from .settings import Settings
@@ -57,7 +59,7 @@ class App:
         try:
             self._route(request)
         except (ServingError, PayloadError) as error:
-            request.refuse(ServingError(error.status, error.message))
+            request.refuse(error.status, error.message)
         except Exception:
             self._unexpected(request)
 
@@ -118,15 +120,16 @@ class App:
         def done(answer: np.ndarray | Exception) -> None:
             try:
                 if isinstance(answer, Exception):
-                    raise answer
+                    raise _fault(name, answer)
                 if answer.size > _ANSWERED_IN_LOOP:
                     self._later(request, self._answer_large(name, request, answer))
                     return
                 self._answer(name, request, *encode(answer, request.header(b"accept"), self._settings.nan))
             except (ServingError, PayloadError) as error:
-                request.refuse(ServingError(error.status, error.message))
+                request.refuse(error.status, error.message)
             except Exception as error:
-                self._failed(name, request, error)
+                failed = _fault(name, error)
+                request.refuse(failed.status, failed.message)
 
         lane.submit(rows, done)
 
@@ -134,14 +137,13 @@ class App:
         lane = self._registry.lane(name)
         media = request.header(b"content-type")
         if request.file is None and request.body is not None and len(request.body) <= _IN_THREAD:
-            blocks = [await asyncio.to_thread(decode, request.body, media, lane.model.names, self._settings.max_cells)]
-            answers = [await _predicted(lane, block) for block in blocks]
+            rows = await asyncio.to_thread(decode, request.body, media, lane.model.names, self._settings.max_cells)
+            answer = await _predicted(name, lane, rows)
         else:
             async with self._bulk:
-                answers = [
-                    await _predicted(lane, block) async for block in bulk.blocks(request, media, lane.model.names, self._settings)
-                ]
-        await self._answer_large(name, request, np.concatenate(answers))
+                blocks = bulk.blocks(request, media, lane.model.names, self._settings)
+                answer = np.concatenate([await _predicted(name, lane, block) async for block in blocks])
+        await self._answer_large(name, request, answer)
 
     async def _answer_large(self, name: str, request: Request, answer: np.ndarray) -> None:
         found = await asyncio.to_thread(encode, answer, request.header(b"accept"), self._settings.nan)
@@ -159,7 +161,7 @@ class App:
             try:
                 await work
             except (ServingError, PayloadError) as error:
-                request.refuse(ServingError(error.status, error.message))
+                request.refuse(error.status, error.message)
             except Exception:
                 self._unexpected(request)
 
@@ -167,36 +169,36 @@ class App:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _failed(self, name: str, request: Request, error: Exception) -> None:
-        """The rows fit and the model failed all the same: its fault, so that the alarm of a rollout sees it."""
-        logger.error("model %s failed: %s: %s", name, type(error).__name__, error)
-        request.refuse(ServingError(500, f"the model failed: {type(error).__name__}: {str(error)[:300]}"))
-
     def _unexpected(self, request: Request) -> None:
         logger.exception("unexpected")
-        request.refuse(ServingError(500, "unexpected error, see the log"))
+        request.refuse(500, "unexpected error, see the log")
 
     def _execution(self) -> dict[str, Any]:
         most = self._settings.max_payload_bytes // 1024 // 1024
         return {"MaxConcurrentTransforms": self._settings.cpus, "BatchStrategy": "MULTI_RECORD", "MaxPayloadInMB": max(1, most)}
 
 
-async def _predicted(lane: Any, rows: Any) -> np.ndarray:
+async def _predicted(name: str, lane: Lane, rows: Rows) -> np.ndarray:
     future: asyncio.Future[np.ndarray] = asyncio.get_running_loop().create_future()
 
     def done(answer: np.ndarray | Exception) -> None:
         if future.cancelled():
             return
-        if isinstance(answer, ServingError):
-            future.set_exception(answer)
-        elif isinstance(answer, Exception):
-            logger.error("the model failed: %s: %s", type(answer).__name__, answer)
-            future.set_exception(ServingError(500, f"the model failed: {type(answer).__name__}: {str(answer)[:300]}"))
+        if isinstance(answer, Exception):
+            future.set_exception(_fault(name, answer))
         else:
             future.set_result(answer)
 
     lane.submit(rows, done)
     return await future
+
+
+def _fault(name: str, error: Exception) -> ServingError:
+    """The rows fit and the model failed all the same: its fault, so that the alarm of a rollout sees it."""
+    if isinstance(error, ServingError):
+        return error
+    logger.error("model %s failed: %s: %s", name, type(error).__name__, error)
+    return ServingError(500, f"the model failed: {type(error).__name__}: {str(error)[:300]}")
 
 
 def _load_request(body: bytes | None) -> tuple[str, str]:

@@ -53,15 +53,10 @@ class Request:
         """Send the answer; `extra` are whole header lines."""
         self._connection.answer(self, status, body, media, extra)
 
-    def refuse(self, error: ServingError) -> None:
+    def refuse(self, status: int, message: str) -> None:
         """Answer with an error as JSON; 503 says when to come again."""
-        extra = b"retry-after: 1\r\n" if error.status in (429, 503) else b""
-        self.answer(error.status, json.dumps({"error": error.message}).encode(), JSON, extra)
-
-    @property
-    def gone(self) -> bool:
-        """Whether the caller hung up."""
-        return self._connection.closed
+        extra = b"retry-after: 1\r\n" if status in (429, 503) else b""
+        self.answer(status, json.dumps({"error": message}).encode(), JSON, extra)
 
 
 Handle = Callable[[Request], None]
@@ -138,7 +133,6 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection, unless there are too many."""
-        assert isinstance(transport, asyncio.Transport) or hasattr(transport, "write")
         self._transport = transport  # type: ignore[assignment] - uvloop's transports are no subclasses
         self._all.open.add(self)
         self.deadline = self._all.now() + self._all.settings.head_seconds

@@ -56,7 +56,6 @@ class Lane:
         self, model: Model, threads: ThreadPoolExecutor, mark: Callable[[bool], None], seconds: float, most_waiting: int
     ) -> None:
         self.model = model
-        self.batches = 0
         self._threads, self._mark, self._most = threads, mark, most_waiting
         self._loop = asyncio.get_running_loop()
         self._seconds = seconds or _INLINE_SECONDS * 2
@@ -97,7 +96,6 @@ class Lane:
         self._finish(batch, *found)
 
     def _finish(self, batch: list[tuple[Rows, Done]], answers: list[np.ndarray | Exception], seconds: float) -> None:
-        self.batches += 1
         if _few(batch):
             self._seconds += _OF_LAST * (seconds - self._seconds)
         if self._waiting and not self._called and not self._running:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -94,11 +93,6 @@ class Registry:
     def describe(self, name: str) -> dict[str, str]:
         """Return one loaded model; 404 when it is not."""
         return {"modelName": name, "modelUrl": self._find(name)[0]}
-
-    @property
-    def loaded(self) -> Mapping[str, tuple[str, Lane]]:
-        """What is loaded, by name."""
-        return self._models
 
     def _find(self, name: str) -> tuple[str, Lane]:
         if name not in self._models:

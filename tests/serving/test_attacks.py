@@ -35,13 +35,6 @@ HEAD = b"POST /invocations HTTP/1.1\r\nhost: a\r\ncontent-type: text/csv\r\n"
 
 
 @pytest.fixture(scope="module")
-def churn(tmp_path_factory):
-    container = start(unpacked("churn", tmp_path_factory.mktemp("churn")))
-    yield container
-    container.stop()
-
-
-@pytest.fixture(scope="module")
 def shared(tmp_path_factory):
     container = start(tmp_path_factory.mktemp("shared"), multi_model=True, GREENSAGE_ALLOW_PICKLE="1")
     load(container, "wine", unpacked("wine", tmp_path_factory.mktemp("wine")))

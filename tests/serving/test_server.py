@@ -18,13 +18,6 @@ NAMES = ("churn", "wine", "iris", "digits")
 
 
 @pytest.fixture(scope="module")
-def churn(tmp_path_factory):
-    container = start(unpacked("churn", tmp_path_factory.mktemp("churn")))
-    yield container
-    container.stop()
-
-
-@pytest.fixture(scope="module")
 def shared(tmp_path_factory):
     container = start(tmp_path_factory.mktemp("shared"), multi_model=True, GREENSAGE_MAX_MODELS="3")
     yield container

@@ -32,7 +32,7 @@ from server.settings import Settings
 import numpy as np
 folder, sample, answers, batch = Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
 rows = np.load(sample)
-settings = Settings.from_environment({**os.environ, "GREENSAGE_ALLOW_CODE": "1"})
+settings = Settings.from_environment(os.environ)
 before = limits.resident_bytes()
 try:
     model, _ = loaded(folder, settings)
@@ -47,7 +47,7 @@ def timed(part):
         started = time.perf_counter(); model.answer(part); seconds.append(time.perf_counter() - started); count += 1
     seconds.sort()
     return seconds[len(seconds) // 2], (time.process_time() - cpu) / count / len(part)
-several = rows[np.resize(np.arange(len(rows)), batch)] if batch > 1 else rows[:1]
+several = rows[np.resize(np.arange(len(rows)), batch)]
 single, single_cpu = timed(rows[:1])
 whole, whole_cpu = timed(several)
 print(json.dumps({
@@ -97,9 +97,7 @@ def measure(folders: Mapping[str, Path], rows: np.ndarray, work: Path) -> dict[s
 
 
 def _once(folder: Path, sample: Path, answers: Path) -> dict[str, float]:
-    command = [sys.executable, "-c", _SCRIPT, str(folder), str(sample), str(answers), str(_BATCH)]
-    variables = {**os.environ, "PYTHONPATH": str(serving_folder()), "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+    done = _in_the_container(_SCRIPT, str(folder), str(sample), str(answers), str(_BATCH))
     if done.returncode:
         last = (done.stderr.strip().splitlines() or [f"the process ended with {done.returncode}"])[-1]
         if "ModuleNotFoundError" in last:
@@ -125,17 +123,23 @@ import os, sys
 from pathlib import Path
 from server.loaders import load
 from server.settings import Settings
-print(load(Path(sys.argv[1]), Settings.from_environment({**os.environ, "GREENSAGE_ALLOW_CODE": "1"})).features)
+print(load(Path(sys.argv[1]), Settings.from_environment(os.environ)).features)
 """
 
 
 def features(folder: Path) -> int | None:
     """Return how many columns the model in `folder` takes, None where it does not say. Raises GreensageError."""
-    variables = {**os.environ, "PYTHONPATH": str(serving_folder()), "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run(
-        [sys.executable, "-c", _FEATURES, str(folder)], env=variables, capture_output=True, text=True, check=False
-    )
+    done = _in_the_container(_FEATURES, str(folder))
     if done.returncode:
         raise GreensageError(f"the serving container does not load it: {(done.stderr.strip().splitlines() or ['?'])[-1][:300]}")
     word = done.stdout.split()[-1]
     return int(word) if word.isdigit() else None
+
+
+def _in_the_container(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run `script` with the serving container's modules; compiled trees are ours here, so their code may run."""
+    variables = {
+        **os.environ, "PYTHONPATH": str(serving_folder()), "PYTHONDONTWRITEBYTECODE": "1", "GREENSAGE_ALLOW_CODE": "1",
+    }  # fmt: skip
+    command = [sys.executable, "-c", script, *arguments]
+    return subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
