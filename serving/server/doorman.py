@@ -1,8 +1,7 @@
-"""The first process: it opens the door, answers /ping, hands connections to the workers and replaces those that die.
+"""The first process: it keeps the door, hands connections to the workers and replaces those that die.
 
-It loads no model and reads no body, so nothing that a caller or a model does can hold it up. A connection is looked at,
-without taking anything from it, until its first bytes say whether it asks for /ping; all others go to a worker as they are.
-Models are tried in a process of their own before a worker loads them.
+It loads no model and reads no body, so nothing that a caller or a model does can hold it up. Models are tried in a process of
+their own before a worker loads them.
 """
 
 from __future__ import annotations
@@ -19,17 +18,17 @@ import socket
 import sys
 import threading
 import time
-import traceback
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .children import ended, how, in_child
+from .door import Door, unregister
 from .engines import engine_of
 from .settings import Settings
 
-_PING = b"GET /ping"
 # What a worker says for each connection that it has taken.
 TAKEN = b"+"
 _SLOTS = 64
@@ -37,11 +36,8 @@ _MESSAGE_BYTES = 64 * 1024
 # A worker that does not turn its loop for so long is ended; a prediction in the loop takes milliseconds.
 _STUCK_SECONDS = 30.0
 _TRY_SECONDS, _LOOK_SECONDS = 240.0, 0.25
-# So many connections wait for a worker that is being replaced, for so long.
-_MOST_WAITING, _WAIT_SECONDS = 512, 10.0
 # A model that ended this many workers is not loaded again; a worker that dies so often in a minute ends the container.
 _MOST_CRASHES, _MOST_DEATHS, _DEATHS_SECONDS = 2, 6, 60.0
-_SICK, _BUSY = b'{"error": "no process answers yet"}', b'{"error": "too many connections wait"}'
 
 
 @dataclass
@@ -53,14 +49,6 @@ class _Worker:
     numbers: dict[int, str] = field(default_factory=dict)
     # Handed over and not yet taken: nothing of them is lost if the worker dies first.
     given: deque[socket.socket] = field(default_factory=deque)
-
-
-@dataclass
-class _Peeked:
-    """A connection whose first bytes have not said yet what it wants."""
-
-    socket: socket.socket
-    deadline: float
 
 
 @dataclass
@@ -79,10 +67,8 @@ class Doorman:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._selector = selectors.DefaultSelector()
-        self._door = socket.create_server((settings.host, settings.port), backlog=1024, reuse_port=False)
+        self._door = Door(settings, self._selector, self._healthy, self._give)
         self._workers: dict[int, _Worker] = {}
-        self._peeked: dict[int, _Peeked] = {}
-        self._waiting: deque[_Peeked] = deque()
         self._trials: dict[int, _Trial] = {}
         self._models: dict[str, str] = {}
         self._refused: dict[str, str] = {}
@@ -109,8 +95,7 @@ class Doorman:
             _import(engine_of(self._settings.model_dir) if self._settings.model_dir.exists() else None)
         for _ in range(self._settings.workers):
             self._start()
-        self._door.setblocking(False)
-        self._selector.register(self._door, selectors.EVENT_READ, lambda: self._accept())
+        self._door.open()
         self._selector.register(self._wake, selectors.EVENT_READ, lambda: _drained(self._wake))
         while self._code is None:
             for key, _ in self._selector.select(0.5):
@@ -135,7 +120,7 @@ class Doorman:
         gc.freeze()  # what is here already stays shared with the child's pages
         pid = os.fork()
         if pid == 0:
-            _child(lambda: self._work(theirs, memory, models), [ours])
+            in_child(lambda: self._work(theirs, memory, models), [ours])
         theirs.close()
         ours.setblocking(False)
         worker = self._workers[pid] = _Worker(pid, ours, memory)
@@ -152,14 +137,12 @@ class Doorman:
     def _close_all(self) -> None:
         """In a child: what belongs to the doorman alone must not stay open here."""
         signal.set_wakeup_fd(-1)
-        self._door.close()
+        self._door.leave()
         self._selector.close()
         for worker in self._workers.values():
             worker.channel.close()
             for connection in worker.given:
                 connection.close()
-        for peeked in (*self._peeked.values(), *self._waiting):
-            peeked.socket.close()
 
     def _hear(self, worker: _Worker) -> None:
         while True:
@@ -170,7 +153,7 @@ class Doorman:
             except OSError:
                 content = b""
             if not content:
-                self._unregister(worker.channel)
+                unregister(self._selector, worker.channel)
                 return
             if content == TAKEN:
                 worker.given.popleft().close()
@@ -180,8 +163,7 @@ class Doorman:
     def _told(self, worker: _Worker, message: dict[str, Any]) -> None:
         if "ready" in message:
             worker.ready = True
-            while self._waiting and self._pass(self._waiting[0].socket):
-                self._waiting.popleft()
+            self._door.give_waiting()
         elif "keep" in message:
             name, url, number = message["keep"]
             worker.numbers[number] = name
@@ -200,7 +182,7 @@ class Doorman:
 
     def _reap(self) -> None:
         """See to every child that has ended."""
-        for pid, code in _ended():
+        for pid, code in ended():
             if pid in self._workers:
                 self._died(self._workers.pop(pid), code)
             elif pid in self._trials:
@@ -210,20 +192,20 @@ class Doorman:
 
     def _died(self, worker: _Worker, code: int) -> None:
         self._hear(worker)
-        self._unregister(worker.channel)
+        unregister(self._selector, worker.channel)
         worker.channel.close()
         for connection in worker.given:
-            self._waiting.append(_Peeked(connection, time.monotonic() + _WAIT_SECONDS))
+            self._door.wait(connection)
         if self._leaving is not None:
             return
-        how = _how(code)
+        end = how(code)
         running = {worker.numbers[number] for number in memoryview(worker.memory).cast("q")[1:] if number in worker.numbers}
         if not worker.ready and not self._settings.multi_model:
-            _say(f"the model was not loaded: {self._broken or f'the process that loaded it {how}'}")
+            _say(f"the model was not loaded: {self._broken or f'the process that loaded it {end}'}")
             self._stop(1)
             return
         _say(
-            f"a serving process {how}"
+            f"a serving process {end}"
             + (f" while {', '.join(sorted(running))} predicted" if running else "")
             + "; it is replaced"
         )
@@ -254,7 +236,7 @@ class Doorman:
         read, write = os.pipe()
         pid = os.fork()
         if pid == 0:
-            _child(lambda: self._trial(url, write), [])
+            in_child(lambda: self._trial(url, write), [])
         os.close(write)
         os.set_blocking(read, False)
         trial = self._trials[pid] = _Trial(pid, read, worker, number, time.monotonic() + _TRY_SECONDS)
@@ -280,16 +262,16 @@ class Doorman:
             content = os.read(trial.pipe, _MESSAGE_BYTES)
             trial.content += content
             if not content:
-                self._unregister(trial.pipe)
+                unregister(self._selector, trial.pipe)
 
     def _tried(self, trial: _Trial, code: int) -> None:
         self._read(trial)
-        self._unregister(trial.pipe)
+        unregister(self._selector, trial.pipe)
         os.close(trial.pipe)
         if trial.content:
             needed, status, reason = json.loads(trial.content)
         else:
-            needed, status, reason = 0, 400, f"the model cannot be loaded: the process that tried it {_how(code)}"
+            needed, status, reason = 0, 400, f"the model cannot be loaded: the process that tried it {how(code)}"
         with contextlib.suppress(OSError):
             trial.worker.channel.send(json.dumps({"tried": [trial.number, max(0, needed), status, reason]}).encode())
 
@@ -305,73 +287,10 @@ class Doorman:
 
         threading.Thread(target=run, daemon=True).start()
 
-    # -- connections
+    def _healthy(self) -> bool:
+        return any(worker.ready for worker in self._workers.values()) and self._leaving is None
 
-    def _accept(self) -> None:
-        for _ in range(64):
-            try:
-                connection, _ = self._door.accept()
-            except OSError:
-                return
-            connection.setblocking(False)
-            if len(self._peeked) >= self._settings.max_connections:
-                _answer(connection, 503, _BUSY)
-                connection.close()
-                continue
-            peeked = _Peeked(connection, time.monotonic() + self._settings.head_seconds)
-            self._peeked[connection.fileno()] = peeked
-            self._selector.register(connection, selectors.EVENT_READ, lambda peeked=peeked: self._look(peeked))
-            self._look(peeked)
-
-    def _look(self, peeked: _Peeked) -> None:
-        """Decide by the first bytes, which stay where they are."""
-        connection = peeked.socket
-        try:
-            start = connection.recv(4096, socket.MSG_PEEK)
-        except BlockingIOError:
-            return
-        except OSError:
-            start = b""
-        if not start:
-            self._forget(peeked)
-            connection.close()
-        elif start.startswith((_PING + b" ", _PING + b"?")):
-            self._ping(peeked, start)
-        elif not (_PING + b" ").startswith(start):
-            self._forget(peeked)
-            self._hand_over(peeked)
-
-    def _ping(self, peeked: _Peeked, start: bytes) -> None:
-        end = start.find(b"\r\n\r\n")
-        if end < 0:
-            if len(start) == 4096:  # a head that does not fit; the worker has bounds and words for it
-                self._forget(peeked)
-                self._hand_over(peeked)
-            return
-        peeked.socket.recv(end + 4)
-        peeked.deadline = time.monotonic() + 75
-        ready = any(worker.ready for worker in self._workers.values()) and self._leaving is None
-        keep = (
-            b"close" not in start[:end].lower().partition(b"connection:")[2].partition(b"\r\n")[0] and b"HTTP/1.1" in start[:64]
-        )
-        _answer(peeked.socket, 200 if ready else 503, b"" if ready else _SICK, keep=keep)
-        if not keep:
-            self._forget(peeked)
-            peeked.socket.close()
-        elif len(start) > end + 4:
-            self._look(peeked)
-
-    def _hand_over(self, peeked: _Peeked) -> None:
-        if self._pass(peeked.socket):
-            return
-        if len(self._waiting) >= _MOST_WAITING:
-            _answer(peeked.socket, 503, _BUSY)
-            peeked.socket.close()
-            return
-        peeked.deadline = time.monotonic() + _WAIT_SECONDS
-        self._waiting.append(peeked)
-
-    def _pass(self, connection: socket.socket) -> bool:
+    def _give(self, connection: socket.socket) -> bool:
         """Give a connection to the next worker that is ready and reads; say whether one was found."""
         ready = [worker for worker in self._workers.values() if worker.ready]
         for offset in range(len(ready)):
@@ -385,21 +304,11 @@ class Doorman:
             return True
         return False
 
-    def _forget(self, peeked: _Peeked) -> None:
-        self._peeked.pop(peeked.socket.fileno(), None)
-        self._unregister(peeked.socket)
-
     # -- time and the end
 
     def _by_time(self) -> None:
         now = time.monotonic()
-        for peeked in [item for item in self._peeked.values() if item.deadline < now]:
-            self._forget(peeked)
-            peeked.socket.close()
-        while self._waiting and self._waiting[0].deadline < now:
-            late = self._waiting.popleft()
-            _answer(late.socket, 503, _SICK)
-            late.socket.close()
+        self._door.by_time(now)
         for trial in self._trials.values():
             if trial.deadline < now:
                 os.kill(trial.pid, signal.SIGKILL)
@@ -417,7 +326,6 @@ class Doorman:
         if self._leaving is not None:
             return
         self._leaving = time.monotonic() + self._settings.drain_seconds + 3
-        self._unregister(self._door)
         self._door.close()
         self._kill(signal.SIGTERM)
 
@@ -430,10 +338,6 @@ class Doorman:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
 
-    def _unregister(self, file: Any) -> None:
-        with contextlib.suppress(KeyError, ValueError):
-            self._selector.unregister(file)
-
 
 def _import(engine: str | None) -> None:
     """Import an engine; one that is not installed counts as imported, and loading the model will say so."""
@@ -442,49 +346,6 @@ def _import(engine: str | None) -> None:
             importlib.import_module(engine)
         except ImportError:
             sys.modules[engine] = None  # type: ignore[assignment] - Python's own way to say that it cannot be imported
-
-
-def _child(run: Callable[[], int], closing: list[socket.socket]) -> None:
-    """Everything that a forked process does; it never comes back into the doorman's code."""
-    code = 1
-    try:
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
-            signal.signal(number, signal.SIG_DFL)
-        for item in closing:
-            item.close()
-        code = run()
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
-
-
-def _answer(connection: socket.socket, status: int, body: bytes, *, keep: bool = False) -> None:
-    """Write a small answer, or nothing where the caller does not read."""
-    phrase = {200: b"OK", 503: b"Service Unavailable"}[status]
-    head = b"HTTP/1.1 %d %s\r\ncontent-type: application/json\r\ncontent-length: %d\r\n" % (status, phrase, len(body))
-    with contextlib.suppress(OSError):
-        connection.send(head + (b"" if keep else b"connection: close\r\n") + b"\r\n" + body)
-
-
-def _ended() -> Iterator[tuple[int, int]]:
-    """Yield process id and exit code of each child that has ended."""
-    while True:
-        try:
-            pid, status = os.waitpid(-1, os.WNOHANG)
-        except ChildProcessError:
-            return
-        if not pid:
-            return
-        yield pid, os.waitstatus_to_exitcode(status)
-
-
-def _how(code: int) -> str:
-    if code >= 0:
-        return f"ended with exit code {code}"
-    return f"was ended by {signal.Signals(-code).name}" + (" (out of memory?)" if code == -signal.SIGKILL else "")
 
 
 def _say(words: str) -> None:
