@@ -11,7 +11,7 @@ ENDINGS = {
 _PACKAGES = {"xgboost": "xgboost", "lightgbm": "lightgbm", "onnx": "onnxruntime", "skops": "skops.io", "pickle": "joblib"}
 SAMPLES = {"sample.csv": "text/csv", "sample.json": "application/json"}
 # Beside the model they say something about it, and are no model themselves.
-_BESIDE = ("labels.json", "feature_names.json", "requirements.txt", "greensage.json", "config.json", *SAMPLES)
+_BESIDE = ("labels.json", "feature_names.json", "requirements.txt", "greensage.json", "config.json", "tokenizer.json", *SAMPLES)
 
 
 def files_of(folder: Path) -> list[Path]:

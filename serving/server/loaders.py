@@ -101,10 +101,12 @@ def _onnx(path: Path, settings: Settings) -> Model:
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.enable_cpu_mem_arena = options.enable_mem_pattern = False
     options.log_severity_level = 3
+    for key, value in _session_options(path.parent).items():
+        options.add_session_config_entry(key, value)
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     inputs, outputs = session.get_inputs(), [item.name for item in session.get_outputs()]
     kinds = {item.name: _ONNX_TYPES.get(item.type, np.float32) for item in inputs}
-    wanted = ["probabilities" if "probabilities" in outputs else outputs[0]]
+    wanted = [next((name for name in _ANSWERS if name in outputs), outputs[0])]
     if len(inputs) > 1:
 
         def of_several(rows: dict[str, np.ndarray]) -> np.ndarray:
@@ -127,6 +129,15 @@ def _onnx(path: Path, settings: Settings) -> Model:
         features,
         fixed_rows=sizes[0],
     )
+
+
+def _session_options(folder: Path) -> dict[str, str]:
+    """What greensage optimize found to be better for this model, for instance products in bfloat16."""
+    path = folder / "greensage.json"
+    if not path.is_file():
+        return {}
+    found = json.loads(path.read_text(encoding="utf-8")).get("onnx", {}).get("session", {})
+    return {str(key): str(value) for key, value in found.items() if key in _SESSION_OPTIONS}
 
 
 def _neo(path: Path, settings: Settings) -> Model:
@@ -182,6 +193,9 @@ def _dense(answer: Any) -> np.ndarray:
     return np.asarray(answer.toarray() if hasattr(answer, "toarray") else answer)
 
 
+# Of several outputs, what people call for; else the first.
+_ANSWERS = ("probabilities", "sentence_embedding", "logits")
+_SESSION_OPTIONS = ("mlas.enable_gemm_fastmath_arm64_bfloat16",)
 _ONNX_TYPES = {
     "tensor(double)": np.float64, "tensor(int64)": np.int64, "tensor(int32)": np.int32, "tensor(bool)": np.bool_,
     "tensor(float16)": np.float16,

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import importlib.metadata
 import json
 import os
 import sys
-from dataclasses import asdict
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..catalog.power import power
+from ..catalog.kinds import hosting_kind
+from ..catalog.optimized import Cost, Optimized, digest_of, relative_to_overlay, remember
 from ..errors import GreensageError
-from ..spec import load_specs
-from ..text import bold, green, number, table
+from ..spec import ModelSpec, OptimizeSpec, load_specs
 from . import Commands
 
 if TYPE_CHECKING:
@@ -23,11 +25,15 @@ _EXAMPLES = """examples:
   greensage optimize churn --sample rows.csv              the model of models/churn.yaml, for the silicon it asks for
   greensage optimize model.tar.gz --sample rows.csv --label target -o small.tar.gz
   greensage optimize model.onnx --for x86_64 --load many --json
+  greensage optimize my-encoder/ --sample sentences.txt   a Hugging Face folder: exported, fused, in 8 bits
+  greensage optimize churn --passes trees-compiled,trees-pruned --explain
 
-rows.csv has a header with the features in the order in which they are sent. Needs pip install 'greensage[optimize]'.
+rows.csv has a header with the features in the order in which they are sent. Limits, sample and label come from the part
+`optimize` of the model's file, where it has one. Needs pip install 'greensage[optimize]'; PyTorch and Hugging Face models need
+greensage[optimize-torch], CatBoost's greensage[optimize-catboost].
+passes: trees-compiled, trees-pruned, trees-onnx, onnx-graph, onnx-float16, onnx-bfloat16, onnx-int8, onnx-pruned
 """
-# Whose watts turn CPU seconds into joules: the smallest type that the planner likes best.
-_REFERENCES = {"arm64": "ml.c8g.large", "x86_64": "ml.c7i.large"}
+_LIMITS = ("max_delta", "mean_delta", "min_agreement", "max_worse", "min_cosine")
 
 
 def add(commands: Commands) -> None:
@@ -39,19 +45,21 @@ def add(commands: Commands) -> None:
     parser.add_argument("model", help="name of a model file, or a model.tar.gz, folder or file")
     parser.add_argument("--models", type=Path, default=Path("models"), help="folder of model files (default: models)")
     parser.add_argument(
-        "--sample", type=Path, help="CSV with a header: rows to prove parity on (default: the archive's sample.csv)"
+        "--sample", type=Path, help="CSV with a header, or sentences in a .txt: what parity is proved on (default: the archive's)"
     )
     parser.add_argument("--label", help="column of the sample that is right, and no feature")
     parser.add_argument(
         "--for", dest="architecture", choices=("arm64", "x86_64"), help="default: as the model file says, else arm64"
     )
-    parser.add_argument("--load", choices=("one", "many"), default="one", help="what counts: one row, or 1,000 (default: one)")
+    parser.add_argument("--load", choices=("one", "many"), help="what counts: one row, or a batch (default: one)")
     parser.add_argument(
         "--max-delta", type=float, help="of any answer, as a share of their range, where only rounding may differ (0.0001)"
     )
     parser.add_argument("--mean-delta", type=float, help="on average, as a share of their range (0.01)")
     parser.add_argument("--min-agreement", type=float, help="share of rows with the same class (0.99)")
     parser.add_argument("--max-worse", type=float, help="of accuracy or RMSE, with --label (0.005)")
+    parser.add_argument("--min-cosine", type=float, help="mean cosine similarity of embeddings (0.995)")
+    parser.add_argument("--passes", metavar="NAME,NAME", help="which to try (default: all that take the model)")
     parser.add_argument(
         "-o", "--output", type=Path, help="where the archive is written (default: beside the model, *.optimized.tar.gz)"
     )
@@ -62,111 +70,108 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Optimize one model; 0 also where it is best as it is."""
-    try:
-        from ..optimize import Limits, optimize
-    except ImportError as error:
-        raise GreensageError(f"optimize needs {error.name}: pip install 'greensage[optimize]'") from None
-    source, architecture = _source(options)
-    rows, labels = _sample(options)
-    given = {name: getattr(options, name) for name in ("max_delta", "mean_delta", "min_agreement", "max_worse")}
-    out = options.output or source.with_name(f"{source.name.removesuffix('.tar.gz')}.optimized.tar.gz")
+    from ..optimize import optimize
+    from .optimize_output import as_json, as_text
+
+    asked = _asked(options)
+    out = options.output or asked.source.with_name(f"{asked.source.name.removesuffix('.tar.gz')}.optimized.tar.gz")
     result = optimize(
-        source, rows=rows, labels=labels, architecture=architecture, load=options.load, out=out,
-        limits=Limits(**{name: value for name, value in given.items() if value is not None}),
-        say=lambda line: print(line, file=sys.stderr),
+        asked.source, rows=asked.rows, labels=asked.labels, architecture=asked.architecture, load=asked.load, out=out,
+        limits=asked.limits, passes=asked.passes, say=lambda line: print(line, file=sys.stderr),
     )  # fmt: skip
+    kept = _remember(asked, result, out) if asked.spec is not None else None
     if options.json:
-        print(json.dumps(_as_json(result, out), indent=1))
+        print(json.dumps(as_json(result, out), indent=1))
     else:
-        print(_as_text(result, out, explain=options.explain))
+        print(as_text(result, out, explain=options.explain))
+        if kept is not None and asked.spec is not None:
+            print(_what_follows(asked.spec, result, kept))
     return 0
 
 
-def _source(options: argparse.Namespace) -> tuple[Path, Any]:
-    path = Path(options.model)
-    if path.exists():
-        return path, options.architecture or "arm64"
+@dataclass(frozen=True)
+class _Asked:
+    """What the command line, and the model's file where there is one, ask for; `spec` is None without one."""
+
+    source: Path
+    rows: Any
+    labels: Any
+    architecture: Any
+    load: Any
+    limits: Any
+    passes: tuple[str, ...]
+    spec: ModelSpec | None
+
+
+def _asked(options: argparse.Namespace) -> _Asked:
+    from ..optimize import Limits
+
+    spec = None if Path(options.model).exists() else _spec(options)
+    part = (spec.optimize if spec else None) or OptimizeSpec()
+    given = {name: getattr(options, name) for name in _LIMITS}
+    limits = Limits(**{name: getattr(part, name) if value is None else value for name, value in given.items()})
+    sample, label = options.sample or part.sample, options.label or part.label
+    rows, labels = _sample(Path(sample) if sample else None, label)
+    own = "x86_64" if spec and spec.silicon in ("x86", "gpu") else "arm64"
+    files = spec is not None and spec.hosting != "auto" and hosting_kind(spec.hosting.kind).answers == "files"
+    load = options.load or part.load or ("many" if files else "one")
+    passes = tuple(options.passes.split(",")) if options.passes else part.passes
+    source = Path(spec.model.artifact) if spec else Path(options.model)
+    return _Asked(source, rows, labels, options.architecture or own, load, limits, passes, spec)
+
+
+def _spec(options: argparse.Namespace) -> ModelSpec:
     ((spec, _),) = load_specs(options.models, only=options.model)
+    # What the file has made before is made anew from what it was made from.
+    spec = spec.as_given
     if spec.model.artifact.startswith("s3://"):
         raise GreensageError(f"{options.model} lies in S3; download it first: aws s3 cp {spec.model.artifact} .")
     # What the file lets the container load, the container's code may load here.
     os.environ.update({"GREENSAGE_ALLOW_PICKLE": "1"} if spec.model.allow_pickle else {}, **spec.model.environment)
-    return Path(spec.model.artifact), options.architecture or ("x86_64" if spec.silicon in ("x86", "gpu") else "arm64")
+    return spec
 
 
-def _sample(options: argparse.Namespace) -> tuple[Any, Any]:
-    if options.sample is None:
-        if options.label:
+def _sample(path: Path | None, label: str | None) -> tuple[Any, Any]:
+    if path is None:
+        if label:
             raise GreensageError("--label names a column of the sample; give it too: --sample rows.csv")
         return None, None
+    if path.suffix == ".txt":
+        try:
+            return [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()], None
+        except (OSError, UnicodeDecodeError) as problem:
+            raise GreensageError(f"{path}: {problem}") from None
     from ..drift.tables import read_table
 
     try:
-        _, features, label = read_table([options.sample], options.label)
-    except (ValueError, UnicodeDecodeError) as problem:
+        _, features, labels = read_table([path], label)
+    except (OSError, ValueError, UnicodeDecodeError) as problem:
         raise GreensageError(str(problem)) from None
-    return features, label if options.label else None
+    return features, labels if label else None
 
 
-def _as_text(result: Result, out: Path, *, explain: bool) -> str:
-    rows = [("", "SIZE", "ONE ROW", "1,000 ROWS", "MEMORY", "J/1,000", "DIFFERS"), _row("as it is", result.before, "", result)]
-    for item in result.tried:
-        if item.measured is not None:
-            differs = f"{item.parity.max_delta:.1g}" if item.parity else "?"
-            rows.append(_row(item.name + (" *" if item.name == result.chosen else ""), item.measured, differs, result))
-    lines = [table(rows, right=range(1, 7)), ""]
-    joules = f"J per 1,000 inferences: CPU seconds times the watts of a core of {_REFERENCES[result.architecture]}, an estimate."
-    lines += [joules, *([_made_up(result)] if result.sample_is_made_up else [])]
-    if explain or result.chosen == "as it is":
-        lines += ["", *(f"{item.name}: {item.lost or 'chosen'}" for item in result.tried)]
-    before, after = (_cpu(item, result.load) for item in (result.before, result.after))
-    if result.chosen == "as it is":
-        lines += ["", "It is best as it is; nothing was written."]
-    else:
-        lines += [
-            "",
-            bold(f"{result.chosen}: {green(f'-{1 - after / before:.0%} CPU')}, written to {out} ({_size(result.archive_bytes)})"),
-        ]
-    return "\n".join(lines)
-
-
-def _row(name: str, item: Any, differs: str, result: Result) -> tuple[str, ...]:
-    joules = _cpu(item, result.load) * 1000 * _watts(result.architecture)
-    return (
-        name, _size(item.size_bytes), _time(item.single_seconds), _time(item.batch_seconds), _size(item.memory_bytes),
-        number(joules), differs,
+def _remember(asked: _Asked, result: Result, out: Path) -> Path:
+    """Write what was measured into the overlay of the catalog, where plan finds it."""
+    assert asked.spec is not None
+    if not result.archive_bytes:
+        return remember(asked.spec.name, None)
+    many, best = result.load == "many", result.best
+    digest, version = digest_of(asked.source), importlib.metadata.version("greensage")
+    costs = [
+        Cost(item.batch_cpu_seconds if many else item.single_cpu_seconds, item.memory_bytes / 1e6, size / 1e6)
+        for item, size in ((result.before, asked.source.stat().st_size), (result.after, result.archive_bytes))
+    ]
+    row = Optimized(
+        archive=relative_to_overlay(out), archive_digest=digest_of(out), given_digest=digest, framework=result.framework,
+        how=result.chosen, architectures=result.architectures, before=costs[0], after=costs[1], rows=result.sample_rows,
+        made_up=result.sample_is_made_up, machine=f"{os.uname().machine} of {os.cpu_count()} processors",
+        date=datetime.now(UTC).date().isoformat(), versions={"greensage": version, **(best.details if best else {})},
     )  # fmt: skip
+    return remember(asked.spec.name, row)
 
 
-def _as_json(result: Result, out: Path) -> dict[str, Any]:
-    written = {"archive": str(out), "archive_bytes": result.archive_bytes} if result.archive_bytes else {}
-    content = {**asdict(result), "source": str(result.source), "after": asdict(result.after), **written}
-    return {**content, "joules_per_1000_estimated": {
-        "before": _cpu(result.before, result.load) * 1000 * _watts(result.architecture),
-        "after": _cpu(result.after, result.load) * 1000 * _watts(result.architecture),
-        "instance_type": _REFERENCES[result.architecture],
-    }}  # fmt: skip
-
-
-def _cpu(item: Any, load: str) -> float:
-    return item.single_cpu_seconds if load == "one" else item.batch_cpu_seconds
-
-
-def _watts(architecture: str) -> float:
-    """Of one busy core."""
-    from ..catalog.instances import instance
-
-    name = _REFERENCES[architecture]
-    return power(name).full_w.value / instance(name).vcpu
-
-
-def _made_up(result: Result) -> str:
-    return f"The answers were compared on {result.sample_rows} rows that are made up; give real ones: --sample rows.csv"
-
-
-def _size(count: float) -> str:
-    return f"{count / 1e6:,.1f} MB" if count >= 1e6 else f"{count / 1e3:,.0f} kB"
-
-
-def _time(seconds: float) -> str:
-    return f"{seconds * 1e3:,.1f} ms" if seconds >= 1e-3 else f"{seconds * 1e6:,.0f} µs"
+def _what_follows(spec: ModelSpec, result: Result, kept: Path) -> str:
+    if not result.archive_bytes:
+        return ""
+    use = "greensage plan uses it" if spec.optimize else f"to use it, add to the file of {spec.name}: optimize: true"
+    return f"What was measured stands in {kept}; {use}."

@@ -53,3 +53,10 @@ APPROVAL_HOURS = 72
 FLEXIBLE_HOURS = 0
 MAX_RUN_MINUTES = 60
 MAX_WAIT_MINUTES = 120
+
+# Optimized models: how far answers may differ, as shares of their range, of rows, or of the metric.
+OPTIMIZE_MAX_DELTA = 0.0001  # of sums in another order; float32 keeps seven digits
+OPTIMIZE_MEAN_DELTA = 0.01
+OPTIMIZE_MIN_AGREEMENT = 0.99
+OPTIMIZE_MAX_WORSE = 0.005
+OPTIMIZE_MIN_COSINE = 0.995

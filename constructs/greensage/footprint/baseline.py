@@ -21,6 +21,7 @@ def baseline_words() -> str:
 
 def baseline_usage(spec: ModelSpec, region: str) -> Usage:
     """Return a month of the usual deployment of `spec` in `region`: always on, sized for the peak, logs for ever."""
+    spec = spec.as_given
     demand, name = demand_of(spec), baseline_type(spec)
     count = instances_needed(name, demand.peak, demand.cpu_seconds)
     fixed = max(count, spec.sla.instances_kept)
@@ -31,6 +32,7 @@ def baseline_usage(spec: ModelSpec, region: str) -> Usage:
 
 def baseline_type(spec: ModelSpec) -> str:
     """Return the instance type of the usual deployment: the smallest of its family that holds the model."""
+    spec = spec.as_given
     accelerated = spec.model.compiled_for or spec.silicon in ("gpu", "inferentia", "trainium") or spec.model.framework == "triton"
     memory = sum(map(container_mb, sources_of(spec)))
     names = _types("accelerated" if accelerated else "cpu")

@@ -88,10 +88,23 @@ def clock_of(asked: TrafficSpec) -> tuple[tuple[float, float], ...]:
 
 
 def cpu_seconds(spec: ModelSpec) -> float:
-    """Return the CPU seconds of one request on one m5 vCPU: as measured, or estimated by framework and size."""
-    if spec.traffic.cpu_ms_per_request is not None:
-        return spec.traffic.cpu_ms_per_request / 1000
-    return sum(traffic.cpu_ms_per_request(item.framework, size_mb(item)) for item in sources_of(spec)) / 1000
+    """Return the CPU seconds of one request on one m5 vCPU: as measured, or estimated by framework and size.
+
+    What the file states is of the model as it was given: what optimizing measured is taken off it.
+    """
+    stated, own = spec.traffic.cpu_ms_per_request, spec.model
+    if stated is not None:
+        if own.cost is None or own.given is None or own.given.cost is None:
+            return stated / 1000
+        before, after = own.given.cost.cpu_seconds, own.cost.cpu_seconds
+        return max(stated / 1000 - (before - after), stated / 1000 * after / before)
+    return sum(map(_cpu_seconds, sources_of(spec)))
+
+
+def _cpu_seconds(source: ModelSource) -> float:
+    if source.cost is not None:
+        return source.cost.cpu_seconds + traffic.SERVER_MS / 1000
+    return traffic.cpu_ms_per_request(source.framework, size_mb(source)) / 1000
 
 
 def size_mb(source: ModelSource) -> float:
@@ -103,6 +116,8 @@ def container_mb(source: ModelSource) -> float:
     """Return the memory in MB that a server and its one model are taken to need."""
     # An image of the user's own is taken to need as much as AWS's.
     prebuilt = source.image not in ("auto", "serving")
+    if source.cost is not None and not prebuilt:
+        return traffic.SERVER_MB + source.cost.memory_mb
     return traffic.runtime_memory_mb(source.framework, prebuilt=prebuilt) + traffic.model_memory_mb(size_mb(source))
 
 

@@ -7,6 +7,7 @@ that is legal and says why the others lost, `bundle` writes it with its lineage.
 
 from __future__ import annotations
 
-from .choose import Limits, Result, optimize
+from .choose import Result, optimize
+from .parity import Limits
 
 __all__ = ["Limits", "Result", "optimize"]

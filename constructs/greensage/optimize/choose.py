@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -13,51 +12,17 @@ import numpy as np
 
 from ..errors import GreensageError
 from .bundle import bundle
+from .foreign import load_foreign
 from .given import Given, given
-from .measure import CannotRun, Measured, measure
-from .parity import Parity, compare
-from .passes import Candidate, Request, candidates
+from .measure import CannotRun, Measured, batch_rows, features, measure
+from .parity import Limits, Parity, compare
+from .passes import ARCHITECTURES, PASSES, Candidate, Request, candidates
+from .sample import Rows, count, made_up, made_up_tokens, own_sample, tokens
 
 AS_IS = "as it is"
 Load = Literal["one", "many"]
 # A win smaller than this may be the machine's mood.
 _LEAST_WIN = 0.05
-_MADE_ROWS = 256
-
-
-@dataclass(frozen=True)
-class Limits:
-    """By how much the answers of an optimized model may differ from the model's own, on the sample.
-
-    Parameters
-    ----------
-    max_delta:
-        For passes that only reorder sums: of any number, as a share of the range of the answers. Default 0.0001.
-    mean_delta:
-        For passes that lose digits: on average, as a share of that range. Default 0.01.
-    min_agreement:
-        Share of the rows, 0 to 1, for which the same class has to win. Default 0.99.
-    max_worse:
-        By how much the accuracy or the RMSE may be worse, where the sample has labels. Default 0.005.
-    """
-
-    max_delta: float = 0.0001
-    mean_delta: float = 0.01
-    min_agreement: float = 0.99
-    max_worse: float = 0.005
-
-    def refuse(self, parity: Parity, spread: float, *, exact: bool) -> str:
-        """Return which limit is passed and by how much; empty where none is."""
-        if exact and parity.max_delta > self.max_delta * spread:
-            return f"its answers differ by up to {parity.max_delta:.2g}, and {self.max_delta * spread:.2g} is allowed"
-        if parity.mean_delta > self.mean_delta * spread:
-            return f"its answers differ by {parity.mean_delta:.2g} on average, and {self.mean_delta * spread:.2g} is allowed"
-        if parity.agreement is not None and parity.agreement < self.min_agreement:
-            other, allowed = 1 - parity.agreement, 1 - self.min_agreement
-            return f"it chooses another class for {other:.2%} of the rows, and {allowed:.2%} is allowed"
-        if parity.worse is not None and parity.worse > self.max_worse:
-            return f"it is worse by {parity.worse:.3g} on the labels, and {self.max_worse:g} is allowed"
-        return ""
 
 
 @dataclass(frozen=True)
@@ -73,33 +38,48 @@ class Tried:
 
 @dataclass(frozen=True)
 class Result:
-    """What was found. `chosen` is "as it is" where nothing legal is better; `archive_bytes` is 0 where nothing was written."""
+    """What was found. `chosen` is "as it is" where nothing legal is better; `archive_bytes` is 0 where nothing was written.
+
+    `digest` is of what was given; `architectures` and `framework` say what the chosen archive runs on; `batch_rows` is how
+    many rows a batch had.
+    """
 
     source: Path
+    digest: str
     kind: str
     load: Load
     architecture: str
     sample_rows: int
     sample_is_made_up: bool
+    batch_rows: int
     before: Measured
     tried: tuple[Tried, ...]
     chosen: str
+    framework: str
+    architectures: tuple[str, ...]
     archive_bytes: int
+
+    @property
+    def best(self) -> Tried | None:
+        """The chosen candidate; None where it is best as it is."""
+        return next((item for item in self.tried if item.name == self.chosen), None)
 
     @property
     def after(self) -> Measured:
         """What the chosen one takes."""
-        return next((item.measured for item in self.tried if item.name == self.chosen and item.measured), self.before)
+        best = self.best
+        return best.measured if best and best.measured else self.before
 
 
 def optimize(
     source: Path,
     *,
-    rows: np.ndarray | None = None,
+    rows: np.ndarray | Sequence[str] | None = None,
     labels: np.ndarray | None = None,
     architecture: Literal["arm64", "x86_64"] = "arm64",
     load: Load = "one",
     limits: Limits | None = None,
+    passes: Sequence[str] = (),
     out: Path | None = None,
     say: Callable[[str], None] = lambda line: None,
 ) -> Result:
@@ -110,16 +90,18 @@ def optimize(
     source:
         A model.tar.gz, a folder or a model's file.
     rows:
-        The sample on which parity is proved, (rows, features); default: the archive's own, else rows that are made up, which
-        the result says.
+        The sample on which parity is proved, (rows, features), or sentences for a model of language; default: the archive's
+        own, else rows that are made up, which the result says.
     labels:
         What is right for each row of the sample; default: parity is of the answers alone.
     architecture:
         What the model is to run on; default arm64.
     load:
-        "one": what counts is one row at a time; "many": 1,000 rows. Default "one".
+        "one": what counts is one row at a time; "many": a batch. Default "one".
     limits:
         How far answers may differ; default: Limits().
+    passes:
+        Names of the passes to try (trees-compiled, onnx-int8, ...); default: all that take the model.
     out:
         Where the new archive is written, if there is a better one. Default: nowhere.
     say:
@@ -127,66 +109,81 @@ def optimize(
 
     Returns a Result. Raises GreensageError where the source is no model that the serving container runs.
     """
+    _check_passes(passes)
+    bounds = limits or Limits()
     with tempfile.TemporaryDirectory(prefix="greensage-optimize-") as scratch:
         work = Path(scratch)
         model = given(source, work / "given")
-        sample, made_up = _sample(model, rows)
-        say(f"{source.name}: {model.kind}, {len(sample):,} rows to compare" + (", made up" if made_up else ""))
-        request = Request(model, sample, architecture, work / "made")
+        if model.foreign:
+            load_foreign(model.file)  # so that what cannot be loaded is refused before anything is tried
+        sample, made_up = sample_for(model, rows)
+        say(f"{source.name}: {model.kind}, {count(sample):,} rows to compare" + (", made up" if made_up else ""))
+        request = Request(model, sample, architecture, work / "made", bounds, labels, tuple(passes))
         made: list[Candidate] = []
         for candidate in candidates(request):
             say(f"  made: {candidate.name}" if candidate.folder else f"  not made: {candidate.name}: {candidate.refused}")
             made.append(candidate)
         say("  measuring, in turns")
         folders = {AS_IS: model.file.parent, **{item.name: item.folder for item in made if item.folder}}
-        measured = measure(folders, sample, work)
+        measured = measure(folders, sample, work, foreign={AS_IS: model.file} if model.foreign else {})
         before = measured[AS_IS]
         if isinstance(before, CannotRun):
-            raise GreensageError(f"{source}: the serving container does not run it: {before}")
-        bounds = limits or Limits()
-        tried = [_judge(item, before, measured.get(item.name), labels, load, bounds) for item in made]
+            raise GreensageError(f"{source}: it does not run as it is: {before}")
+        tried = [_judge(item, before, measured.get(item.name), labels, load, bounds, made_up) for item in made]
         best = min((item for item in tried if not item.lost), key=lambda item: _cost(item.measured, load), default=None)
         if best is not None:
             words = f"{best.name} takes less"
             tried = [item if item is best or item.lost else replace(item, lost=words) for item in tried]
-        size = 0
-        if best is not None and out is not None:
-            folder = folders[best.name]
-            lineage = {"from": model.digest, "pass": best.name, "for": architecture, **best.details}
-            size = bundle(folder, model.beside, lineage, out)
+        size, framework, runs_on = 0, model.kind, ARCHITECTURES
+        if best is not None:
+            winner = next(item for item in made if item.name == best.name)
+            framework, runs_on = winner.framework or model.kind, winner.architectures
+            if out is not None:
+                lineage = {"from": model.digest, "pass": best.name, "for": architecture, **best.details}
+                size = bundle(folders[best.name], model.beside, lineage, out)
         chosen = best.name if best else AS_IS
         return Result(
-            source, model.kind, load, architecture, len(sample), made_up, before[0], tuple(tried), chosen, size
+            source, model.digest, model.kind, load, architecture, count(sample), made_up, batch_rows(sample), before[0],
+            tuple(tried), chosen, framework, runs_on, size,
         )  # fmt: skip
 
 
-def _sample(model: Given, rows: np.ndarray | None) -> tuple[np.ndarray, bool]:
-    """The user's rows, else the archive's, else normal ones: enough to see that an exact pass is exact, and said to be so."""
+def sample_for(model: Given, rows: np.ndarray | Sequence[str] | None) -> tuple[Rows, bool]:
+    """Return the user's rows, else the archive's, else made up ones; and whether they are made up. Raises GreensageError."""
+    if model.kind == "transformer":
+        return _of_language(model, rows)
     if rows is not None:
+        if not isinstance(rows, np.ndarray):
+            raise GreensageError(f"{model.file.name} takes numbers; give a CSV file with a header: --sample rows.csv")
         return np.atleast_2d(np.asarray(rows, dtype=np.float64)), False
-    from ..drift.payload import decode
-
-    for name, media in (("sample.csv", "text/csv"), ("sample.json", "application/json")):
-        path = model.file.parent / name
-        if path.is_file():
-            return np.atleast_2d(decode(path.read_bytes(), media)), False
-    seed = int.from_bytes(hashlib.sha256(model.digest.encode()).digest()[:4], "big")
-    return np.random.default_rng(seed).normal(0, 3, (_MADE_ROWS, _features(model))), True
-
-
-def _features(model: Given) -> int:
-    """Ask the serving container's own loader, in a process of its own."""
-    from .measure import features
-
-    found = features(model.file.parent)
+    own = own_sample(model)
+    if own is not None:
+        return own, False
+    found = load_foreign(model.file).features if model.foreign else features(model.file.parent)
     if found is None:
         raise GreensageError(f"{model.file.name} does not say how many features it takes; give a sample: --sample rows.csv")
-    return found
+    return made_up(model, found), True
+
+
+def _of_language(model: Given, rows: np.ndarray | Sequence[str] | None) -> tuple[Rows, bool]:
+    foreign = load_foreign(model.file)
+    if rows is None:
+        return made_up_tokens(model, foreign.vocabulary, foreign.inputs), True
+    if isinstance(rows, np.ndarray):
+        raise GreensageError(f"{model.file.name} takes sentences; give a file with one in each line: --sample sentences.txt")
+    return tokens(model.file.parent, list(rows), foreign.inputs), False
+
+
+def _check_passes(names: Sequence[str]) -> None:
+    known = [name.replace("_", "-") for name in PASSES]
+    for name in names:
+        if name not in known:
+            raise GreensageError(f"no pass is called {name!r}; there are {', '.join(known)}")
 
 
 def _judge(
     item: Candidate, before: tuple[Measured, np.ndarray], found: tuple[Measured, np.ndarray] | CannotRun | None,
-    labels: np.ndarray | None, load: Load, limits: Limits,
+    labels: np.ndarray | None, load: Load, limits: Limits, made_up: bool,
 ) -> Tried:  # fmt: skip
     if item.folder is None or found is None:
         return Tried(item.name, None, None, item.refused)
@@ -196,12 +193,12 @@ def _judge(
     parity = compare(before[1], answers, labels)
     if isinstance(parity, str):
         return Tried(item.name, measured, None, parity)
-    finite = before[1][np.isfinite(before[1])]
-    spread = float(np.ptp(finite)) if finite.size else 0.0
-    lost = limits.refuse(parity, spread or 1.0, exact=item.exact)
+    lost = limits.refuse(parity, exact=item.exact)
+    if not lost and made_up and not item.exact:
+        lost = "its answers are not the same to the last digits, and the rows that it was proved on are made up: give a sample"
     if not lost and _cost(measured, load) > _cost(before[0], load) * (1 - _LEAST_WIN):
         change = _cost(measured, load) / _cost(before[0], load) - 1
-        what = "row" if load == "one" else "thousand rows"
+        what = "row" if load == "one" else "row of a batch"
         lost = f"it takes {change:+.0%} CPU for a {what}, and less than {-_LEAST_WIN:.0%} is no win"
     return Tried(item.name, measured, parity, lost, item.details)
 

@@ -11,11 +11,16 @@ from pathlib import Path
 from ..errors import GreensageError
 
 # What lies beside a model and goes with it into the new archive.
-BESIDE = ("sample.csv", "sample.json", "feature_names.json", "labels.json")
+BESIDE = ("sample.csv", "sample.json", "feature_names.json", "labels.json", "tokenizer.json")
 _KINDS = {
     ".ubj": "xgboost", ".json": "xgboost", ".txt": "lightgbm", ".skops": "sklearn", ".onnx": "onnx",
     ".pkl": "pickle", ".joblib": "pickle", ".pickle": "pickle", ".cbm": "catboost",
+    ".pt2": "pytorch", ".pt": "pytorch", ".pth": "pytorch", ".safetensors": "transformer",
 }  # fmt: skip
+# Kinds that the serving container does not run as they are: they are exported first, and compared with their own library.
+FOREIGN = ("catboost", "pytorch", "transformer")
+# What lies in the folder of a transformer and is no model of its own.
+_OF_A_TRANSFORMER = (".json", ".txt")
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,11 @@ class Given:
     file: Path
     kind: str
     digest: str
+
+    @property
+    def foreign(self) -> bool:
+        """Whether the serving container does not run it as it is."""
+        return self.kind in FOREIGN
 
     @property
     def beside(self) -> list[Path]:
@@ -48,6 +58,8 @@ def given(path: Path, work: Path) -> Given:
     else:
         shutil.copy(path, work)
     files = [file for file in sorted(work.rglob("*")) if file.is_file() and file.name not in BESIDE and kind_of(file)]
+    if any(kind_of(file) == "transformer" for file in files):
+        files = [file for file in files if file.suffix not in _OF_A_TRANSFORMER]
     if len(files) != 1:
         names = ", ".join(file.name for file in files) or ", ".join(file.name for file in work.rglob("*")) or "nothing"
         raise GreensageError(f"{path}: one model file is needed, found {names}; known: {', '.join(_KINDS)}, xgboost-model")

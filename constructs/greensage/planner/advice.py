@@ -30,6 +30,8 @@ def _of_the_file(request: Request) -> Iterator[str]:
     spec = request.spec
     if spec.drift is not None:
         yield from _of_drift(request)
+    if spec.model.not_optimized:
+        yield f"optimize {spec.model.not_optimized}; until then the model is served as it is"
     if spec.schedule:
         yield "the estimate of a month does not follow schedule: it knows the traffic's pattern only"
     if spec.model.artifact.startswith("s3://") and spec.model.size_mb is None:

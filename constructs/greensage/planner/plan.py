@@ -26,6 +26,7 @@ from .edge import check_edge
 from .explain import why_instance, why_kind, why_region, why_serverless_size
 from .groups import plan_groups
 from .monitoring import plan_monitoring
+from .optimized import chosen_as_given, why_optimized
 from .options import memory_mb
 from .refusals import check_matrix, check_silicon
 from .rollout import choose_deployment
@@ -74,11 +75,12 @@ def plan_with_choices(
     asked, problems = _check_matrix(requests)
     chosen, more = choose_all(asked, default_region)
     problems += more
+    given = chosen_as_given(asked, default_region)
     shared = share_endpoints(chosen)
     planned: list[tuple[Request, ModelPlan]] = []
     for item in shared:
         try:
-            planned.append(_plan_model(item, intensity))
+            planned.append(_plan_model(item, intensity, given.get(item.request.spec.name)))
         except PlanError as error:
             problems += error.problems
     groups, group_problems = plan_groups(planned)
@@ -113,7 +115,9 @@ def _that_matter(problems: list[Problem], found: Plan, requests: list[Request], 
     return [problem for problem in problems if problem.file in files]
 
 
-def _plan_model(chosen: Chosen, intensity: HourlyIntensity | None) -> tuple[Request, ModelPlan]:
+def _plan_model(
+    chosen: Chosen, intensity: HourlyIntensity | None, as_given: Chosen | None
+) -> tuple[Request, ModelPlan]:  # fmt: skip
     option = chosen.option
     request, kind, image = option.request, option.kind, option.image
     # Again, for the kind that was chosen: auto named none before, and the warnings belong into the plan.
@@ -121,7 +125,7 @@ def _plan_model(chosen: Chosen, intensity: HourlyIntensity | None) -> tuple[Requ
     _, why_image = choose_image(request, kind)
     if chosen.why_accelerated:
         why_image = replace(why_image, reason=f"{chosen.why_accelerated}; AWS has an image for it")
-    choices: list[Choice] = [why_kind(chosen), why_image, why_region(chosen)]
+    choices: list[Choice] = [why_kind(chosen), why_image, why_region(chosen), *why_optimized(chosen, as_given)]
     base: dict[str, Any] = {"spec": request.spec, "kind": kind, "region": request.region, "image": image}
     row = hosting_kind(kind)
     if row.shares:

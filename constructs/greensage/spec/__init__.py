@@ -19,6 +19,7 @@ from .hosting import (
 from .load import load_neighbours, load_spec, load_specs
 from .model import ModelSpec, RegionSpec, RetentionSpec, SlaSpec, TrafficSpec
 from .parts import CaptureSpec, DeploymentSpec, ModelSource, ScheduleSpec, ShadowSpec, VariantSpec, VpcSpec
+from .optimize import OptimizeSpec
 from .schema import json_schema
 from .source import Located
 
@@ -37,6 +38,7 @@ __all__ = [
     "ModelSpec",
     "MultiContainerHosting",
     "MultiModelHosting",
+    "OptimizeSpec",
     "RealTimeHosting",
     "RegionSpec",
     "RetentionSpec",

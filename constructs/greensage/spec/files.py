@@ -1,4 +1,4 @@
-"""The files that drift and retraining name: where they are looked for, and what is said when they are not there."""
+"""The files that drift, retraining and optimize name: where they are looked for, and what is said when they are not there."""
 
 from __future__ import annotations
 
@@ -39,6 +39,8 @@ def with_absolute_files(spec: ModelSpec, file: Path) -> ModelSpec:
         holdout = {"holdout": _absolute(part.holdout, file)} if part.holdout else {}
         found = {"source": _absolute(part.source, file), "data": _absolute(part.data, file), **holdout}
         changes["retraining"] = part.model_copy(update=found)
+    if spec.optimize is not None and spec.optimize.sample:
+        changes["optimize"] = spec.optimize.model_copy(update={"sample": _absolute(spec.optimize.sample, file)})
     return spec.model_copy(update=changes) if changes else spec
 
 
@@ -49,6 +51,9 @@ def _problems(spec: ModelSpec, file: Path, located: Located) -> Iterator[Problem
         place: Path_ = ("drift", "baseline") if spec.drift and spec.drift.baseline else ("drift",)
         hint = "greensage baseline DATA.csv -o FILE, or write it where you train (greensage.drift.window.of_table)"
         yield located.problem(place, MISSING, found=baseline, hint=hint)
+    sample = spec.optimize.sample if spec.optimize else None
+    if sample and not (file.parent / sample).is_file():
+        yield located.problem(("optimize", "sample"), MISSING, found=sample, hint="a CSV file with a header")
     part = spec.retraining
     if part is None:
         return

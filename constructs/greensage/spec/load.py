@@ -15,6 +15,7 @@ from ..errors import Problem, SpecError
 from .files import MISSING, file_problems, with_absolute_files
 from .hosting import SerialPipelineHosting
 from .model import ModelSpec
+from .optimize import optimized_source
 from .parts import ModelSource, ShadowSpec, VariantSpec
 from .source import Located, Path_, read_yaml
 from .translate import problems_of
@@ -44,7 +45,10 @@ def load_spec(file: Path | str, *, assume_artifacts: bool = False) -> tuple[Mode
         problems = [item for item in problems if not (assume_artifacts and item.message in (_MISSING, MISSING))]
         if problems:
             raise SpecError(problems)
-    return with_absolute_files(_with_absolute_artifacts(spec, path), path), located
+    found = with_absolute_files(_with_absolute_artifacts(spec, path), path)
+    if found.optimize is not None:
+        found = found.model_copy(update={"model": optimized_source(found.name, found.model)})
+    return found, located
 
 
 def load_specs(

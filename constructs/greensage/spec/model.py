@@ -12,6 +12,7 @@ from ..catalog.kinds import hosting_kind
 from ..core import defaults
 from .drift import DriftSpec, RetrainingSpec
 from .hosting import Hosting
+from .optimize import OptimizeSpec
 from .parts import (
     AsTuple,
     CaptureSpec,
@@ -144,6 +145,9 @@ class ModelSpec(Part):
     deployment: DeploymentSpec = DeploymentSpec()
     drift: DriftSpec | None = None
     retraining: RetrainingSpec | None = None
+    optimize: OptimizeSpec | None = Field(
+        default=None, description="Serve the optimized model: true, or how (greensage optimize NAME makes it)."
+    )
     retention: RetentionSpec = RetentionSpec()
     vpc: VpcSpec | None = None
     network_isolation: bool = Field(default=False, description="The container reaches nothing, not even AWS.")
@@ -157,6 +161,27 @@ class ModelSpec(Part):
     @classmethod
     def _kind_alone(cls, value: Any) -> Any:
         return {"kind": value} if isinstance(value, str) and value != "auto" else value
+
+    @field_validator("optimize", mode="before")
+    @classmethod
+    def _optimize_alone(cls, value: Any) -> Any:
+        return {} if value is True else None if value is False else value
+
+    @model_validator(mode="after")
+    def _optimized_here(self) -> ModelSpec:
+        if self.optimize is None:
+            return self
+        if self.model.artifact.startswith("s3://"):
+            raise ValueError("optimize needs the archive as a file | aws s3 cp it, and name the file in model.artifact")
+        if self.model.image not in ("auto", "serving") or self.model.compiled_for:
+            raise ValueError("optimize makes archives for greensage's serving image | image: auto, and no compiled_for")
+        return self
+
+    @property
+    def as_given(self) -> ModelSpec:
+        """The spec with its model as it is without `optimize`."""
+        given = self.model.given
+        return self if given is None else self.model_copy(update={"model": given})
 
     @model_validator(mode="after")
     def _group_given(self) -> ModelSpec:

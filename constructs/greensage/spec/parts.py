@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, field_validator
 
 from ..catalog import limits
+from ..catalog.optimized import Cost
 from ..core import defaults
 from ..core.cron import check_schedule
 from ..narrow import is_list
@@ -63,6 +64,31 @@ class ModelSource(Part):
     )
     # SageMaker takes 100; the rest is for what greensage sets itself.
     environment: dict[str, str] = Field(default_factory=dict, max_length=90, description="For the container; no secrets.")
+    # What greensage optimize measured; not of the file, so no fields.
+    _cost: Cost | None = PrivateAttr(default=None)
+    _given: ModelSource | None = PrivateAttr(default=None)
+    _not_optimized: str = PrivateAttr(default="")
+
+    @property
+    def cost(self) -> Cost | None:
+        """What greensage optimize measured of this archive, if it did."""
+        return self._cost
+
+    @property
+    def given(self) -> ModelSource | None:
+        """What this optimized source was made from; None for one that is as it was given."""
+        return self._given
+
+    @property
+    def not_optimized(self) -> str:
+        """Why `optimize` of the model file has no effect; empty where it has, or is not there."""
+        return self._not_optimized
+
+    def with_cost(self, cost: Cost | None, given: ModelSource | None = None, not_optimized: str = "") -> Self:
+        """Return a copy with what was measured, what it was made from, or why nothing was."""
+        copy = self.model_copy()
+        copy._cost, copy._given, copy._not_optimized = cost, given, not_optimized
+        return copy
 
 
 class VariantSpec(Part):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 
 from . import Candidate, NotPossible, Request, library
@@ -9,12 +10,13 @@ from . import Candidate, NotPossible, Request, library
 
 def candidates(request: Request) -> Iterator[Candidate]:
     """Yield the model in half precision."""
-    onnx, float16 = library("onnx"), library("onnxconverter_common.float16")
+    onnx, float16 = library("onnx"), library("onnxruntime.transformers.float16")
     folder = request.folder / "onnx-float16"
     folder.mkdir(parents=True)
     try:
-        made = float16.convert_float_to_float16(onnx.load(str(request.given.file)), keep_io_types=True)
-        onnx.checker.check_model(made)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of each number that is cut; parity says whether it matters
+            made = float16.convert_float_to_float16(onnx.load(str(request.given.file)), keep_io_types=True)
     except Exception as error:
         raise NotPossible(
             f"it cannot be written in 16 bits: {(str(error) or type(error).__name__).splitlines()[0][:200]}"

@@ -54,13 +54,13 @@ def candidates(request: Request) -> Iterator[Candidate]:
     folder = request.folder / "trees-compiled"
     folder.mkdir(parents=True)
     (folder / "trees.c").write_text(source, encoding="utf-8")
-    compiler = compiler_for(request.architecture)
+    compiler, runs_on = compiler_for(request.architecture), {request.architecture, _own()}
     # For this machine too: what was compiled for another can be neither measured nor compared here.
-    for architecture in {request.architecture, _own()}:
+    for architecture in runs_on:
         compile_c(compiler_for(architecture), folder / "trees.c", folder / f"trees-{_MACHINES[architecture]}.so")
     (folder / "greensage.json").write_text(json.dumps({"trees": {"binary": _two_columns(request)}}), encoding="utf-8")
     details = {"compiler": _version(compiler), "treelite": _versions(), "c_bytes": len(source)}
-    yield Candidate("trees compiled", folder, exact=True, details=details)
+    yield Candidate("trees compiled", folder, exact=True, details=details, architectures=tuple(sorted(runs_on)))
 
 
 def to_c(request: Request) -> str:
@@ -121,7 +121,7 @@ def _treelite(request: Request) -> Any:
                 return _of_xgboost(file)
             if kind == "lightgbm":
                 return treelite.frontend.load_lightgbm_model(file)
-            return treelite.sklearn.import_model(_estimator(file))
+            return treelite.sklearn.import_model(estimator_of(file))
     except NotPossible:
         raise
     except Exception as error:
@@ -137,7 +137,8 @@ def _of_xgboost(file: Path) -> Any:
     return treelite.frontend.from_xgboost(booster)
 
 
-def _estimator(file: Path) -> Any:
+def estimator_of(file: Path) -> Any:
+    """Load a skops file with an ensemble. Raises NotPossible for types that nobody trusts, and for pipelines."""
     skops = library("skops.io")
     trusted = trusted_types()
     unknown = set(skops.get_untrusted_types(file=file)) - set(trusted)
@@ -153,7 +154,7 @@ def _two_columns(request: Request) -> bool:
     """Whether the model answers with both classes' probabilities where the compiled trees say one."""
     if request.given.kind != "sklearn":
         return False
-    classes = getattr(_estimator(request.given.file), "classes_", ())
+    classes = getattr(estimator_of(request.given.file), "classes_", ())
     return len(classes) == 2
 
 
