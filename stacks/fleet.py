@@ -58,7 +58,7 @@ def _platform(app: App, plan: Plan, region: str, account: str | None, parameters
         app,
         f"greensage-platform-{region}",
         parameters=parameters,
-        architectures=plan.serving_architectures(region),
+        images=plan.serving_images(region),
         artifact_versions_days=max(days),
         env=_env(account, region),
     )

@@ -12,19 +12,27 @@ from aws_cdk import aws_ssm as ssm
 
 from greensage.catalog import drift as catalog
 from greensage.catalog.checks import line
+from greensage.catalog.engines import Engine
 from greensage.catalog.kinds import hosting_kind
 from greensage.core.acknowledge import acknowledge_own
 from greensage.core.names import Parameters
 from greensage.endpoints import ContainerImage, DataCapture
 from greensage.endpoints.base import Endpoint
 from greensage.monitoring import Baseline, DriftMonitor, DriftSettings, MonitoringBucket, QualitySettings
-from greensage.planner import GroupPlan
-from greensage.retraining import DataFile, DriftAlerts, DriftTriggeredRetraining, RetrainingPolicy, TrainingSource
+from greensage.planner import GroupPlan, training_engine
+from greensage.retraining import (
+    DataFile,
+    DriftAlerts,
+    DriftTriggeredRetraining,
+    Optimization,
+    RetrainingPolicy,
+    TrainingSource,
+)
 from greensage.spec import DriftSpec, RetrainingSpec
 from greensage.spec.parts import CaptureSpec
 from greensage.storage.serving_tag import serving_tag
 
-from .shared import serving_base
+from .shared import environment_of, serving_base
 
 if TYPE_CHECKING:
     from aws_cdk import aws_kms as kms
@@ -94,7 +102,8 @@ def add_loop(stack: ModelStack, capture: DataCapture, endpoint: Endpoint | None)
     DriftTriggeredRetraining(
         stack, "Retraining", monitors=[monitor], endpoint=endpoint, champion=stack.champion,
         source=_source(stack, spec.retraining), policy=_policy(drift, spec.retraining), topic=topic,
-        optimize=_function(stack, spec.retraining.optimize), green_hour=stack.model.green_hour,
+        optimize=_function(stack, spec.retraining.optimize) or _optimization(stack), environment=environment_of(spec.model),
+        green_hour=stack.model.green_hour,
         encryption_key=stack.key, log_retention_days=days,
     )  # fmt: skip
 
@@ -108,11 +117,25 @@ def _policy(drift: DriftSpec, part: RetrainingSpec) -> RetrainingPolicy:
     )  # fmt: skip
 
 
-def _source(stack: ModelStack, part: RetrainingSpec) -> TrainingSource:
+def _optimization(stack: ModelStack) -> Optimization | None:
+    """What retraining brings is optimized as the deployed archive was, if its file says `optimize`."""
+    part = stack.model.spec.optimize
+    if part is None or not part.retrained:
+        return None
+    limits = {name: getattr(part, name) for name in part.LIMITS if getattr(part, name) != type(part).model_fields[name].default}
+    image = _serving_image(stack, "optimize")
+    return Optimization(image, stack.model.image.architecture, part.load or "one", limits, part.passes)
+
+
+def _serving_image(stack: ModelStack, engine: Engine) -> ContainerImage:
+    """Return the image for jobs, which have no Graviton, whatever the endpoint runs on."""
     repository = ssm.StringParameter.value_for_string_parameter(stack, stack.parameters.serving_repository)
-    # Training and processing jobs have no Graviton, whatever the endpoint runs on.
-    tag = serving_tag("x86_64", serving_base(stack))
-    image = ContainerImage.from_repository_name(stack, repository, tag, architecture="x86_64")
+    tag = serving_tag("x86_64", serving_base(stack), engine)
+    return ContainerImage.from_repository_name(stack, repository, tag, architecture="x86_64")
+
+
+def _source(stack: ModelStack, part: RetrainingSpec) -> TrainingSource:
+    image = _serving_image(stack, training_engine(stack.model.spec))
     return TrainingSource(
         part.source, image=image, data=_data(stack, "TrainingData", part.data), label=part.label, script=part.script,
         holdout=_data(stack, "Holdout", part.holdout) if part.holdout else None, max_run_minutes=part.max_run_minutes,

@@ -9,6 +9,7 @@ from aws_cdk import Stack
 from aws_cdk import aws_ssm as ssm
 
 from constructs import Construct
+from greensage.catalog.engines import Engine
 from greensage.catalog.instances import Architecture
 from greensage.core.names import Parameters
 from greensage.monitoring.dashboard import UseDashboard
@@ -27,17 +28,17 @@ class PlatformStack(Stack):
         id: str,
         *,
         parameters: Parameters,
-        architectures: Sequence[Architecture],
+        images: Sequence[tuple[Architecture, Engine]],
         artifact_versions_days: int,
         **props: Any,
     ) -> None:
         super().__init__(scope, id, **props)
         self.bucket = ArtifactBucket(self, "Artifacts", noncurrent_days=artifact_versions_days)
         self.repository = ServingRepository(self, "Serving")
-        for architecture in architectures:
-            suffix = architecture.replace("_", "")
-            base = serving_base(self)
-            ServingImage(self, f"Image-{suffix}", repository=self.repository, architecture=architecture, base_image=base)
+        base = serving_base(self)
+        for architecture, engine in images:
+            id = f"Image-{engine}-{architecture.replace('_', '')}"
+            ServingImage(self, id, repository=self.repository, architecture=architecture, engine=engine, base_image=base)
         UseDashboard(self, "Use")
         _publish(self, "BucketName", parameters.artifact_bucket, self.bucket.bucket_name)
         _publish(self, "RepositoryName", parameters.serving_repository, self.repository.repository_name)

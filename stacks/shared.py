@@ -46,9 +46,12 @@ class Images:
             return ContainerImage.from_uri(plan.uri, architecture=plan.architecture, processor=plan.processor), []
         stack = self._stack
         repository = ssm.StringParameter.value_for_string_parameter(stack, self._parameters.serving_repository)
-        tag = serving_tag(plan.architecture, serving_base(stack))
+        tag = serving_tag(plan.architecture, serving_base(stack), plan.engine)
         built = ContainerImage.from_repository_name(stack, repository, tag, architecture=plan.architecture)
-        pin = ImagePin(stack, "ImageInUse", repository_name=repository, repository_arn=built.repository_arn, tag=tag)
+        # The first keeps the name that it has in stacks which are deployed.
+        pinned = sum(1 for _, pins in self._known.values() if pins)
+        id = f"ImageInUse-{plan.engine}" if pinned else "ImageInUse"
+        pin = ImagePin(stack, id, repository_name=repository, repository_arn=built.repository_arn, tag=tag)
         return built, [pin]
 
 

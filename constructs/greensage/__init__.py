@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from .retraining import DataFile as DataFile
     from .retraining import DriftAlerts as DriftAlerts
     from .retraining import DriftTriggeredRetraining as DriftTriggeredRetraining
+    from .retraining import Optimization as Optimization
     from .retraining import RetrainingPolicy as RetrainingPolicy
     from .retraining import TrainingSource as TrainingSource
     from .spec import ModelSpec as ModelSpec
@@ -73,6 +74,7 @@ _HOME = {
     "Baseline": "monitoring",
     "BatchTransform": "endpoints.batch",
     "Champion": "retraining",
+    "Optimization": "retraining",
     "Container": "endpoints",
     "ContainerImage": "endpoints",
     "CopyTracking": "endpoints.scaling",
@@ -153,6 +155,7 @@ __all__ = [
     "MultiContainerEndpoint",
     "MultiModelEndpoint",
     "Network",
+    "Optimization",
     "Plan",
     "PlanError",
     "ProvisionedConcurrency",

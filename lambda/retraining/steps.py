@@ -85,6 +85,7 @@ class Steps:
             "name": name, "outcome": outcome, "report": state.get("report"), "reasons": state.get("reasons", []),
             "verdict": state.get("verdict"), "training": training_of(state.get("trained")), "failure": state.get("failure"),
             "package": (state.get("registered") or {}).get("package"), "ended": time.time(), "kwh": kwh, "grams": grams,
+            "not_optimized": state.get("not_optimized"),
         }  # fmt: skip
         if outcome == "promoted":
             challenger: Challenger | None = self.store.read("state/challenger.json")
@@ -148,4 +149,6 @@ def _ended(history: History, record: Record, first: bool) -> None:
 
 def _message(model: str, record: Record) -> str:
     told = {key: record[key] for key in ("name", "outcome", "reasons", "verdict", "failure", "kwh", "grams")}
+    if record["not_optimized"]:  # it is deployed as it was trained, which somebody should know
+        told["not_optimized"] = record["not_optimized"]
     return json.dumps({"model": model, **told}, indent=1)

@@ -83,8 +83,8 @@ def optimized(name: str) -> Optimized | None:
     if row is None:
         return None
     try:
-        costs = {key: Cost(**row[key]) for key in ("before", "after")}
-        return Optimized(**{**row, **costs, "architectures": tuple(row["architectures"])})
+        read: dict[str, Any] = {**row, **{key: Cost(**row[key]) for key in ("before", "after")}}
+        return Optimized(**{**read, "architectures": tuple(row["architectures"])})
     except (KeyError, TypeError) as error:
         raise CatalogError(f"{path}: the row {name!r} is not as greensage optimize writes it ({error}); run it again") from None
 

@@ -33,7 +33,6 @@ rows.csv has a header with the features in the order in which they are sent. Lim
 greensage[optimize-torch], CatBoost's greensage[optimize-catboost].
 passes: trees-compiled, trees-pruned, trees-onnx, onnx-graph, onnx-float16, onnx-bfloat16, onnx-int8, onnx-pruned
 """
-_LIMITS = ("max_delta", "mean_delta", "min_agreement", "max_worse", "min_cosine")
 
 
 def add(commands: Commands) -> None:
@@ -108,7 +107,7 @@ def _asked(options: argparse.Namespace) -> _Asked:
 
     spec = None if Path(options.model).exists() else _spec(options)
     part = (spec.optimize if spec else None) or OptimizeSpec()
-    given = {name: getattr(options, name) for name in _LIMITS}
+    given = {name: getattr(options, name) for name in OptimizeSpec.LIMITS}
     limits = Limits(**{name: getattr(part, name) if value is None else value for name, value in given.items()})
     sample, label = options.sample or part.sample, options.label or part.label
     rows, labels = _sample(Path(sample) if sample else None, label)

@@ -18,7 +18,10 @@ _REFERENCES = {"arm64": "ml.c8g.large", "x86_64": "ml.c7i.large"}
 
 def as_text(result: Result, out: Path, *, explain: bool) -> str:
     """Return the table, what was chosen and, with `explain`, why the others lost."""
-    rows = [("", "SIZE", "ONE ROW", f"{result.batch_rows:,} ROWS", "MEMORY", "J/1,000", "DIFFERS"), _row("as it is", result.before, "", result)]
+    rows = [
+        ("", "SIZE", "ONE ROW", f"{result.batch_rows:,} ROWS", "MEMORY", "J/1,000", "DIFFERS"),
+        _row("as it is", result.before, "", result),
+    ]
     for item in result.tried:
         if item.measured is not None:
             differs = _differs(item.parity)

@@ -87,12 +87,17 @@ def job_statements(scope: Construct, kind: Job, jobs: str, passed_role: str) -> 
 
 def job_rights(kind: Job, jobs: str, passed_role: str) -> list[iam.PolicyStatement]:
     """Return what it takes to run jobs whose ARN matches `jobs` as `passed_role`."""
-    passed = {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
     return [
         iam.PolicyStatement(actions=[f"sagemaker:{name}{kind}Job" for name in ("Create", "Describe", "Stop")], resources=[jobs]),
         iam.PolicyStatement(actions=["sagemaker:AddTags", "sagemaker:ListTags"], resources=[jobs]),
-        iam.PolicyStatement(actions=["iam:PassRole"], resources=[passed_role], conditions=passed),
+        pass_role(passed_role),
     ]
+
+
+def pass_role(role: str) -> iam.PolicyStatement:
+    """Return the right to give `role` to a job of SageMaker's."""
+    passed = {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
+    return iam.PolicyStatement(actions=["iam:PassRole"], resources=[role], conditions=passed)
 
 
 def job_logs_arn(scope: Construct, group: str) -> str:

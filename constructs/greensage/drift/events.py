@@ -269,6 +269,7 @@ class Run(TypedDict, total=False):
     compared: dict[str, Any]
     verdict: Verdict
     optimized: dict[str, Any]
+    not_optimized: Failure
     registered: Registered
     approval: dict[str, Any]
     approved: dict[str, str]
@@ -294,6 +295,7 @@ class Record(TypedDict):
     verdict: Verdict | None
     training: Training | None
     failure: Failure | None
+    not_optimized: Failure | None
     package: str | None
     ended: float
     kwh: float

@@ -25,7 +25,7 @@ from ..core.roles import service_role
 from ..drift.payload import source
 
 NAMESPACE = "greensage/Drift"
-_CODE_ID = "GreensageLoopCode"
+_CODE_ID, _OPTIMIZER_ID = "GreensageLoopCode", "GreensageOptimizerCode"
 _NOT_CODE = shutil.ignore_patterns("__pycache__", "*.pyc")
 # PutMetricData has no resource-level permissions in IAM; the namespace limits it.
 _ANY = "*"
@@ -105,6 +105,13 @@ def loop_code(scope: Construct) -> assets.Asset:
     return known if isinstance(known, assets.Asset) else assets.Asset(stack, _CODE_ID, path=str(_gathered()))
 
 
+def optimizer_code(scope: Construct) -> assets.Asset:
+    """Return the code of the job that optimizes what retraining brings, as an asset of the stack."""
+    stack = Stack.of(scope)
+    known = stack.node.try_find_child(_OPTIMIZER_ID)
+    return known if isinstance(known, assets.Asset) else assets.Asset(stack, _OPTIMIZER_ID, path=str(_with_optimizer()))
+
+
 def numpy_layer(scope: Construct) -> str:
     """Return the ARN of AWS's layer, resolved when the stack is deployed."""
     return ssm.StringParameter.value_for_string_parameter(scope, drift.numpy_layer())
@@ -118,4 +125,18 @@ def _gathered() -> Path:
     shutil.copytree(lambda_folder() / "retraining", folder / "retraining", ignore=_NOT_CODE)
     shutil.copyfile(source(), folder / "greensage/drift/_payload.py")  # which `drift` reads payloads with
     (folder / "greensage/__init__.py").write_text('"""Only the room `drift`: this is not the whole library."""\n')
+    return folder
+
+
+@cache
+def _with_optimizer() -> Path:
+    """The loop's code, and the room `optimize` with the little that it imports."""
+    folder = Path(tempfile.mkdtemp(prefix="greensage-optimizer-"))
+    shutil.copytree(_gathered(), folder, dirs_exist_ok=True)
+    own = Path(__file__).parents[1]
+    shutil.copytree(own / "optimize", folder / "greensage/optimize", ignore=_NOT_CODE)
+    (folder / "greensage/core").mkdir()
+    (folder / "greensage/core/__init__.py").write_text("")
+    for name in ("core/defaults.py", "core/folders.py", "errors.py"):
+        shutil.copyfile(own / name, folder / "greensage" / name)
     return folder

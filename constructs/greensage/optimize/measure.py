@@ -76,8 +76,9 @@ class CannotRun(Exception):
 class Measured:
     """What one model takes.
 
-    `size_bytes`: of its files. `single_seconds`: for one row; `batch_seconds`: for batch_rows(...) of them. `single_cpu_seconds` and
-    `batch_cpu_seconds`: of a processor, for each row. `memory_bytes`: that the process grew by, library included.
+    `size_bytes`: of its files. `single_seconds`: for one row; `batch_seconds`: for batch_rows(...) of them.
+    `single_cpu_seconds`, `batch_cpu_seconds`: of a processor, for each row. `memory_bytes`: that the process grew by,
+    library included.
     """
 
     size_bytes: int
@@ -161,8 +162,7 @@ def features(folder: Path) -> int | None:
 
 def in_the_container(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run `script` with the serving container's modules; compiled trees are ours here, so their code may run."""
-    variables = {
-        **os.environ, "PYTHONPATH": os.pathsep.join([str(serving_folder()), *filter(None, [os.environ.get("PYTHONPATH", "")])]), "PYTHONDONTWRITEBYTECODE": "1", "GREENSAGE_ALLOW_CODE": "1",
-    }  # fmt: skip
+    path = os.pathsep.join([str(serving_folder()), *filter(None, [os.environ.get("PYTHONPATH", "")])])
+    variables = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", "GREENSAGE_ALLOW_CODE": "1"}
     command = [sys.executable, "-c", script, *arguments]
     return subprocess.run(command, env=variables, capture_output=True, text=True, check=False)

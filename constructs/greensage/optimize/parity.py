@@ -95,7 +95,7 @@ def compare(before: Answers, after: Answers, labels: Answers | None) -> Parity |
 
 
 def _cosine(before: np.ndarray, after: np.ndarray) -> float:
-    one, other = (np.nan_to_num(item.reshape(len(item), -1).astype(np.float64)) for item in (before, after))
+    one, other = (np.nan_to_num(np.asarray(item, dtype=np.float64).reshape(len(item), -1)) for item in (before, after))
     lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
     return float(np.mean(np.sum(one * other, axis=1) / np.where(lengths == 0, 1.0, lengths)))
 

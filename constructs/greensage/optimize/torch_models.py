@@ -31,8 +31,9 @@ class TorchProgram:
     def answer(self, rows: np.ndarray) -> np.ndarray:
         """Return the model's own answers."""
         with library("torch").inference_mode():
-            found = self.module(self.shaped(rows))
-        return (found[0] if isinstance(found, tuple) else found).numpy()
+            found: Any = self.module(self.shaped(rows))
+            several: bool = isinstance(found, tuple)
+        return np.asarray(found[0] if several else found)
 
 
 def load_torch(path: Path) -> TorchProgram:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .breakeven import BreakEven, BreakEvens, break_evens
 from .choose import Chosen, Scored
+from .engine import training_engine
 from .explain import constraint_cost, why_not
 from .fleet import FleetFootprint, ModelFootprint, fleet_footprint
 from .placement import Placement, Share, place
@@ -55,5 +56,6 @@ __all__ = [
     "place",
     "plan",
     "plan_with_choices",
+    "training_engine",
     "why_not",
 ]

@@ -12,6 +12,7 @@ from ..catalog.instances import InstanceType, candidates
 from ..catalog.kinds import hosting_kind, kind_that_shares
 from ..errors import PlanError, Problem
 from .context import Request
+from .engine import common_engine
 from .placement import Placement, Share, capacity_of, place
 from .pool import Member, Tenants, best_type, packing_bound_g, usable_mb
 from .refusals import check_silicon
@@ -53,7 +54,7 @@ def _plan_group(name: str, pairs: list[Planned]) -> GroupPlan:
         name=name,
         kind=lead.kind,
         region=lead.region,
-        image=lead.image,
+        image=replace(lead.image, engine=common_engine(model.image.engine for _, model in pairs)),
         instance_type=item.name,
         scaling=scaling,
         lead=lead.spec,
@@ -186,10 +187,10 @@ def _refuse_differences(name: str, pairs: list[Planned]) -> None:
         ("high_resolution_metrics", "resolution of metrics", lambda request, model: request.spec.high_resolution_metrics),
     ]
     if hosting_kind(lead.kind).shares == "server":
-        checks.append(("model.image", "image", lambda request, model: model.image))
+        checks.append(("model.image", "image", lambda request, model: replace(model.image, engine="all")))
     else:
         # Containers side by side bring their own images; what is left to compare is the silicon.
-        checks.append(("model.image", "silicon", lambda request, model: replace(model.image, uri=None, origin="custom")))
+        checks.append(("model.image", "silicon", lambda request, model: (model.image.architecture, model.image.processor)))
     problems = [
         request.located.problem(
             tuple(path.split(".")), f"group {name} is one endpoint, and {lead.name} has another {what}",

@@ -56,4 +56,3 @@ def _smaller(chosen: Chosen, as_given: Chosen | None) -> Iterator[str]:
 def _as_it_is(as_given: Chosen) -> str:
     winner = as_given.winner
     return f"{winner.option.kind} on {winner.option.size} would take {winner.words}"
-

@@ -105,7 +105,8 @@ def _pools(free: dict[str, Chosen]) -> list[_Pool]:
                     continue
                 if image.processor == "cpu":
                     # One server is one image; containers side by side only need the same silicon.
-                    key = image if hosting_kind(kind).shares == "server" else ImagePlan("custom", image.architecture)
+                    one_server = hosting_kind(kind).shares == "server"
+                    key = replace(image, engine="all") if one_server else ImagePlan("custom", image.architecture)
                     pools.setdefault((kind, region, key), []).append(name)
     standard = {name for name, item in free.items() if item.request.spec.sla.availability != "high"}
     both = [(key, tuple(names), tuple(name for name in names if name in standard)) for key, names in pools.items()]

@@ -9,6 +9,7 @@ from ..catalog.instances import Architecture, Processor, candidates, why_gravito
 from ..catalog.kinds import hosting_kind
 from ..spec import ModelSource
 from .context import Request
+from .engine import engine_of
 from .types import Choice, ImagePlan, Kind, Rejected
 
 _ECR_URI = re.compile(r"^\d{12}\.dkr\.ecr\.[a-z0-9-]+\.[a-z0-9.-]+/[a-z0-9._/-]+([:@][A-Za-z0-9:._-]+)?$")
@@ -140,7 +141,7 @@ class _Chooser:
 
     def _image(self, origin: str, architecture: Architecture) -> ImagePlan:
         if origin == "serving":
-            return ImagePlan("serving", architecture)
+            return ImagePlan("serving", architecture, engine=engine_of(self._request.spec, self._source))
         model = self._source
         image = self._prebuilt(architecture)
         if image is None:

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..catalog import traffic
+from ..catalog.engines import Engine
 from ..catalog.instances import Architecture, Processor
 from ..catalog.kinds import Kind as Kind
 from ..catalog.kinds import hosting_kind
 from ..spec import ModelSource, ModelSpec
+from .engine import training_engine
 from .placement import Placement
 
 
@@ -35,13 +37,15 @@ class Choice:
 class ImagePlan:
     """The container image: greensage's own (`serving`, tag known to the platform stack), AWS's, or the user's.
 
-    `uri` is None for `serving`: its account and Region are known when the stack is deployed.
+    `uri` is None for `serving`: its account and Region are known when the stack is deployed. `engine` is what greensage's
+    own image can load.
     """
 
     origin: Literal["serving", "prebuilt", "custom"]
     architecture: Architecture
     uri: str | None = None
     processor: Processor = "cpu"
+    engine: Engine = "all"
 
 
 @dataclass(frozen=True)
@@ -208,15 +212,20 @@ class Plan:
         # The group's first choice is the kind, for which the model has a reason of its own.
         return model.choices if group is None else (*model.choices, *group.choices[1:])
 
-    def serving_architectures(self, region: str) -> tuple[Architecture, ...]:
-        """Return what greensage's serving image has to be built for in `region`."""
-        images = [image for model in self.models if model.region == region for image in _images(model)]
+    def serving_images(self, region: str) -> tuple[tuple[Architecture, Engine], ...]:
+        """Return the images of greensage's own that have to be built in `region`: for which silicon, and with what."""
+        models = [model for model in self.models if model.region == region]
+        # Models behind one server are loaded by the group's image, and by none of their own.
+        images = [image for model in models if hosting_kind(model.kind).shares != "server" for image in _images(model)]
         images += [group.image for group in self.groups if group.region == region]
-        found: set[Architecture] = {image.architecture for image in images if image.origin == "serving"}
-        # Training has no Graviton, and trains in the serving image.
-        retrained = any(model.region == region and model.spec.retraining for model in self.models)
-        if retrained:
-            found.add("x86_64")
+        found: set[tuple[Architecture, Engine]] = {
+            (image.architecture, image.engine) for image in images if image.origin == "serving"
+        }
+        for spec in (model.spec for model in models if model.spec.retraining):
+            # Training has no Graviton, and trains in the serving image.
+            found.add(("x86_64", training_engine(spec)))
+            if spec.optimize and spec.optimize.retrained:
+                found.add(("x86_64", "optimize"))
         return tuple(sorted(found))
 
     @property

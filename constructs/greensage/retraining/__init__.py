@@ -2,6 +2,7 @@
 
 from .alerts import DriftAlerts as DriftAlerts
 from .champion import Champion as Champion
+from .optimization import Optimization as Optimization
 from .policy import RetrainingPolicy as RetrainingPolicy
 from .retraining import DriftTriggeredRetraining as DriftTriggeredRetraining
 from .training import DataFile as DataFile

@@ -16,16 +16,19 @@ from ..catalog import drift
 from ..core.acknowledge import acknowledge_wildcards
 from ..core.state_machines import job_logs_arn, retain_job_logs
 from ..endpoints.access import ExecutionAccess
-from ..monitoring.function import loop_code
+from ..endpoints.image import ContainerImage
+from ..monitoring.function import loop_code, optimizer_code
 from ..storage.artifacts import ArtifactLocation
 from .champion import Champion
 from .expressions import Ref, Text
+from .optimization import Optimization
 from .training import DataFile, TrainingSource
 
 _TRAINING_LOGS, _PROCESSING_LOGS = "/aws/sagemaker/TrainingJobs", "/aws/sagemaker/ProcessingJobs"
 # botocore 1.43.106, ProcessingEnvironmentValue.
 _LONGEST_VALUE = 256
 _MODULE = "greensage.drift.job"
+_OPTIMIZER = "greensage.optimize.job"
 _DISK = drift.limit("volume_gb")
 
 
@@ -34,18 +37,22 @@ class Jobs(Construct):
 
     def __init__(
         self, scope: Construct, id: str, *, base: str, source: TrainingSource, champion: Champion, bucket: s3.IBucket,
-        prefix: str, compared: Mapping[str, Any], encryption_key: kms.IKey | None, log_retention_days: int,
+        prefix: str, compared: Mapping[str, Any], optimization: Optimization | None, environment: Mapping[str, str],
+        encryption_key: kms.IKey | None, log_retention_days: int,
     ) -> None:  # fmt: skip
         super().__init__(scope, id)
+        self._optimization, self._environment = optimization, dict(environment)
         self._base, self._source, self._champion, self._key = base, source, champion, encryption_key
         self._bucket, self._prefix = bucket, prefix
         self._compared = json.dumps(compared, separators=(",", ":"))
         if len(self._compared) > _LONGEST_VALUE:
             raise ValueError(f"the names of KPIs, label and protected feature make {len(self._compared)} of 256 characters")
         self._code = _located(loop_code(self))
+        self._optimizer = _located(optimizer_code(self)) if optimization else self._code
         self._script = _located(assets.Asset(self, "Source", path=source.folder, exclude=["**/__pycache__", "*.pyc"]))
         self.training_role = self._training_access(log_retention_days)
         self.comparing_role = self._comparing_access(log_retention_days)
+        self.optimizing_role = self._optimizing_access(log_retention_days) if optimization else None
 
     def train(self, *, spot: bool) -> dict[str, Any]:
         """Return a CreateTrainingJob request, with texts of the run, on Spot or on demand."""
@@ -115,7 +122,8 @@ class Jobs(Construct):
             },
             "RoleArn": self.comparing_role.role.role_arn,
             "Environment": {
-                "PYTHONPATH": f"/opt/ml/processing/input/code/{_file(self._code)}", "GREENSAGE_COMPARE": self._compared,
+                **self._environment, "PYTHONPATH": f"/opt/ml/processing/input/code/{_file(self._code)}",
+                "GREENSAGE_COMPARE": self._compared,
             },
             "ProcessingInputs": [_input(name, uri) for name, uri in data.items()],
             "ProcessingOutputConfig": {"Outputs": [output], **key},
@@ -123,6 +131,38 @@ class Jobs(Construct):
             "NetworkConfig": {"EnableNetworkIsolation": True},
             "StoppingCondition": {"MaxRuntimeInSeconds": drift.limit("evaluation_minutes") * 60},
         }  # fmt: skip
+
+    def optimize(self) -> dict[str, Any]:
+        """Return a CreateProcessingJob request that makes the winner smaller; `optimized` is where it writes."""
+        asked = self._optimization
+        assert asked is not None and self.optimizing_role is not None
+        request = self.compare()
+        wanted = ("challenger", "train", "window", "holdout")
+        inputs = [item for item in request["ProcessingInputs"] if item["InputName"] in wanted]
+        output = {
+            "OutputName": "optimized", "AppManaged": False,
+            "S3Output": {
+                "S3Uri": self.optimized(), "LocalPath": "/opt/ml/processing/output", "S3UploadMode": "EndOfJob",
+            },
+        }  # fmt: skip
+        return {
+            **request,
+            "ProcessingJobName": Text.of(f"{self._base}-", Ref.NUMBER, "-o", Ref.TRY),
+            "AppSpecification": {
+                "ImageUri": asked.image.uri, "ContainerEntrypoint": ["python", "-m", _OPTIMIZER],
+            },
+            "RoleArn": self.optimizing_role.role.role_arn,
+            "Environment": {
+                **self._environment, "PYTHONPATH": f"/opt/ml/processing/input/code/{_file(self._optimizer)}",
+                "GREENSAGE_OPTIMIZE": asked.asked(self._source.label),
+            },
+            "ProcessingInputs": [_input("code", {"S3Uri": self._optimizer.uri}), *inputs],
+            "ProcessingOutputConfig": {**request["ProcessingOutputConfig"], "Outputs": [output]},
+        }  # fmt: skip
+
+    def optimized(self, *more: str) -> Text:
+        """Return where the archive of a retraining that was optimized lies."""
+        return Text.of(f"{self._champion.outputs.uri}{self._base}-", Ref.NUMBER, "-o/output", *more)
 
     def _training_access(self, days: int) -> ExecutionAccess:
         access = self._access("Training", _TRAINING_LOGS, days)
@@ -149,15 +189,26 @@ class Jobs(Construct):
         access.write(self._bucket.bucket_arn, f"{self._prefix}retraining/")
         return access
 
+    def _optimizing_access(self, days: int) -> ExecutionAccess:
+        assert self._optimization is not None
+        access = self._access("Optimizing", _PROCESSING_LOGS, days, self._optimization.image)
+        for place in (self._optimizer, self._champion.outputs, self._folder("retraining/")):
+            _read(access, place)
+        for data in (self._source.data, self._source.holdout):
+            if data:
+                self._read_data(access, data)
+        access.write(self._champion.outputs.bucket_arn, self._champion.outputs.prefix)
+        return access
+
     def _read_data(self, access: ExecutionAccess, data: DataFile) -> None:
         _read(access, data.location)
         # The loop's own key was granted with the role.
         if data.encryption_key and data.encryption_key is not self._key:
             access.decrypt(data.encryption_key)
 
-    def _access(self, id: str, group: str, days: int) -> ExecutionAccess:
+    def _access(self, id: str, group: str, days: int, image: ContainerImage | None = None) -> ExecutionAccess:
         access = ExecutionAccess(self, id, role=None)
-        access.pull(self._source.image)
+        access.pull(image or self._source.image)
         arn = job_logs_arn(self, group)
         access.log(arn)
         acknowledge_wildcards(access.policy, [arn], "The streams of the one log group that SageMaker has for these jobs.")

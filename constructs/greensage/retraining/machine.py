@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from ..core import states
 from ..core.state_machines import TRANSIENT
 from ..core.states import State, States
@@ -18,15 +20,25 @@ _FAILURE = "$.failure"
 _PASSING = states.retry(RETRIED, 20)
 
 
+@dataclass(frozen=True)
+class OptimizeJob:
+    """The request of a job that optimizes the winner, and {"artifact": where it leaves the archive}."""
+
+    request: State
+    artifact: State
+
+
 def definition(
     *, partition: str, data: str, deploy: str, train_spot: State, train_on_demand: State, compare: State, run_seconds: int,
     wait_seconds: int, optimize: str | None, topic: str | None, approval_hours: int | None,
+    optimize_job: OptimizeJob | None = None,
 ) -> State:  # fmt: skip
     """Return the machine.
 
     data, deploy: ARNs of the functions; train_spot, train_on_demand, compare: requests of the jobs; run_seconds,
     wait_seconds: limits of a training; optimize: ARN of a function between comparison and registration, or None;
-    topic: ARN of the topic that is told; approval_hours: how long a person is waited for, None for no person.
+    topic: ARN of the topic that is told; approval_hours: how long a person is waited for, None for no person;
+    optimize_job: a job in place of `optimize`.
     """
     sync = f"arn:{partition}:states:::sagemaker"
     publish = f"arn:{partition}:states:::sns:publish"
@@ -37,6 +49,7 @@ def definition(
             catch=states.catch("NextPlace", _FAILURE), timeout_seconds=seconds + _SPARE_SECONDS,
         )  # fmt: skip
 
+    won = "Optimize" if optimize or optimize_job else "Register"
     machine: States = {
         "Prepare": _task(data, "prepare", "$.prepared", "IsItAlone"),
         "IsItAlone": states.choice({("$.prepared.refused", True): "Refused"}, "FirstPlace"),
@@ -61,7 +74,7 @@ def definition(
             catch=states.catch("CleanUp", _FAILURE),
         ),
         "Compare": _task(data, "compare", "$.verdict", "DidItWin"),
-        "DidItWin": states.choice({("$.verdict.promote", True): "Optimize" if optimize else "Register"}, "DropLoser"),
+        "DidItWin": states.choice({("$.verdict.promote", True): won}, "DropLoser"),
         "DropLoser": _task(deploy, "clean_up", "$.cleaned", "RecordKept", why="lost"),
         "RecordKept": _record(data, "kept", "Tell"),
         "Register": _task(deploy, "register", "$.registered", "AskAPerson" if approval_hours else "Approve"),
@@ -89,6 +102,8 @@ def definition(
         machine["AskAPerson"] = _ask(publish, topic, approval_hours)
     if optimize:
         machine |= _optimized(optimize)
+    if optimize_job:
+        machine |= _optimized_by_job(f"{sync}:createProcessingJob.sync", optimize_job)
     return {"Comment": "greensage: retrains, compares, registers and deploys", "StartAt": "Prepare", "States": machine}
 
 
@@ -129,6 +144,20 @@ def _optimized(function: str) -> States:
     return {
         "Optimize": states.task(function, given, "OptimizedArtifact", result_path="$.optimized", retry=[_PASSING], catch=caught),
         "OptimizedArtifact": states.copy("$.optimized.artifact", "$.artifact", "Register"),
+    }
+
+
+def _optimized_by_job(service: str, job: OptimizeJob) -> States:
+    """A winner that cannot be optimized is deployed as it is: what the record says, and no reason to keep a worse one."""
+    caught = states.catch("Register", "$.not_optimized")
+    done = states.task(
+        service, job.request, "OptimizedArtifact", result_path="$.optimized", result_selector={"job.$": "$.ProcessingJobName"},
+        retry=[states.retry(TRANSIENT, 60)], catch=caught,
+    )  # fmt: skip
+    return {
+        "Optimize": done,
+        "OptimizedArtifact": states.put(job.artifact, "$.optimized", "OptimizedPlace"),
+        "OptimizedPlace": states.copy("$.optimized.artifact", "$.artifact", "Register"),
     }
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .expressions import Ref, for_pipelines
+from .expressions import Ref, Text, for_pipelines
 from .pipeline_sdk import sdk
 
 Request = Mapping[str, Any]
@@ -24,8 +24,9 @@ class Parts:
     """What the definition is made of.
 
     steps: ARN of the function that does the steps; queue: URL of the queue whose function waits for the rest; train,
-    compare: requests with texts of the run; optimize: ARN of a function, or None; person: whether one is asked; waits:
-    whether the training waits for a green hour.
+    compare: requests with texts of the run; optimize: ARN of a function, or None; optimize_job: the request of a job in its
+    place, and optimized: where that leaves the archive; person: whether one is asked; waits: whether the training waits for a
+    green hour.
     """
 
     name: str
@@ -35,6 +36,8 @@ class Parts:
     compare: Request
     instance_type: str
     optimize: str | None
+    optimize_job: Request | None
+    optimized: Text | None
     person: bool
     waits: bool
 
@@ -84,12 +87,17 @@ class _Builder:
         compare = self.function("Compare", "compare", ["promote"], [job], trained)
         drop = self.function("DropLoser", "clean_up", [], [], {"why": "lost"})
         kept = self.function("RecordKept", "record", [], [drop], {"outcome": "kept"})
-        won = self.choice("DidItWin", compare, "promote", "true", self._promotion(known[Ref.ARTIFACT]), [drop, kept])
+        won = self.choice("DidItWin", compare, "promote", "true", self._promotion(known), [drop, kept])
         return [*wait, train, job, compare, won]
 
-    def _promotion(self, artifact: Any) -> list[Any]:
+    def _promotion(self, known: Mapping[Ref, Any]) -> list[Any]:
         made: list[Any] = []
         more: dict[str, Any] = {}
+        artifact = known[Ref.ARTIFACT]
+        if self.parts.optimize_job:
+            kind = self.sdk.steps.StepTypeEnum.PROCESSING
+            made = [self.job("Optimize", kind, self.parts.optimize_job, known, [])]
+            more = {"artifact": for_pipelines(self.parts.optimized, known, lambda parts: self.sdk.Join(on="", values=parts))}
         if self.parts.optimize:
             optimize = self._optimize(artifact)
             made, more = [optimize], {"artifact": optimize.properties.Outputs["artifact"]}

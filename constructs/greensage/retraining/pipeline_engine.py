@@ -19,7 +19,7 @@ from constructs import Construct
 from ..catalog import drift
 from ..core.acknowledge import acknowledge_wildcards
 from ..core.roles import service_role
-from ..core.state_machines import Job, alarm_from_one, job_rights
+from ..core.state_machines import Job, alarm_from_one, job_rights, pass_role
 from ..endpoints.access import ExecutionAccess
 from ..monitoring.function import LoopFunction
 from ..monitoring.monitor import Monitor
@@ -69,7 +69,9 @@ class PipelineEngine(Construct):
             name=name, steps=self.steps.arn, queue=self.queue.queue_url,
             train={**jobs.train(spot=True), "TrainingJobName": f"{name}-t"},
             compare={**jobs.compare(), "ProcessingJobName": f"{name}-c"}, instance_type=str(candidates[0]["type"]),
-            optimize=optimize.function_arn if optimize else None, person=policy.approval == "person",
+            optimize=optimize.function_arn if optimize else None,
+            optimize_job={**jobs.optimize(), "ProcessingJobName": f"{name}-o"} if jobs.optimizing_role else None,
+            optimized=jobs.optimized("/model.tar.gz") if jobs.optimizing_role else None, person=policy.approval == "person",
             waits=policy.flexible_hours > 0,
         )  # fmt: skip
         self.definition = definition(parts)
@@ -163,6 +165,8 @@ class PipelineEngine(Construct):
             arn = stack.format_arn(service="sagemaker", resource=f"{kind.lower()}-job", resource_name=f"{self.name}-*")
             statements += job_rights(kind, arn, passed.role.role_arn)
             wide.append(arn)
+        if jobs.optimizing_role:
+            statements.append(pass_role(jobs.optimizing_role.role.role_arn))
         policy = iam.Policy(self, "Policy", roles=[role], statements=statements)
         acknowledge_wildcards(policy, wide, "Names of a pipeline's jobs end in its execution's id.")
         return role, policy

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from aws_cdk import ArnFormat, Stack
@@ -19,7 +19,7 @@ from ..core.acknowledge import acknowledge_own, acknowledge_wildcards
 from ..core.checked import check_whole
 from ..core.metrics import metric
 from ..core.stack_helper import StackHelper
-from ..core.state_machines import Machine, alarm_from_one, failures, job_statements, state_machine
+from ..core.state_machines import Machine, alarm_from_one, failures, job_statements, pass_role, state_machine
 from ..endpoints.base import Endpoint
 from ..footprint.retraining import of_training
 from ..monitoring.function import NAMESPACE, LoopFunction
@@ -30,7 +30,8 @@ from .decision import decide_function, known_region, listen
 from .deploying import allow_deploying
 from .expressions import for_states
 from .jobs import Jobs
-from .machine import definition
+from .machine import OptimizeJob, definition
+from .optimization import Optimization
 from .pipeline_engine import PIPELINE_CALLED_SECONDS, PipelineEngine
 from .policy import RetrainingPolicy
 from .training import TrainingSource
@@ -60,8 +61,10 @@ class DriftTriggeredRetraining(Construct):
         Is told of alerts, decisions and outcomes, and asked for approval. Encrypt it; it must let CloudFormation's own
         roles publish, which a topic of the same stack does. Default: none.
     optimize:
-        A function between comparison and registration: it gets {"artifact", "name", "number"} and returns {"artifact"}.
-        Default: none.
+        Between comparison and registration: an `Optimization`, which a job does, or a function of yours that gets
+        {"artifact", "name", "number"} and returns {"artifact"}. Default: none.
+    environment:
+        What the endpoint's container reads from its environment: the jobs that load models read it too. Default: nothing.
     green_hour:
         The hour (0 to 23, UTC) in which the Region's grid is cleanest, for `policy.flexible_hours`; default: the planner's.
     encryption_key:
@@ -90,7 +93,8 @@ class DriftTriggeredRetraining(Construct):
         source: TrainingSource,
         policy: RetrainingPolicy | None = None,
         topic: sns.ITopic | None = None,
-        optimize: lambda_.IFunction | None = None,
+        optimize: lambda_.IFunction | Optimization | None = None,
+        environment: Mapping[str, str] | None = None,
         green_hour: int | None = None,
         encryption_key: kms.IKey | None = None,
         log_retention_days: int = defaults.LOG_RETENTION_DAYS,
@@ -108,16 +112,17 @@ class DriftTriggeredRetraining(Construct):
         self._empty_group_on_delete()
         self.jobs = Jobs(
             self, "Jobs", base=champion.base, source=source, champion=champion, bucket=self._monitor.bucket,
-            prefix=self._monitor.prefix, compared=self._compared(), encryption_key=encryption_key,
-            log_retention_days=log_retention_days,
+            prefix=self._monitor.prefix, compared=self._compared(),
+            optimization=optimize if isinstance(optimize, Optimization) else None, environment=environment or {},
+            encryption_key=encryption_key, log_retention_days=log_retention_days,
         )  # fmt: skip
         self.data_function = self._data_function(green_hour)
         self.deploy_function = self._deploy_function()
         self.machine, self.pipeline = None, None
         if policy.engine == "pipelines":
-            self.pipeline = self._pipeline(optimize)
+            self.pipeline = self._pipeline(None if isinstance(optimize, Optimization) else optimize)
         else:
-            self.machine = self._machine(optimize)
+            self.machine = self._machine(None if isinstance(optimize, Optimization) else optimize)
         text = f"A retraining of {self._monitor.model} failed; its record says why"
         self.failed_alarm = alarm_from_one(self, "FailedAlarm", self.metric_failed(), text)
         self.decide_function = self._decide_function()
@@ -231,7 +236,7 @@ class DriftTriggeredRetraining(Construct):
         machine = definition(
             partition=Stack.of(self).partition, data=self.data_function.arn, deploy=self.deploy_function.arn,
             train_spot=for_states(jobs.train(spot=True)), train_on_demand=for_states(jobs.train(spot=False)),
-            compare=for_states(jobs.compare()),
+            compare=for_states(jobs.compare()), optimize_job=self._optimize_job(),
             run_seconds=source.max_run_minutes * 60, wait_seconds=source.max_wait_minutes * 60,
             optimize=optimize.function_arn if optimize else None, topic=self._topic.topic_arn if self._topic else None,
             approval_hours=self._policy.approval_hours if person else None,
@@ -244,6 +249,8 @@ class DriftTriggeredRetraining(Construct):
             *job_statements(self, "Training", training, jobs.training_role.role.role_arn),
             *job_statements(self, "Processing", processing, jobs.comparing_role.role.role_arn),
         ]
+        if jobs.optimizing_role:
+            statements.append(pass_role(jobs.optimizing_role.role.role_arn))
         if self._topic:
             statements.append(iam.PolicyStatement(actions=["sns:Publish"], resources=[self._topic.topic_arn]))
         made = state_machine(self, machine, statements, log_retention_days=self._days, name=self._champion.base)
@@ -252,6 +259,12 @@ class DriftTriggeredRetraining(Construct):
         )
         acknowledge_wildcards(made.policy, [training, processing], "Job names end in the retraining's number.")
         return made
+
+    def _optimize_job(self) -> OptimizeJob | None:
+        jobs = self.jobs
+        if jobs.optimizing_role is None:
+            return None
+        return OptimizeJob(for_states(jobs.optimize()), for_states({"artifact": jobs.optimized("/model.tar.gz")}))
 
     def _decide_function(self) -> LoopFunction:
         policy, monitor = self._policy, self._monitor

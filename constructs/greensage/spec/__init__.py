@@ -18,8 +18,8 @@ from .hosting import (
 )
 from .load import load_neighbours, load_spec, load_specs
 from .model import ModelSpec, RegionSpec, RetentionSpec, SlaSpec, TrafficSpec
-from .parts import CaptureSpec, DeploymentSpec, ModelSource, ScheduleSpec, ShadowSpec, VariantSpec, VpcSpec
 from .optimize import OptimizeSpec
+from .parts import CaptureSpec, DeploymentSpec, ModelSource, ScheduleSpec, ShadowSpec, VariantSpec, VpcSpec
 from .schema import json_schema
 from .source import Located
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, ClassVar, Literal, cast
 
 from pydantic import Field, field_validator
 
@@ -17,7 +17,7 @@ class OptimizeSpec(Part):
 
     sample: str | None = Field(
         default=None,
-        description="CSV with a header, relative to this file: rows that answers are compared on. Default: the archive's own sample.",
+        description="CSV with a header, relative to this file: rows that answers are compared on. Default: the archive's own.",
     )
     label: str | None = Field(default=None, description="Column of the sample that is right, and no feature.")
     load: Literal["one", "many"] | None = Field(
@@ -40,11 +40,12 @@ class OptimizeSpec(Part):
     min_cosine: float = Field(
         default=defaults.OPTIMIZE_MIN_COSINE, ge=0, le=1, description="Of embeddings: the mean cosine similarity."
     )
-    retrained: bool = Field(
-        default=True, description="Optimize what retraining brings too, in a job, before it is registered."
-    )
+    retrained: bool = Field(default=True, description="Optimize what retraining brings too, in a job, before it is registered.")
 
-    @field_validator("max_delta", "mean_delta", "min_agreement", "max_worse", "min_cosine", mode="before")
+    # The fields that are limits of what answers may differ by.
+    LIMITS: ClassVar[tuple[str, ...]] = ("max_delta", "mean_delta", "min_agreement", "max_worse", "min_cosine")
+
+    @field_validator(*LIMITS, mode="before")
     @classmethod
     def _whole_numbers(cls, value: Any) -> Any:
         # Strict floats refuse 1, which YAML has for 1.0.
@@ -68,6 +69,3 @@ def optimized_source(name: str, source: ModelSource) -> ModelSource:
         "allow_code": True, "version": None,
     }  # fmt: skip
     return source.model_copy(update=changes).with_cost(row.after, given)
-
-
-

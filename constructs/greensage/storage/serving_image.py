@@ -11,8 +11,10 @@ from aws_cdk import aws_s3_assets as assets
 
 from constructs import Construct
 
+from ..catalog.engines import Engine, engines
 from ..catalog.instances import Architecture
 from ..core.acknowledge import acknowledge, acknowledge_wildcards
+from ..core.checked import check_choice
 from ..core.folders import serving_folder
 from ..core.roles import service_role
 from ..core.stack_helper import StackHelper
@@ -35,6 +37,9 @@ class ServingImage(Construct):
         Where it is pushed.
     architecture:
         x86_64 or arm64: it is built on machines of that kind.
+    engine:
+        What it can load: trees (compiled by greensage optimize), onnx, xgboost, lightgbm, sklearn, all (default), or
+        optimize, for jobs that make models smaller. The less it carries, the sooner it starts.
     base_image:
         Replaces the Python image that the Dockerfile names, by one of a public mirror without limits on pulls;
         default: the Dockerfile's.
@@ -49,10 +54,12 @@ class ServingImage(Construct):
         *,
         repository: ecr.IRepository,
         architecture: Architecture,
+        engine: Engine = "all",
         base_image: str | None = None,
     ) -> None:
         super().__init__(scope, id)
-        self.tag = serving_tag(architecture, base_image)
+        check_choice("engine", engine, engines())
+        self.tag = serving_tag(architecture, base_image, engine)
         source = assets.Asset(self, "Source", path=str(serving_folder()), exclude=list(NOT_IN_IMAGE))
         log_group = logs.LogGroup(self, "Logs", retention=logs.RetentionDays.ONE_WEEK, removal_policy=RemovalPolicy.DESTROY)
         role, access = self._role(source, repository, log_group)
@@ -69,6 +76,7 @@ class ServingImage(Construct):
             environment_variables={
                 "REPOSITORY_URI": codebuild.BuildEnvironmentVariable(value=repository.repository_uri),
                 "REPOSITORY": codebuild.BuildEnvironmentVariable(value=repository.repository_name),
+                "ENGINE": codebuild.BuildEnvironmentVariable(value=engine),
                 "TAG": codebuild.BuildEnvironmentVariable(value=self.tag),
                 **_base_variable(base_image),
             },
@@ -115,7 +123,8 @@ class ServingImage(Construct):
 # SageMaker refuses OCI manifests ("Unsupported manifest media type"), which newer builders push by default with
 # attestations: aws/amazon-sagemaker-feedback issue 180. These flags give Docker's own format.
 _BUILD = (
-    "docker buildx build ${BASE:+--build-arg BASE=$BASE} --provenance=false --sbom=false --output type=docker "
+    "docker buildx build --build-arg ENGINE=$ENGINE ${BASE:+--build-arg BASE=$BASE} --provenance=false --sbom=false "
+    "--output type=docker "
     '--tag "$REPOSITORY_URI:$TAG" .'
 )
 

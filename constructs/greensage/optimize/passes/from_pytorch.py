@@ -9,8 +9,8 @@ import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from . import Candidate, NotPossible, Request, library
 from ..torch_models import load_torch
+from . import Candidate, NotPossible, Request, library
 
 
 def candidates(request: Request) -> Iterator[Candidate]:

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from . import Candidate, NotPossible, Request, library
 
-
 # Optimum cannot tell it from a folder: the end of the architecture's name says it.
 _TASKS = {
     "ForSequenceClassification": "text-classification", "ForTokenClassification": "token-classification",
@@ -36,7 +35,9 @@ def candidates(request: Request) -> Iterator[Candidate]:
                 local_files_only=True, device="cpu",
             )  # fmt: skip
     except Exception as error:
-        raise NotPossible(f"Optimum does not export it: {(str(error).strip() or type(error).__name__).splitlines()[0][:200]}") from None
+        raise NotPossible(
+            f"Optimum does not export it: {(str(error).strip() or type(error).__name__).splitlines()[0][:200]}"
+        ) from None
     finally:
         logging.disable(logging.NOTSET)
     if not (folder / "model.onnx").is_file():

@@ -10,6 +10,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from ..parity import compare
 from . import Candidate, NotPossible, Request, library
@@ -47,8 +48,8 @@ def _rounding(source: Path, target: Path) -> None:
     """Write the graph with what goes into products rounded to bfloat16 and back."""
     onnx = library("onnx")
     model = onnx.load(str(source))
-    graph, made = model.graph, []
-    found = False
+    graph, found = model.graph, False
+    made: list[Any] = []
     for node in graph.node:
         if node.op_type in _MULTIPLY:
             found = True

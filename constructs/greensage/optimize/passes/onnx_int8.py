@@ -138,7 +138,8 @@ def _embeddings(graph: Any) -> None:
     """Tables that rows are taken from get 8 bits and a scale for each row: next to nothing is lost."""
     onnx = library("onnx")
     numbers, node_of = onnx.numpy_helper, onnx.helper.make_node
-    weights, made = weights_of(graph), []
+    weights = weights_of(graph)
+    made: list[Any] = []
     for node in graph.node:
         table = weights.get(node.input[0]) if node.op_type == "Gather" else None
         if table is None or len(table.dims) != 2 or table.dims[0] < _LEAST_EMBEDDINGS:

@@ -117,8 +117,10 @@ def _layers(graph: Any, weights: dict[str, Any]) -> Iterator[_Layer]:
 
 
 def _followed(first: Any, weights: dict[str, Any], readers: dict[str, list[Any]], outputs: set[str]) -> _Layer | None:
-    seen, between, ends = {first.output[0]}, [], []
-    waiting = [first.output[0]]
+    seen: set[str] = {first.output[0]}
+    waiting: list[str] = [first.output[0]]
+    between: list[Any] = []
+    ends: list[Any] = []
     while waiting:
         name = waiting.pop()
         if name in outputs:

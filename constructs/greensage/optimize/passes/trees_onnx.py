@@ -23,7 +23,9 @@ def candidates(request: Request) -> Iterator[Candidate]:
         except (NotPossible, ImportError):
             raise
         except Exception as error:
-            raise NotPossible(f"it cannot be written as ONNX: {(str(error) or type(error).__name__).splitlines()[0][:200]}") from None
+            raise NotPossible(
+                f"it cannot be written as ONNX: {(str(error) or type(error).__name__).splitlines()[0][:200]}"
+            ) from None
     folder = request.folder / "trees-onnx"
     folder.mkdir(parents=True)
     (folder / "model.onnx").write_bytes(made.SerializeToString(deterministic=True))
