@@ -21,7 +21,18 @@ def main() -> int:
         print(f"ERROR {error}", file=sys.stderr)
         return 2
     limits.one_thread()
+    if settings.run_as and os.geteuid() == 0:
+        _become(settings.run_as)
     return Doorman(settings).run()
+
+
+def _become(user: int) -> None:
+    """Give root up. SageMaker starts every container as root (developer guide, your-algorithms-inference-code); the server
+    needs none of it: its port is above 1024, it reads /opt/ml and writes to /tmp."""
+    os.setgroups([])
+    os.setresgid(user, user, user)
+    os.setresuid(user, user, user)
+    os.environ["HOME"] = "/tmp"  # noqa: S108 - a user without a home
 
 
 if __name__ == "__main__":

@@ -14,10 +14,11 @@ import numpy as np
 from . import bulk
 from .capture import Capture
 from .errors import ServingError
+from .formats import decode, encode
 from .http import Request
 from .lanes import Lane
 from .models import Rows
-from .payload import PayloadError, decode, encode
+from .payload import PayloadError
 from .registry import Registry
 from .settings import Settings
 

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from .errors import ServingError
-from .payload import JSON, PayloadError, blocks_of, media_of
+from .formats import blocks_of
+from .payload import JSON, PayloadError, media_of
 from .settings import Settings
 
 if TYPE_CHECKING:

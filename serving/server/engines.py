@@ -17,7 +17,10 @@ _BESIDE = ("labels.json", "feature_names.json", "requirements.txt", "greensage.j
 def files_of(folder: Path) -> list[Path]:
     """Return the files below `folder` that are not hidden, in the order of their paths."""
     found = (path for path in folder.rglob("*") if path.is_file())
-    return sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts))
+    # Code of the user lies in the archive's top folder, or in code/, and is no model.
+    return sorted(
+        path for path in found if not any(part.startswith(".") or part == "code" for part in path.relative_to(folder).parts)
+    )
 
 
 def kind_of(path: Path) -> str | None:

@@ -12,6 +12,7 @@ import tempfile
 from collections import deque
 from collections.abc import Callable
 from http import HTTPStatus
+from time import perf_counter
 from typing import IO
 
 import httptools
@@ -35,7 +36,7 @@ _FOREVER = float("inf")
 class Request:
     """One request; `answer` it once. `body` is None where it lies in `file`."""
 
-    __slots__ = ("_connection", "body", "file", "headers", "keep_alive", "method", "size", "target")
+    __slots__ = ("_connection", "body", "file", "headers", "keep_alive", "method", "size", "started", "target")
 
     def __init__(self, connection: Connection, method: str, target: str, headers: dict[bytes, bytes]) -> None:
         self._connection = connection
@@ -43,6 +44,7 @@ class Request:
         self.body: bytes | None = b""
         self.file: IO[bytes] | None = None
         self.size = 0
+        self.started = perf_counter()
         self.keep_alive = True
 
     def header(self, name: bytes) -> str:
@@ -67,6 +69,8 @@ class Connections:
 
     def __init__(self, settings: Settings, handle: Handle) -> None:
         self.settings, self.handle = settings, handle
+        # Is told of each answer: the request, the status, the bytes.
+        self.observe: Callable[[Request, int, int], None] | None = None
         self.open: set[Connection] = set()
         self.now = asyncio.get_running_loop().time
         self.bytes_held = 0
@@ -249,6 +253,8 @@ class Connection(asyncio.Protocol):
         self._drop(request)
         if self.closed or request is not self._busy:
             return
+        if self._all.observe:
+            self._all.observe(request, status, len(body))
         last = not request.keep_alive or self._all.draining
         self._transport.write(
             b"%scontent-type: %s\r\ncontent-length: %d\r\n%s%s\r\n%s" % (

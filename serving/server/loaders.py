@@ -12,6 +12,7 @@ import numpy as np
 from . import trees
 from .engines import ENDINGS, SAMPLES, files_of, kind_of
 from .errors import ServingError
+from .hooks import hooked, hooks_of
 from .models import Model
 from .payload import PayloadError, decode
 from .settings import Settings
@@ -22,6 +23,13 @@ def load(folder: Path, settings: Settings) -> Model:
 
     Raises ServingError when there is no model file, more than one, or one that must not or cannot be loaded.
     """
+    module = hooks_of(folder, settings)
+    if module is not None:
+        return hooked(module, folder, lambda: _load(folder, settings))
+    return _load(folder, settings)
+
+
+def _load(folder: Path, settings: Settings) -> Model:
     found = [(path, _LOADERS[kind]) for path in files_of(folder) if (kind := kind_of(path))]
     if not found:
         names = ", ".join(sorted(path.name for path in files_of(folder))) or "nothing"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from time import perf_counter
 
 from . import limits
 from .errors import ServingError
@@ -32,6 +34,8 @@ class Registry:
         self._loading: set[str] = set()
         self._refused: dict[str, str] = {}
         self._count = 0
+        # Is told how long each model took to load.
+        self.observe: Callable[[float], None] = lambda seconds: None
         self._threads = ThreadPoolExecutor(max(2, settings.cpus), thread_name_prefix="predict")
 
     async def load(self, name: str, url: str, *, bytes_needed: int | None = None) -> int:
@@ -44,13 +48,20 @@ class Registry:
         self._count += 1
         number = self._count
         self._loading.add(name)
+        started = perf_counter()
         try:
             model, seconds = await asyncio.to_thread(loaded, Path(url), self._settings)
         finally:
             self._loading.discard(name)
         self._models[name] = (url, Lane(model, self._threads, self._marks.of(number), seconds, self._settings.max_waiting))
         self._refused.pop(name, None)
+        self.observe(perf_counter() - started)
         return number
+
+    @property
+    def count(self) -> int:
+        """How many models are loaded."""
+        return len(self._models)
 
     def check(self, name: str, url: str, bytes_needed: int | None = None) -> None:
         """Raise ServingError where the model cannot be loaded now: 409, 404 or 507."""

@@ -19,6 +19,8 @@ class Settings:
     """`max_models` limits what a multi-model server keeps loaded; 0 leaves it to the memory.
 
     `cpus` decides how many processes serve a single model and how many threads predict in a multi-model one.
+    `metrics_seconds`: how often figures are written, 0 never; `log_percent`: of how many requests a line is written;
+    `run_as`: the user that the server becomes where it is started as root, 0 stays.
     """
 
     model_dir: Path = Path("/opt/ml/model")
@@ -38,6 +40,9 @@ class Settings:
     body_seconds: float = 20.0
     drain_seconds: float = 25.0
     nan: str | None = None
+    metrics_seconds: float = 0.0
+    log_percent: float = 0.0
+    run_as: int = 0
     capture_uri: str = ""
     capture_percent: float = 0.0
     capture_key: str = ""
@@ -78,6 +83,9 @@ class Settings:
             body_seconds=number("GREENSAGE_BODY_SECONDS", cls.body_seconds),
             drain_seconds=number("GREENSAGE_DRAIN_SECONDS", cls.drain_seconds),
             nan=environment.get("GREENSAGE_NAN"),
+            metrics_seconds=number("GREENSAGE_METRICS_SECONDS", 0),
+            log_percent=number("GREENSAGE_LOG_PERCENT", 0),
+            run_as=int(number("GREENSAGE_RUN_AS", 0)),
             capture_uri=environment.get("GREENSAGE_CAPTURE_URI", ""),
             capture_percent=number("GREENSAGE_CAPTURE_PERCENT", 0),
             capture_key=environment.get("GREENSAGE_CAPTURE_KMS_KEY", ""),

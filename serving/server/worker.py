@@ -22,6 +22,7 @@ from .http import Connections
 from .lanes import Marks
 from .registry import Registry
 from .settings import Settings
+from .telemetry import Telemetry
 
 logger = logging.getLogger("greensage.server")
 _MESSAGE_BYTES, _MOST_FILES = 64 * 1024, 16
@@ -45,8 +46,12 @@ class Worker:
         self._settings, self._channel = settings, channel
         self._slots = memory.cast("q")
         self._registry = Registry(settings, Marks(memory))
+        self._registry.observe = lambda seconds: self._telemetry.loaded(seconds)
         self._app = App(settings, self._registry, self)
         self._connections = Connections(settings, self._app.handle)
+        self._telemetry = Telemetry(settings)
+        if self._telemetry.wanted:
+            self._connections.observe = self._telemetry.answered
         self._models, self._refused = models, refused
         self._tries: dict[int, asyncio.Future[int]] = {}
         self._ended = asyncio.Event()
@@ -71,13 +76,15 @@ class Worker:
             self._registry.refuse(name, reason)
         loop.add_reader(self._channel, self._receive)
         watch = asyncio.ensure_future(self._connections.watch())
+        told = asyncio.ensure_future(self._tell())
         self._send({"ready": os.getpid()})
         await self._ended.wait()
         loop.remove_reader(self._channel)
         await self._connections.drain(self._settings.drain_seconds)
         await asyncio.to_thread(self._app.stop)
-        for task in (watch, beat):
+        for task in (watch, beat, told):
             task.cancel()
+        self._telemetry.flush()
         return 0
 
     # -- what the application asks of the doorman
@@ -143,6 +150,12 @@ class Worker:
             await asyncio.get_running_loop().connect_accepted_socket(self._connections.new, connection)
         except OSError:
             connection.close()
+
+    async def _tell(self) -> None:
+        while self._settings.metrics_seconds:
+            await asyncio.sleep(self._settings.metrics_seconds)
+            self._telemetry.models = self._registry.count
+            self._telemetry.flush()
 
     async def _beat(self) -> None:
         """Show the doorman that the loop turns."""

@@ -254,7 +254,7 @@ def resources(stack: Stack) -> dict[str, Any]:
     text = json.dumps(Template.from_stack(stack).to_json()["Resources"], sort_keys=True)
     text = re.sub(r"[0-9a-f]{64}", "HASH", text)
     text = re.sub(r"\b1\.0\.\d{1,6}\b", "1.0.CONTENT", text)  # of an edge component, made of what it holds
-    text = re.sub(r"\b[0-9a-f]{12}-(arm64|x86_64)", r"TAG-\1", text)
+    text = re.sub(r"\b[0-9a-f]{12}-[a-z]+-(arm64|x86_64)", r"TAG-\1", text)
     return {key: readable(row) for key, row in json.loads(text).items()}
 
 

@@ -83,8 +83,10 @@ def optimized(name: str) -> Optimized | None:
     if row is None:
         return None
     try:
-        read: dict[str, Any] = {**row, **{key: Cost(**row[key]) for key in ("before", "after")}}
-        return Optimized(**{**read, "architectures": tuple(row["architectures"])})
+        read: dict[str, Any] = {**row, "architectures": tuple(row["architectures"])}
+        for key in ("before", "after"):
+            read[key] = Cost(**row[key])
+        return Optimized(**read)
     except (KeyError, TypeError) as error:
         raise CatalogError(f"{path}: the row {name!r} is not as greensage optimize writes it ({error}); run it again") from None
 

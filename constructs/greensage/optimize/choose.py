@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -23,6 +23,8 @@ AS_IS = "as it is"
 Load = Literal["one", "many"]
 # A win smaller than this may be the machine's mood.
 _LEAST_WIN = 0.05
+# Against another candidate: of the same precision, and where digits are lost for it.
+_CLEARLY, _FOR_DIGITS = 0.1, 0.25
 
 
 @dataclass(frozen=True)
@@ -130,10 +132,9 @@ def optimize(
         if isinstance(before, CannotRun):
             raise GreensageError(f"{source}: it does not run as it is: {before}")
         tried = [_judge(item, before, measured.get(item.name), labels, load, bounds, made_up) for item in made]
-        best = min((item for item in tried if not item.lost), key=lambda item: _cost(item.measured, load), default=None)
+        best = _best(tried, {item.name: item.exact for item in made}, load)
         if best is not None:
-            words = f"{best.name} takes less"
-            tried = [item if item is best or item.lost else replace(item, lost=words) for item in tried]
+            tried = [item if item is best or item.lost else replace(item, lost=_beaten(item, best, load)) for item in tried]
         size, framework, runs_on = 0, model.kind, ARCHITECTURES
         if best is not None:
             winner = next(item for item in made if item.name == best.name)
@@ -146,6 +147,24 @@ def optimize(
             source, model.digest, model.kind, load, architecture, count(sample), made_up, batch_rows(sample), before[0],
             tuple(tried), chosen, framework, runs_on, size,
         )  # fmt: skip
+
+
+def _best(tried: Sequence[Tried], exact: Mapping[str, bool], load: Load) -> Tried | None:
+    """Return the candidate to keep. The earlier one stays unless a later one is clearly better, and what loses digits has to
+    be better by more: so that the machine's mood does not decide."""
+    best: Tried | None = None
+    for item in tried:
+        if item.lost:
+            continue
+        margin = _CLEARLY if best is None or exact[item.name] >= exact[best.name] else _FOR_DIGITS
+        if best is None or _cost(item.measured, load) < _cost(best.measured, load) * (1 - margin):
+            best = item
+    return best
+
+
+def _beaten(item: Tried, best: Tried, load: Load) -> str:
+    less = _cost(item.measured, load) < _cost(best.measured, load)
+    return f"hardly better than {best.name}, which comes first" if less else f"{best.name} takes less"
 
 
 def sample_for(model: Given, rows: np.ndarray | Sequence[str] | None) -> tuple[Rows, bool]:

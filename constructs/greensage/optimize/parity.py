@@ -94,10 +94,13 @@ def compare(before: Answers, after: Answers, labels: Answers | None) -> Parity |
     return Parity(len(before), float(delta.max(initial=0)), mean, agreement, worse, spread, cosine)
 
 
-def _cosine(before: np.ndarray, after: np.ndarray) -> float:
+def _cosine(before: Any, after: Any) -> float:
+    one: Any
+    other: Any
     one, other = (np.nan_to_num(np.asarray(item, dtype=np.float64).reshape(len(item), -1)) for item in (before, after))
-    lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
-    return float(np.mean(np.sum(one * other, axis=1) / np.where(lengths == 0, 1.0, lengths)))
+    lengths: Any = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
+    cosines: Any = np.sum(one * other, axis=1) / np.where(lengths == 0, 1.0, lengths)
+    return float(cosines.mean())
 
 
 def _is_probability(answers: Answers) -> bool:

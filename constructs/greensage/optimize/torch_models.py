@@ -32,8 +32,8 @@ class TorchProgram:
         """Return the model's own answers."""
         with library("torch").inference_mode():
             found: Any = self.module(self.shaped(rows))
-            several: bool = isinstance(found, tuple)
-        return np.asarray(found[0] if several else found)
+        first: Any = found[0] if type(found).__name__ in ("tuple", "list") else found
+        return np.asarray(first)
 
 
 def load_torch(path: Path) -> TorchProgram:

@@ -37,11 +37,11 @@ class Jobs(Construct):
 
     def __init__(
         self, scope: Construct, id: str, *, base: str, source: TrainingSource, champion: Champion, bucket: s3.IBucket,
-        prefix: str, compared: Mapping[str, Any], optimization: Optimization | None, environment: Mapping[str, str],
-        encryption_key: kms.IKey | None, log_retention_days: int,
+        prefix: str, compared: Mapping[str, Any], encryption_key: kms.IKey | None, log_retention_days: int,
+        optimization: Optimization | None = None, environment: Mapping[str, str] | None = None,
     ) -> None:  # fmt: skip
         super().__init__(scope, id)
-        self._optimization, self._environment = optimization, dict(environment)
+        self._optimization, self._environment = optimization, dict(environment or {})
         self._base, self._source, self._champion, self._key = base, source, champion, encryption_key
         self._bucket, self._prefix = bucket, prefix
         self._compared = json.dumps(compared, separators=(",", ":"))

@@ -136,7 +136,7 @@ def test_a_promotion_is_recorded_with_what_it_took():
     assert 0 <= time.time() - record.pop("ended") < 60
     assert record == {
         "name": "retraining-3", "outcome": "promoted", "report": "r1", "reasons": ["auc is 0.6"], "verdict": state["verdict"],
-        "training": {"job": "churn-3-a", "status": "Completed", "type": "ml.c7i.large", "seconds": 90.0}, "failure": None,
+        "training": {"job": "churn-3-a", "status": "Completed", "type": "ml.c7i.large", "seconds": 90.0}, "failure": None, "not_optimized": None,
         "package": "arn", "kwh": pytest.approx(0.04), "grams": pytest.approx(8.0),
     }  # fmt: skip
     assert found["outcome"] == "promoted" and found["record"] == "records/retraining-3.json"

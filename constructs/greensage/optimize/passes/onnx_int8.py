@@ -113,13 +113,15 @@ def _smooth(source: Path, target: Path, rows: Rows, strength: float) -> bool:
         return False
     shown = tensors(source, part(rows, slice(MOST_ROWS)), list(products))
     scaled: dict[int, Any] = {}
+    values: Any
+    largest: Any
     for name, nodes in products.items():
         values = np.abs(shown[name].reshape(-1, shown[name].shape[-1])).max(axis=0)
         largest = np.max(
             [np.abs(numbers.to_array(weights[node.input[1]])).max(axis=1 - is_transposed(node)) for node in nodes], axis=0
         )
-        scale = np.maximum(values, 1e-5) ** strength / np.maximum(largest, 1e-5) ** (1 - strength)
-        scale = (scale / np.exp(np.mean(np.log(scale)))).astype(np.float32)
+        wanted: Any = np.maximum(values, 1e-5) ** strength / np.maximum(largest, 1e-5) ** (1 - strength)
+        scale = (wanted / np.exp(np.log(wanted).mean())).astype(np.float32)
         graph.initializer.append(numbers.from_array(1 / scale, f"{name}_scale"))
         scaled[id(nodes[0])] = onnx.helper.make_node("Mul", [name, f"{name}_scale"], [f"{name}_scaled"])
         for node in nodes:

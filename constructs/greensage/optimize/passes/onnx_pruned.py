@@ -6,6 +6,7 @@ multiplies by them as by any number.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -145,7 +146,7 @@ def _followed(first: Any, weights: dict[str, Any], readers: dict[str, list[Any]]
 
 
 def _size(item: Any) -> int:
-    return int(np.prod(item.dims)) if item.dims else 1
+    return math.prod(item.dims)
 
 
 def _product(node: Any, weights: dict[str, Any], readers: dict[str, list[Any]]) -> bool:
