@@ -5,7 +5,7 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION = 1
 export NODE_NO_WARNINGS = 1
 export CDK_DISABLE_CLI_TELEMETRY = 1
 
-.PHONY: help locks setup train demo demo-drift test fast cloud lint format bench browser report mutants clean
+.PHONY: help fuzz locks setup train demo demo-drift test fast cloud lint format bench browser report mutants clean
 
 help:
 	@echo "make demo    deploy real models to a local cloud, call them, destroy it all"
@@ -80,6 +80,9 @@ format:
 
 ROOMS ?=
 SAMPLE ?= 200
+fuzz: setup  ## ten minutes of nonsense against the serving container
+	@$(BIN)/python tests/serving/fuzz.py
+
 locks: setup  ## serving/locks/: packages of the serving images by hash, and their bills of materials
 	@$(BIN)/python tools/serving_locks.py
 

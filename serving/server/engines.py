@@ -18,9 +18,11 @@ def files_of(folder: Path) -> list[Path]:
     """Return the files below `folder` that are not hidden, in the order of their paths."""
     found = (path for path in folder.rglob("*") if path.is_file())
     # Code of the user lies in the archive's top folder, or in code/, and is no model.
-    return sorted(
-        path for path in found if not any(part.startswith(".") or part == "code" for part in path.relative_to(folder).parts)
-    )
+    return sorted(path for path in found if not any(map(_no_model, path.relative_to(folder).parts)))
+
+
+def _no_model(part: str) -> bool:
+    return part.startswith(".") or part == "code"
 
 
 def kind_of(path: Path) -> str | None:

@@ -71,10 +71,9 @@ def hooked(module: ModuleType, folder: Path, load: Callable[[], Model]) -> Model
     def answer(rows: Any) -> np.ndarray:
         found = predict(asked, before(rows) if before else rows)
         found = np.asarray(after(found) if after else found)
-        if not len(rows) or found.ndim == 0 or len(found) != _count(rows) or found.dtype.kind not in "biuf":
-            raise ValueError(
-                f"inference.py has to answer each of {_count(rows)} rows with numbers, got {found.dtype} {found.shape}"
-            )
+        wanted = _count(rows)
+        if found.ndim == 0 or len(found) != wanted or found.dtype.kind not in "biuf":
+            raise ValueError(f"inference.py has to answer each of {wanted} rows with numbers, got {found.dtype} {found.shape}")
         return found
 
     # What the hooks take may have another width than the model itself.

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
 
 import pytest
 
+from greensage.catalog.engines import engines, packages_of
 from tests.conftest import ROOT
 
 SERVING = ROOT / "serving"
 DOCKERFILE = (SERVING / "Dockerfile").read_text()
-REQUIREMENTS = [line for line in (SERVING / "requirements.txt").read_text().splitlines() if line and not line.startswith("#")]
+
+
+def _lines(name: str) -> list[str]:
+    return [line for line in (SERVING / name).read_text().splitlines() if line and not line.startswith("#")]
+
+
+REQUIREMENTS, OPTIMIZE = _lines("requirements.txt"), _lines("requirements-optimize.txt")
 
 
 def test_every_package_is_pinned():
@@ -32,17 +40,34 @@ def test_it_starts_as_sagemaker_starts_it():
 def test_the_rules_a_linter_would_check():
     """As hadolint: pinned base, exec form, no cache kept, versions of system packages, no ADD, no sudo."""
     assert not re.search(r"^FROM \S+:latest", DOCKERFILE, re.M)
-    assert re.search(r"^ARG BASE=python:3\.\d+-slim-\w+$", DOCKERFILE, re.M)
+    assert re.search(r"^ARG BASE=\S+/python:3\.13\.\d+-slim-\w+@sha256:[0-9a-f]{64}$", DOCKERFILE, re.M)
     assert "rm -rf /var/lib/apt/lists/*" in DOCKERFILE and "--no-install-recommends" in DOCKERFILE
     assert "--no-cache-dir" in DOCKERFILE and "--only-binary=:all:" in DOCKERFILE
     assert not re.search(r"^(ADD|MAINTAINER)|sudo", DOCKERFILE, re.M)
-    installed = re.findall(r"install .*--no-install-recommends (\S+)", DOCKERFILE)
-    assert installed and all("=" in package for package in installed)
+    assert "--require-hashes" in DOCKERFILE and re.search(r"packages=.*libgomp1=12", DOCKERFILE)
 
 
 def test_what_it_copies_is_there():
-    for source in re.findall(r"^COPY (\S+)", DOCKERFILE, re.M):
-        assert (SERVING / source).exists()
+    for engine in engines():
+        for source in re.findall(r"^COPY (\S+)", DOCKERFILE, re.M):
+            assert (SERVING / source.replace("${ENGINE}", engine)).exists()
+
+
+@pytest.mark.parametrize("engine", engines())
+def test_locks_have_each_pinned_package_by_hash_and_a_bill_of_materials(engine):
+    """`make locks` writes them; a pin that changed without it is seen here."""
+    lock = (SERVING / "locks" / f"{engine}.txt").read_text()
+    pinned = {line.partition("==")[0]: line for line in [*REQUIREMENTS, *OPTIMIZE]}
+    assert all(re.search(rf"^{re.escape(pinned[name])} ", lock, re.M) for name in packages_of(engine))
+    found = re.findall(r"^([a-z0-9-]+)==(\S+) \\\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", lock, re.M)
+    assert len(found) == len(re.findall(r"^[a-z0-9-]+==", lock, re.M)) and all(len(hashes) > 60 for _, _, hashes in found)
+    bill = json.loads((SERVING / "locks" / f"{engine}.cdx.json").read_text())
+    assert {(item["name"], item["version"]) for item in bill["components"]} == {(name, version) for name, version, _ in found}
+
+
+def test_the_image_for_compiled_trees_has_no_framework():
+    lock = (SERVING / "locks/trees.txt").read_text()
+    assert not re.search("xgboost|lightgbm|scikit|scipy|onnx|boto", lock)
 
 
 @pytest.mark.slow

@@ -9,7 +9,8 @@ import threading
 
 
 def _end_with_parent() -> None:
-    while sys.stdin.buffer.read(1):
+    # The file itself: a buffered reader would hold a lock that the interpreter wants when it ends.
+    while os.read(0, 1):
         pass
     # sys.exit would end this thread only.
     os._exit(0)

@@ -1,0 +1,11 @@
+"""Some seconds of the fuzzer; `make fuzz` runs it for ten minutes."""
+
+from __future__ import annotations
+
+from .fuzz import fuzz
+
+
+def test_nonsense_neither_ends_nor_hangs_nor_fattens_the_server():
+    found = fuzz(6, seed=20261128)
+    assert found["requests"] >= 48 and found["400"] > 0 and found["200"] > 0 and "500" not in found
+    assert found["memory_after"] < found["memory_before"] + 40
