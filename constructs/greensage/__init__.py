@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .endpoints import ServerlessEndpoint as ServerlessEndpoint
     from .endpoints import Variant as Variant
     from .endpoints.batch import BatchTransform as BatchTransform
+    from .endpoints.compilation import ModelCompilation as ModelCompilation
     from .endpoints.edge import EdgeComponent as EdgeComponent
     from .endpoints.scaling import BacklogTracking as BacklogTracking
     from .endpoints.scaling import CopyTracking as CopyTracking
@@ -74,6 +75,7 @@ _HOME = {
     "Baseline": "monitoring",
     "BatchTransform": "endpoints.batch",
     "Champion": "retraining",
+    "ModelCompilation": "endpoints.compilation",
     "Optimization": "retraining",
     "Container": "endpoints",
     "ContainerImage": "endpoints",
@@ -149,6 +151,7 @@ __all__ = [
     "InferenceComponent",
     "InferenceComponentEndpoint",
     "ModelArtifact",
+    "ModelCompilation",
     "ModelQualityMonitor",
     "ModelSpec",
     "MonitoringBucket",

@@ -7,6 +7,7 @@ import json
 import time
 from typing import Any
 
+# The first look soon, then ever later, up to this.
 POLL_SECONDS = 10.0
 # Below the function's own 15 minutes, so that a job that takes longer is stopped and said to.
 LONGEST_SECONDS = 800.0
@@ -43,7 +44,7 @@ def _job_name(event: dict[str, Any], props: dict[str, Any]) -> str:
 
 
 def _wait(name: str, sagemaker: Any) -> str:
-    deadline = time.monotonic() + LONGEST_SECONDS
+    deadline, wait = time.monotonic() + LONGEST_SECONDS, 1.0
     while time.monotonic() < deadline:
         job = sagemaker.describe_compilation_job(CompilationJobName=name)
         if job["CompilationJobStatus"] == "COMPLETED":
@@ -52,7 +53,8 @@ def _wait(name: str, sagemaker: Any) -> str:
             raise RuntimeError(
                 f"compilation job {name} {job['CompilationJobStatus']}: {job.get('FailureReason', 'no reason given')}"
             )
-        time.sleep(POLL_SECONDS)
+        time.sleep(min(wait, POLL_SECONDS))
+        wait *= 2
     sagemaker.stop_compilation_job(CompilationJobName=name)
     raise RuntimeError(f"compilation job {name} took longer than {LONGEST_SECONDS:.0f} s and was stopped")
 

@@ -214,8 +214,8 @@ class Full:
         return self.sagemaker.list_model_packages(ModelPackageGroupName=group["ModelPackageGroupName"])["ModelPackageSummaryList"]
 
 
-def write_full(folder, engine: str) -> None:
-    write_models(folder, MODEL.replace("ENGINE", engine), script=TRAIN)
+def write_full(folder, engine: str, model: str) -> None:
+    write_models(folder, model.replace("ENGINE", engine), script=TRAIN)
     random = np.random.default_rng(5)
     for name in ("data", "holdout"):
         features = random.random((400, 30))
@@ -226,14 +226,14 @@ def write_full(folder, engine: str) -> None:
 
 
 @contextmanager
-def deployed(tmp_path_factory, engine: str, python: str = sys.executable) -> Iterator[Full]:
+def deployed(tmp_path_factory, engine: str, python: str = sys.executable, model: str = MODEL) -> Iterator[Full]:
     """Deploy the model to a local cloud of its own, with the engine's app run by `python`."""
     patch = pytest.MonkeyPatch()
     patch.setattr(local, "TIME_SCALE", str(SCALE))
     cloud = LocalCloud(tmp_path_factory.mktemp("full-cloud"))
     cloud.up(auth=True)
     folder = tmp_path_factory.mktemp("models") / "m"
-    write_full(folder, engine)
+    write_full(folder, engine, model)
     session = session_of(cloud)
     code = io.BytesIO()
     with zipfile.ZipFile(code, "w") as content:

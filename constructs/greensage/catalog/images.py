@@ -62,6 +62,12 @@ def _numbers(version: str) -> list[int]:
     return [int(part) for part in version.split(".")]
 
 
+def is_neuron(uri: str) -> bool:
+    """Return whether `uri` is of AWS's images with the Neuron compiler."""
+    names = {row["repository"] for row in load("images")["accelerated"] if row["processor"] == "neuronx"}
+    return any(f"/{name}:" in uri for name in names)
+
+
 @cache
 def repository_runs_on(repository: str) -> frozenset[Architecture]:
     """Return the architectures that AWS has images of `repository`'s framework for; empty for a repository not its own."""

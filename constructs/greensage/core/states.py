@@ -83,6 +83,11 @@ def succeed() -> State:
     return {"Type": "Succeed"}
 
 
+def last(result: Any) -> State:
+    """Return an end that answers with `result`; keys of a mapping that end in .$ are paths."""
+    return {"Type": "Pass", "Parameters": result, "End": True}
+
+
 def fail(error: str, cause: str) -> State:
     """Return an end that is a failure."""
     return {"Type": "Fail", "Error": error, "Cause": cause}

@@ -44,6 +44,8 @@ def find_image(uri: str) -> Image:
     prebuilt = _prebuilt(repository, reference, account, region)
     if prebuilt is not None:
         return Image(uri, prebuilt.architecture, arn, prebuilt.framework in catalog.SERVED_FRAMEWORKS)
+    if _is_accelerated(repository, reference, account, region):
+        return Image(uri, "x86_64", arn, False)
     if not cloud.ecr_has(repository, reference):
         raise AwsError("ValidationException", f"Requested image {uri} not found.")
     # The stand-in's manifest does not name the silicon; serving_tag ends every tag with it.
@@ -60,6 +62,17 @@ def built_image(variables: Mapping[str, str]) -> tuple[str, str]:
         "annotations": {"greensage.tag": tag, "greensage.note": "a stand-in: the local cloud runs the server as a process"},
     }  # fmt: skip
     return tag, json.dumps(manifest)
+
+
+def _is_accelerated(repository: str, tag: str, account: str, region: str) -> bool:
+    images = (
+        image
+        for framework in ("pytorch", "tensorflow", "triton")
+        for processor in ("gpu", "neuronx", "inf1")
+        for image in catalog.accelerated_images(framework, processor)
+    )
+    wanted = (repository, tag, account)
+    return any((item.repository, item.tag, catalog.account_of(item.registry, region)) == wanted for item in images)
 
 
 def _prebuilt(repository: str, tag: str, account: str, region: str) -> catalog.PrebuiltImage | None:

@@ -16,6 +16,7 @@ def main() -> int:
         autoscaling,
         cfn,
         cfn_edge,
+        compilation,
         greengrass,
         images,
         ministack_api,
@@ -48,6 +49,7 @@ def main() -> int:
     tasks = ((transform.JOBS, transform.task), (training.JOBS, training.JOBS.task), (processing.JOBS, processing.JOBS.task))
     for jobs, task in tasks:
         ministack_services.on_task(jobs.task_prefix, task)
+    ministack_services.on_task(compilation.TASK_PREFIX, compilation.task)
     task_faults.install()
     ministack_services.replace_alarm_evaluation()
     Scaler().start()

@@ -47,7 +47,11 @@ def load_spec(file: Path | str, *, assume_artifacts: bool = False) -> tuple[Mode
             raise SpecError(problems)
     found = with_absolute_files(_with_absolute_artifacts(spec, path), path)
     if found.optimize is not None:
-        found = found.model_copy(update={"model": optimized_source(found.name, found.model)})
+        model = optimized_source(found.name, found.model)
+        if found.retraining is not None and found.optimize.retrained:
+            # What retraining brings is optimized too, and may be code that greensage wrote.
+            model = model.model_copy(update={"allow_code": True})
+        found = found.model_copy(update={"model": model})
     return found, located
 
 
