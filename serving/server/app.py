@@ -206,7 +206,7 @@ def _load_request(body: bytes | None) -> tuple[str, str]:
     try:
         content = json.loads(body or b"")
         name, url = content["model_name"], content["url"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         name = url = None
     if not isinstance(name, str) or not isinstance(url, str) or not name or not url:
         raise ServingError(400, "a load request is JSON with model_name and url, both text")

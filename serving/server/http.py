@@ -113,6 +113,7 @@ class Connection(asyncio.Protocol):
         "_headers",
         "_parser",
         "_reading",
+        "_refusal",
         "_request",
         "_target",
         "_transport",
@@ -129,6 +130,7 @@ class Connection(asyncio.Protocol):
         self._busy: Request | None = None  # the one that is being answered
         self._waiting: deque[Request] = deque()
         self._discarding = self._reading = False
+        self._refusal: ServingError | None = None
         self.closed = False
         self._begin()
         self.deadline = self._body_end = _FOREVER
@@ -269,6 +271,8 @@ class Connection(asyncio.Protocol):
             self._start(self._waiting.popleft())
             if not self._waiting and not self.closed:
                 self._transport.resume_reading()
+        elif self._refusal is not None:
+            self._hang_up(self._refusal)
         else:
             self.deadline = self._all.now() + _IDLE_SECONDS
 
@@ -319,12 +323,19 @@ class Connection(asyncio.Protocol):
         """Answer out of turn, and take in what still comes for a while: a reset would destroy the answer on its way."""
         if self._discarding or self.closed:
             return
+        self._discarding = True
+        self._drop(self._request)
+        self._request = None
+        if self._busy is None:
+            self._hang_up(error)
+        else:
+            # Who is being answered gets the answer first.
+            self._refusal = error
+
+    def _hang_up(self, error: ServingError) -> None:
         body = json.dumps({"error": error.message}).encode()
         head = b"content-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % len(body)
         self._transport.write(_PHRASES[error.status] + head + body)
-        self._drop(self._request)
-        self._request = None
-        self._discarding = True
         self.deadline = self._all.now() + _LINGER_SECONDS
         if self._transport.can_write_eof():
             self._transport.write_eof()

@@ -16,7 +16,7 @@ app = App()
 stack = Stack(app, "compiling", env=Environment(account="000000000000", region="eu-north-1"))
 folder = Path(app.node.try_get_context("models"))
 bucket = ArtifactBucket(stack, "Artifacts", noncurrent_days=1)
-image = ContainerImage.accelerated("pytorch", "2.8.0", processor="neuronx", region="eu-north-1")
+image = ContainerImage.accelerated("pytorch", "2.1.2", processor="neuronx", region="eu-north-1")
 for name, options in {
     "inf2": {"target": "inf2", "input_shape": '{"input": [2, 64]}', "image": image},
     "empty": {"target": "trainium", "input_shape": '{"input": [2, 64]}', "image": image},

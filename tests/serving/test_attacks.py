@@ -222,6 +222,25 @@ def test_too_many_connections_are_refused_at_once(tmp_path):
         assert until(lambda: answers(container, "iris"))
 
 
+def test_an_accepted_request_is_answered_though_nonsense_follows_it(tmp_path):
+    """Found by the fuzzer: the refusal of what came behind went out first, and the answer was lost."""
+    with serving(unpacked("iris", tmp_path)) as container, connected(container) as connection:
+        body = b"5,3,1.5,0.2\n" * 20_000  # read in a thread, so that the nonsense is there before the answer
+        head = b"POST /invocations HTTP/1.1\r\ncontent-type: text/csv\r\ncontent-length: %d\r\n\r\n" % len(body)
+        connection.sendall(head + body + b"\x00 nonsense\r\n\r\n")
+        content = b""
+        while part := connection.recv(1 << 20):
+            content += part
+        first, second = content.index(b"HTTP/1.1 200"), content.index(b"HTTP/1.1 400")
+        assert first < second and content.count(b"HTTP/1.1") == 2
+
+
+def test_a_load_request_that_is_nested_too_deep_is_refused(tmp_path):
+    """Found by the fuzzer."""
+    with serving(tmp_path, multi_model=True) as container:
+        assert container.request("POST", "/models", b"[" * 5_000)[0] == 400
+
+
 # -- archives
 
 
