@@ -32,7 +32,7 @@ def record():
     whole = file.message_type.add(name="Record")
     for field, number, entry in (("features", 1, "FeaturesEntry"), ("label", 2, "LabelEntry")):
         inner = whole.nested_type.add(name=entry)
-        inner.options.map_entry = True
+        inner.options.CopyFrom(descriptor_pb2.MessageOptions(map_entry=True))
         inner.field.add(name="key", number=1, label=1, type=9)
         inner.field.add(name="value", number=2, label=1, type=11, type_name=".aialgs.data.Value")
         whole.field.add(name=field, number=number, label=3, type=11, type_name=f".aialgs.data.Record.{entry}")

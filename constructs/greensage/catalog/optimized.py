@@ -65,11 +65,6 @@ class Optimized:
     versions: dict[str, Any] = field(default_factory=dict[str, Any], compare=False)
 
     @property
-    def cpu_saved(self) -> float:
-        """The share of the model's CPU time that went, 0 to 1."""
-        return 1 - self.after.cpu_seconds / self.before.cpu_seconds if self.before.cpu_seconds else 0.0
-
-    @property
     def source(self) -> str:
         """Where the figures come from, for people."""
         rows = f"{self.rows:,} rows" + (", made up" if self.made_up else " of yours")

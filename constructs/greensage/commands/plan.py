@@ -29,7 +29,7 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the plan."""
-    from .plan_output import plan_json, plan_reasons, plan_summary, plan_table
+    from .plan_output import optimize_lines, plan_json, plan_reasons, plan_summary, plan_table
     from .why import advice_lines
 
     fleet = read_fleet(options)
@@ -42,6 +42,8 @@ def run(options: argparse.Namespace) -> int:
         return 0
     print(plan_table(fleet.plan, fleet.footprint))
     print(f"\n{plan_summary(fleet.plan, fleet.footprint)}")
+    if lines := optimize_lines(fleet.plan):
+        print("\n" + "\n".join(lines))
     if options.explain:
         print(f"\n{plan_reasons(fleet.plan)}")
     else:

@@ -46,6 +46,18 @@ def plan_summary(plan: Plan, footprint: FleetFootprint) -> str:
     return "\n".join([*lines, *overlay_words()])
 
 
+def optimize_lines(plan: Plan) -> list[str]:
+    """Return a line for each model whose file says `optimize`: what it brought, or that it has not been run."""
+    lines: list[str] = []
+    for model in plan.models:
+        choice = next((item for item in model.choices if item.about == "optimize"), None)
+        if choice is not None:
+            lines.append(f"  {model.name}: {choice.value}, {choice.reason.split('; measured by')[0]}")
+        elif model.spec.model.not_optimized:
+            lines.append(f"  {model.name}: optimize {model.spec.model.not_optimized}")
+    return ["Optimized models:", *lines] if lines else []
+
+
 def _cost_line(total: Footprint, usual: Footprint, saved: Band) -> str:
     if not saved.known:
         return "  cost    unknown: for an instance type above no price is known (greensage catalog refresh fetches it)"

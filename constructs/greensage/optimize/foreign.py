@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .given import kind_of
-from .passes import library
+from .libraries import library
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,7 @@ def made_up_tokens(model: Given, vocabulary: int, inputs: tuple[str, ...]) -> di
 
 def tokens(folder: Path, texts: list[str], inputs: tuple[str, ...]) -> dict[str, np.ndarray]:
     """Return sentences as the model's tokenizer cuts them."""
-    from .passes import library
+    from .libraries import library
 
     tokenizer = library("tokenizers").Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.enable_padding()

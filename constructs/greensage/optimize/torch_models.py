@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import GreensageError
-from .passes import library
+from .libraries import library
 
 _HOW = "save the model itself: torch.export.save(torch.export.export(model, (rows,), dynamic_shapes=...), 'model.pt2')"
 

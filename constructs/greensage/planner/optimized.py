@@ -50,7 +50,10 @@ def _smaller(chosen: Chosen, as_given: Chosen | None) -> Iterator[str]:
         return
     if now.kind != before.kind:
         yield f"{now.kind} instead of {before.kind}"
-    yield f"{now.size} instead of {before.size}"
+    elif now.item and before.item and now.item.family == before.item.family and now.item.memory_gib < before.item.memory_gib:
+        yield f"a smaller size ({now.size} instead of {before.size})"
+    else:
+        yield f"{now.size} instead of {before.size}"
 
 
 def _as_it_is(as_given: Chosen) -> str:

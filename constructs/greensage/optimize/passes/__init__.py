@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -71,30 +70,21 @@ class Candidate:
     architectures: tuple[str, ...] = ARCHITECTURES
 
 
-def trusted_types() -> list[str]:
-    """Return what the user declares as trusted in skops files: the serving container's own variable."""
-    return [name for part in os.environ.get("GREENSAGE_TRUSTED_TYPES", "").split(",") if (name := part.strip())]
-
-
-def library(name: str) -> Any:
-    """Import what only this extra brings, and what has no types. Raises ImportError."""
-    return importlib.import_module(name)
-
-
 def candidates(request: Request) -> Iterator[Candidate]:
     """Yield what each pass makes of the model, or of what it was exported to."""
     export = EXPORTS.get(request.given.kind)
     if export is not None:
         module, title, extra = export
         (exported,) = _made(module, title, extra, request)
-        yield exported
+        yield replace(exported, framework="onnx")
         if exported.folder is None:
             return
         model = replace(request.given, file=exported.folder / "model.onnx", kind="onnx")
         request = replace(request, given=model)
     for module, (title, kinds, extra) in PASSES.items():
         if request.given.kind in kinds and (not request.only or module.replace("_", "-") in request.only):
-            yield from _made(module, title, extra, request)
+            for made in _made(module, title, extra, request):
+                yield replace(made, framework="onnx") if request.given.kind == "onnx" else made
 
 
 def _made(module: str, title: str, extra: str, request: Request) -> Iterator[Candidate]:

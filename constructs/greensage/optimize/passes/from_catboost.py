@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from . import Candidate, NotPossible, Request, library
+from ..libraries import library
+from . import Candidate, NotPossible, Request
 from .onnx_run import flattened
 
 

@@ -9,8 +9,9 @@ import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ..libraries import library
 from ..torch_models import load_torch
-from . import Candidate, NotPossible, Request, library
+from . import Candidate, NotPossible, Request
 
 
 def candidates(request: Request) -> Iterator[Candidate]:

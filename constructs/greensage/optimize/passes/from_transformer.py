@@ -11,7 +11,8 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import Candidate, NotPossible, Request, library
+from ..libraries import library
+from . import Candidate, NotPossible, Request
 
 # Optimum cannot tell it from a folder: the end of the architecture's name says it.
 _TASKS = {

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ..libraries import library
 from ..parity import compare
-from . import Candidate, NotPossible, Request, library
+from . import Candidate, NotPossible, Request
 from .onnx_run import answers
 
 _MULTIPLY = ("MatMul", "Gemm", "Conv")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 
-from . import Candidate, NotPossible, Request, library
+from ..libraries import library
+from . import Candidate, NotPossible, Request
 
 
 def candidates(request: Request) -> Iterator[Candidate]:

@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from ..libraries import library
 from ..parity import compare
 from ..sample import Rows, count, part
-from . import Candidate, NotPossible, Request, library
+from . import Candidate, NotPossible, Request
 from .onnx_run import MOST_ROWS, answers, feed, is_product, is_transposed, replace_values, tensors, weights_of
 
 _QUANTIZED = ("MatMul", "Gemm", "Conv", "Attention", "LSTM", "Gather")

@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from ..libraries import library
 from ..parity import compare
 from ..sample import part
-from . import Candidate, NotPossible, Request, library
+from . import Candidate, NotPossible, Request
 from .onnx_run import MOST_ROWS, answers, is_product, is_transposed, load_graph, replace_values, tensors, weights_of
 
 # Between two products: what works on each unit by itself.

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from ..libraries import library
 from ..sample import Rows, count, part
-from . import library
 
 _KINDS = {"tensor(double)": np.float64, "tensor(int64)": np.int64, "tensor(int32)": np.int32, "tensor(float16)": np.float16}
 # More rows show little more, and cost time and memory.

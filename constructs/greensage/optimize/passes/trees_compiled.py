@@ -18,7 +18,8 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
-from . import Candidate, NotPossible, Request, library, trusted_types
+from ..libraries import library, trusted_types
+from . import Candidate, NotPossible, Request
 
 # Debian's names of its compilers, first the plain one of the machine itself.
 _COMPILERS = {"x86_64": ("x86_64-linux-gnu-gcc",), "arm64": ("aarch64-linux-gnu-gcc",)}

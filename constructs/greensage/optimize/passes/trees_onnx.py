@@ -7,7 +7,8 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
-from . import Candidate, NotPossible, Request, library
+from ..libraries import library
+from . import Candidate, NotPossible, Request
 from .onnx_run import flattened
 from .trees_compiled import estimator_of
 

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from ..libraries import library
 from ..parity import compare
-from . import Candidate, NotPossible, Request, library, trees_compiled
+from . import Candidate, NotPossible, Request, trees_compiled
 
 
 def candidates(request: Request) -> Iterator[Candidate]:
