@@ -16,7 +16,9 @@ from pathlib import Path
 
 import checks
 import container
+import container_life
 import drift
+import optimized
 import sharing
 import state_machines
 
@@ -54,6 +56,8 @@ def main() -> int:
                 footprints(),
                 sharing.row(),
                 *container.rows(ROUNDS),
+                *container_life.rows(ROUNDS),
+                *optimized.rows(ROUNDS),
                 *checks.rows(),
                 *drift.rows(ROUNDS),
                 interactive(),

@@ -95,7 +95,8 @@ class Doorman:
             _import(engine_of(self._settings.model_dir) if self._settings.model_dir.exists() else None)
         for _ in range(self._settings.workers):
             self._start()
-        self._door.open()
+        if self._leaving is None:  # else SIGTERM came while the workers were started
+            self._door.open()
         self._selector.register(self._wake, selectors.EVENT_READ, lambda: _drained(self._wake))
         while self._code is None:
             for key, _ in self._selector.select(0.5):
