@@ -5,10 +5,11 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION = 1
 export NODE_NO_WARNINGS = 1
 export CDK_DISABLE_CLI_TELEMETRY = 1
 
-.PHONY: help fuzz locks setup train demo demo-drift test fast cloud lint format bench browser report mutants clean
+.PHONY: help fuzz locks setup train demo demo-optimize demo-drift test fast cloud lint format bench browser report mutants clean
 
 help:
 	@echo "make demo    deploy real models to a local cloud, call them, destroy it all"
+	@echo "make demo-optimize  smaller models with the proof, and compiled by jobs on the local cloud"
 	@echo "make demo-drift  real prices drift: an alarm, one retraining, a better model promoted"
 	@echo "make test    everything: lint, types, unit, synth, serving and cloud tests"
 	@echo "make fast    lint, types and the tests that need no local cloud"
@@ -53,6 +54,9 @@ browser:
 
 demo: setup
 	@$(BIN)/python tools/demo.py
+
+demo-optimize: setup train
+	@$(BIN)/python tools/demo_optimize.py
 
 demo-drift: setup
 	@$(BIN)/python tools/demo_drift.py
