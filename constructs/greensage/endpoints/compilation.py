@@ -49,9 +49,10 @@ class ModelCompilation(Construct):
         pytorch, onnx, tensorflow or xgboost for Neo (old versions: catalog/data/neo.json); pytorch for Neuron. Default pytorch.
     input_shape:
         As Neo wants it, {"input": [1, 64]}: needed but for xgboost. For Neuron the same; of a Hugging Face folder the shape
-        of input_ids. Compiled models take rows of exactly this shape.
+        of input_ids. Compiled models take rows of exactly this shape. Default: none, which is right for xgboost only.
     image:
         For Neuron, AWS's: `ContainerImage.accelerated("pytorch", VERSION, processor="neuronx", region=REGION)`.
+        Default: none, which is right for Neo.
     instance_type:
         Where the Neuron compiler runs; default ml.c5.4xlarge ("c5.4xlarge or larger is recommended", Neuron documentation).
     max_minutes:
