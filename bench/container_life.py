@@ -49,6 +49,7 @@ def _memory(folder: Path) -> list[tuple[str, str, str]]:
         archive.extractall(folder / "compiled", filter="data")
     found: dict[str, Any] = {}
     for name, place in (("xgboost", folder / "model"), ("compiled", folder / "compiled")):
+        before = 0.0
         with _multi(place) as (pid, port):
             for index in range(40):
                 _call(port, "POST", "/models", json.dumps({"model_name": f"m{index}", "url": str(place)}))

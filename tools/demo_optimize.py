@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
@@ -58,14 +60,14 @@ def _say_and_run(title: str, command: list[str], folder: Path, environment: dict
 def _write(folder: Path) -> None:
     """Models and rows: XGBoost's of the examples, a network trained on scikit-learn's digits, an encoder of BERT's form."""
     import numpy as np
-    import torch
-    import transformers
     from sklearn.datasets import load_breast_cancer, load_digits
 
+    torch: Any = importlib.import_module("torch")
+    transformers: Any = importlib.import_module("transformers")
     (folder / "models").mkdir()
     (folder / "models/churn.yaml").write_text(_FILE)
     shutil.copy(ROOT / "models/artifacts/churn.tar.gz", folder / "models")
-    data = load_breast_cancer()
+    data: Any = load_breast_cancer()
     _table(folder / "models/rows.csv", data.data, data.target, [f"f{index}" for index in range(data.data.shape[1])], "target")
     rows, labels = load_digits(return_X_y=True)
     rows = (rows / 16).astype(np.float32)

@@ -165,6 +165,19 @@ def serving_image(stack: Stack) -> None:
     )
 
 
+def compiled(stack: Stack) -> None:
+    bucket = gs.ArtifactBucket(stack, "Artifacts", noncurrent_days=3)
+    made = gs.ModelArtifact(stack, "A", source="s3://theirs/m.tar.gz", bucket=bucket, prefix="m/", name="m")
+    image = gs.ContainerImage.accelerated("pytorch", "2.1.2", processor="neuronx", region="eu-west-1")
+    gs.ModelCompilation(
+        stack, "Neuron", artifact=made.location, target="inf2", input_shape='{"input": [1, 64]}', image=image,
+        instance_type="ml.c7i.4xlarge", max_minutes=90, log_retention_days=7,
+    )  # fmt: skip
+    neo = gs.ModelCompilation(stack, "Neo", artifact=made.location, target="ml_c6g", framework="xgboost")
+    neo.needs(made)
+    neo.grant_start(iam.Role(stack, "Starter", assumed_by=iam.AccountRootPrincipal()))  # type: ignore[arg-type]
+
+
 def watched(stack: Stack, *, large: bool) -> tuple[gs.DriftMonitor, gs.MonitoringBucket]:
     loop = gs.MonitoringBucket(stack, "Loop", capture_days=6, report_days=90, prefixes=("m/",), encryption_key=key(stack))
     baseline = gs.Baseline(bucket(stack).bucket_name, bucket(stack).bucket_arn, "statistics.json", "theirs")
@@ -234,7 +247,7 @@ GOLDEN: dict[str, Callable[[Stack], Any]] = {
         s, "E", containers=two(s), instance_type="ml.c7g.large", capture=gs.DataCapture(bucket(s)), scaling=tracking(), **instances(s)
     ),
     "components": components, "serverless": serverless, "asynchronous": asynchronous, "batch": batch,
-    "batch_by_lines": batch_by_lines, "edge": edge, "stored": stored, "serving_image": serving_image, "monitored": monitored,
+    "batch_by_lines": batch_by_lines, "edge": edge, "stored": stored, "serving_image": serving_image, "compiled": compiled, "monitored": monitored,
     "retrained": retrained, "approved": approved, "logs": lambda s: log_group(s, "L", 7), "granted": granted,
 }  # fmt: skip
 
