@@ -72,7 +72,7 @@ def _of(name: str, rounds: int, callers: int) -> list[tuple[str, str, str]]:
             servers["compiled"] = stack.enter_context(_ours(_compiled(folder)))
         for rival in ("floor", "fastapi", "flask", "mms"):
             servers[rival] = stack.enter_context(
-                _served([str(RIVALS), str(ROOT / "bench/container_rivals.py"), rival, "{port}", model])
+                served([str(RIVALS), str(ROOT / "bench/container_rivals.py"), rival, "{port}", model])
             )
         found: dict[str, list[tuple[float, float]]] = {rival: [] for rival in servers}
         for _ in range(rounds + 1):  # the first warms up
@@ -110,13 +110,13 @@ def _ours(model: Path) -> contextlib.AbstractContextManager[tuple[int, int]]:
     environment = {
         "GREENSAGE_MODEL_DIR": str(model), "GREENSAGE_CPUS": "1", "GREENSAGE_BIND_HOST": "127.0.0.1", "GREENSAGE_ALLOW_CODE": "1",
     }  # fmt: skip
-    return _served(
+    return served(
         [sys.executable, "-m", "server", "serve"], cwd=ROOT / "serving", port_in="SAGEMAKER_BIND_TO_PORT", **environment
     )
 
 
 @contextlib.contextmanager
-def _served(command: list[str], cwd: Path | None = None, port_in: str = "", **environment: str):
+def served(command: list[str], cwd: Path | None = None, port_in: str = "", **environment: str):
     port = _free_port()
     variables = {**os.environ, "OMP_NUM_THREADS": "1", **environment, **({port_in: str(port)} if port_in else {})}
     process = subprocess.Popen(
@@ -150,14 +150,14 @@ def _free_port() -> int:
 
 
 def _measured(pid: int, port: int, body: Path, callers: int) -> tuple[float, float]:
-    before = _cpu_seconds(pid)
+    before = cpu_seconds(pid)
     command = ["taskset", "-c", "1", sys.executable, "-c", CALLERS, str(port), str(body), str(callers), "2"]
     count, bad, late = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     assert not bad, f"{bad} of {count} requests failed"
-    return count / (_cpu_seconds(pid) - before), late
+    return count / (cpu_seconds(pid) - before), late
 
 
-def _cpu_seconds(pid: int) -> float:
+def cpu_seconds(pid: int) -> float:
     """Of a process and all below it."""
     ticks, parents = {}, {}
     for path in glob.glob("/proc/[0-9]*/stat"):

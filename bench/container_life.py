@@ -19,7 +19,7 @@ from typing import Any
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1] / "constructs")]
 
-from container import RIVALS, ROOT, _cpu_seconds, _served  # noqa: E402
+from container import RIVALS, ROOT, cpu_seconds, served  # noqa: E402
 
 _MODELS, _CACHE, _REQUESTS = 500, 50, 3_000
 
@@ -38,7 +38,7 @@ def _multi(model: Path, **more: str) -> contextlib.AbstractContextManager[tuple[
     environment = {
         "SAGEMAKER_MULTI_MODEL": "true", "GREENSAGE_CPUS": "1", "GREENSAGE_BIND_HOST": "127.0.0.1", "GREENSAGE_ALLOW_CODE": "1",
     }  # fmt: skip
-    return _served(command, cwd=ROOT / "serving", port_in="SAGEMAKER_BIND_TO_PORT", **environment, **more)
+    return served(command, cwd=ROOT / "serving", port_in="SAGEMAKER_BIND_TO_PORT", **environment, **more)
 
 
 def _memory(folder: Path) -> list[tuple[str, str, str]]:
@@ -64,10 +64,10 @@ def _memory(folder: Path) -> list[tuple[str, str, str]]:
                     _call(port, "POST", "/models", json.dumps({"model_name": f"m{index}", "url": str(place)}))
             found[f"{name} again"] = _pss(pid) - whole
     rival = [str(RIVALS), str(ROOT / "bench/container_rivals.py"), "mms", "{port}", str(folder / "model/xgboost-model.ubj")]
-    with _served([*rival, "2"]) as (pid, _):
+    with served([*rival, "2"]) as (pid, _):
         time.sleep(10)
         two = _pss(pid)
-    with _served([*rival, "6"]) as (pid, _):
+    with served([*rival, "6"]) as (pid, _):
         time.sleep(20)
         theirs = (_pss(pid) - two) / 4
     return [
@@ -122,9 +122,9 @@ def _start(folder: Path, rounds: int) -> list[tuple[str, str, str]]:
                 seen.append(time.perf_counter() - began)
                 if name == "model" and not idle:
                     time.sleep(1)
-                    before = _cpu_seconds(pid)
+                    before = cpu_seconds(pid)
                     time.sleep(10)
-                    idle = (_cpu_seconds(pid) - before) / 10
+                    idle = (cpu_seconds(pid) - before) / 10
                 del port
     return [
         ("start of the process to /ping 200, compiled trees", f"{statistics.median(found['compiled']) * 1e3:.0f} ms", "≤ 300 ms"),

@@ -98,7 +98,10 @@ def test_equal_input_gives_equal_bytes_and_the_container_serves_them(tmp_path):
     model, rows = xgboost_model(tmp_path / "made")
     (tmp_path / "made/feature_names.json").write_text(json.dumps([f"f{index}" for index in range(30)]))
     for name in ("one", "two"):
-        optimize(tmp_path / "made", rows=rows, architecture="x86_64", out=tmp_path / f"{name}.tar.gz")
+        # Of one pass: which of several wins is measured, and may differ where two are nearly alike.
+        optimize(
+            tmp_path / "made", rows=rows, architecture="x86_64", passes=["trees-compiled"], out=tmp_path / f"{name}.tar.gz"
+        )  # fmt: skip
     assert (tmp_path / "one.tar.gz").read_bytes() == (tmp_path / "two.tar.gz").read_bytes()
     with tarfile.open(tmp_path / "one.tar.gz") as archive:
         archive.extractall(tmp_path / "served", filter="data")
@@ -185,7 +188,10 @@ def test_eight_bits_are_kept_only_while_the_answers_are(tmp_path):
     model, rows, labels = network(tmp_path / "made")
     result = optimize(model, rows=rows, labels=labels, architecture="x86_64", out=tmp_path / "small.tar.gz")
     tried = {item.name: item for item in result.tried}
-    assert {"ONNX graph", "ONNX float16", "ONNX int8 dynamic", "ONNX int8 static", "ONNX int8 smoothed"} < set(tried)
+    assert set(tried) == {
+        "ONNX graph", "ONNX float16", "ONNX bfloat16", "ONNX int8 dynamic", "ONNX int8 static", "ONNX int8 smoothed",
+        "ONNX pruned, units", "ONNX pruned, weights",
+    }  # fmt: skip
     small = tried["ONNX int8 dynamic"]
     assert small.measured is not None and small.measured.size_bytes < 0.3 * result.before.size_bytes
     assert small.parity is not None and small.parity.agreement is not None and small.parity.agreement > 0.97
@@ -215,7 +221,7 @@ def test_the_command_says_what_was_won_and_why_others_lost(tmp_path, capsys):
     shown = capsys.readouterr()
     assert "trees compiled: chosen" in shown.out and "rows that are made up" in shown.out and "CPU, written to" in shown.out
     assert "measuring" in shown.err and out.exists()
-    assert max(len(line) for line in shown.out.splitlines() if str(tmp_path) not in line) <= 130
+    assert max(len(line) for line in shown.out.splitlines() if str(tmp_path) not in line) <= 120
     assert main(["optimize", str(ARTIFACTS / "churn.tar.gz"), "--for", "x86_64", "-o", str(out), "--json"]) == 0
     content = json.loads(capsys.readouterr().out)
     assert content["chosen"] == "trees compiled" and content["joules_per_1000_estimated"]["after"] > 0

@@ -154,10 +154,10 @@ def _remember(asked: _Asked, result: Result, out: Path) -> Path:
     assert asked.spec is not None
     if not result.archive_bytes:
         return remember(asked.spec.name, None)
-    many, best = result.load == "many", result.best
+    best = result.best
     digest, version = digest_of(asked.source), importlib.metadata.version("greensage")
     costs = [
-        Cost(item.batch_cpu_seconds if many else item.single_cpu_seconds, item.memory_bytes / 1e6, size / 1e6)
+        Cost(item.cpu_seconds(result.load), item.memory_bytes / 1e6, size / 1e6)
         for item, size in ((result.before, asked.source.stat().st_size), (result.after, result.archive_bytes))
     ]
     row = Optimized(

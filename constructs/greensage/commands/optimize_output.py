@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..catalog.power import power
-from ..optimize.choose import Result
+from ..optimize.choose import AS_IS, Result
 from ..optimize.measure import Measured
 from ..optimize.parity import Parity
 from ..text import bold, green, number, table
@@ -20,7 +20,7 @@ def as_text(result: Result, out: Path, *, explain: bool) -> str:
     """Return the table, what was chosen and, with `explain`, why the others lost."""
     rows = [
         ("", "SIZE", "ONE ROW", f"{result.batch_rows:,} ROWS", "MEMORY", "J/1,000", "DIFFERS"),
-        _row("as it is", result.before, "", result),
+        _row(AS_IS, result.before, "", result),
     ]
     for item in result.tried:
         if item.measured is not None:
@@ -29,10 +29,10 @@ def as_text(result: Result, out: Path, *, explain: bool) -> str:
     lines = [table(rows, right=range(1, 7)), ""]
     joules = f"J per 1,000 inferences: CPU seconds times the watts of a core of {_REFERENCES[result.architecture]}, an estimate."
     lines += [joules, *([_made_up(result)] if result.sample_is_made_up else [])]
-    if explain or result.chosen == "as it is":
+    if explain or result.chosen == AS_IS:
         lines += ["", *(f"{item.name}: {item.lost or 'chosen'}" for item in result.tried)]
-    before, after = (_cpu(item, result.load) for item in (result.before, result.after))
-    if result.chosen == "as it is":
+    before, after = (item.cpu_seconds(result.load) for item in (result.before, result.after))
+    if result.chosen == AS_IS:
         lines += ["", "It is best as it is; nothing was written."]
     else:
         lines += [
@@ -43,7 +43,7 @@ def as_text(result: Result, out: Path, *, explain: bool) -> str:
 
 
 def _row(name: str, item: Measured, differs: str, result: Result) -> tuple[str, ...]:
-    joules = _cpu(item, result.load) * 1000 * _watts(result.architecture)
+    joules = item.cpu_seconds(result.load) * 1000 * _watts(result.architecture)
     return (
         name, _size(item.size_bytes), _time(item.single_seconds), _time(item.batch_seconds), _size(item.memory_bytes),
         number(joules), differs,
@@ -55,14 +55,10 @@ def as_json(result: Result, out: Path) -> dict[str, Any]:
     written = {"archive": str(out), "archive_bytes": result.archive_bytes} if result.archive_bytes else {}
     content = {**asdict(result), "source": str(result.source), "after": asdict(result.after), **written}
     return {**content, "joules_per_1000_estimated": {
-        "before": _cpu(result.before, result.load) * 1000 * _watts(result.architecture),
-        "after": _cpu(result.after, result.load) * 1000 * _watts(result.architecture),
+        "before": result.before.cpu_seconds(result.load) * 1000 * _watts(result.architecture),
+        "after": result.after.cpu_seconds(result.load) * 1000 * _watts(result.architecture),
         "instance_type": _REFERENCES[result.architecture],
     }}  # fmt: skip
-
-
-def _cpu(item: Measured, load: str) -> float:
-    return item.single_cpu_seconds if load == "one" else item.batch_cpu_seconds
 
 
 def _watts(architecture: str) -> float:

@@ -41,7 +41,7 @@ def main(arguments: list[str]) -> int:
     try:
         return steps[arguments[0]]()
     except Exception as problem:
-        _last_words(f"{type(problem).__name__}: {problem}")
+        last_words(f"{type(problem).__name__}: {problem}")
         raise
 
 
@@ -63,7 +63,7 @@ def train() -> int:
     _, said = process.communicate()
     sys.stderr.write(said)
     if process.returncode:
-        _last_words(f"{script.name} ended with {process.returncode}: {said.strip()[-600:]}")
+        last_words(f"{script.name} ended with {process.returncode}: {said.strip()[-600:]}")
     return process.returncode if process.returncode >= 0 else 128 - process.returncode
 
 
@@ -145,7 +145,8 @@ def _write(path: Path, content: Any) -> None:
     path.write_text(json.dumps(content), encoding="utf-8")
 
 
-def _last_words(text: str) -> None:
+def last_words(text: str) -> None:
+    """Write why the job failed, where SageMaker looks for it."""
     place = ROOT / "output/failure"
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_text(text[:1_024], encoding="utf-8")

@@ -20,6 +20,7 @@ from ..core.acknowledge import acknowledge_wildcards
 from ..core.checked import check_choice, check_whole
 from ..core.metrics import failed_executions
 from ..core.names import job_base
+from ..core.processing import PROCESSING, job_input, job_output
 from ..core.state_machines import TRANSIENT, job_logs_arn, job_statements, pass_role, retain_job_logs, state_machine
 from ..core.states import State, States
 from ..storage.artifacts import ArtifactLocation
@@ -32,7 +33,6 @@ _DISK_GB = 50
 _COMPILER = str(Path(__file__).with_name("neuron_job"))
 # Errors of an SDK integration have the API's own names.
 _PASSING = ["SageMaker.ResourceLimitExceededException", "SageMaker.SageMakerException", "SageMaker.ThrottlingException"]
-_INPUT, _OUTPUT = "/opt/ml/processing/input", "/opt/ml/processing/output"
 
 
 class ModelCompilation(Construct):
@@ -163,10 +163,8 @@ class ModelCompilation(Construct):
         if not _is_shape(shape):
             raise ValueError(f'input_shape is {shape!r}; the Neuron compiler needs one of whole numbers, {{"input": [1, 64]}}')
         stack, artifact = Stack.of(self), self._artifact
-        code = assets.Asset(
-            self, "Compiler", path=str(Path(__file__).with_name("neuron_job")), exclude=["**/__pycache__", "*.pyc"]
-        )
-        place = ArtifactLocation(code.s3_bucket_name, code.bucket.bucket_arn, code.s3_object_key, code.s3_object_key)
+        code = assets.Asset(self, "Compiler", path=_COMPILER, exclude=["**/__pycache__", "*.pyc"])
+        place = ArtifactLocation.of_asset(code)
         self._access.read(place)
         self._access.list(place.bucket_arn, place.prefix)
         self._access.pull(image)
@@ -175,20 +173,16 @@ class ModelCompilation(Construct):
         acknowledge_wildcards(self._access.policy, [logs], "The streams of the log group that SageMaker has for these jobs.")
         self._access.node.add_dependency(retain_job_logs(self, "Logs", _LOGS, self._days))
         archive = place.key.rsplit("/", 1)[-1]
-        output = {
-            "OutputName": "compiled", "AppManaged": False,
-            "S3Output": {
-                "S3Uri": f"s3://{artifact.bucket_name}/{self._prefix}", "LocalPath": _OUTPUT, "S3UploadMode": "EndOfJob",
-            },
-        }  # fmt: skip
+        output = job_output("compiled", {"S3Uri": f"s3://{artifact.bucket_name}/{self._prefix}"})
         request = {
             "ProcessingJobName.$": f"States.Format('{job_base(self)}-{{}}', States.UUID())",
             "AppSpecification": {"ImageUri": image.uri, "ContainerEntrypoint": ["python3", "-m", "compile_for_neuron"]},
             "RoleArn": self.role.role_arn,
             "Environment": {
-                "PYTHONPATH": f"{_INPUT}/code/{archive}", "NEURON_TARGET": neuron_compiler_target(target), "INPUT_SHAPE": shape,
+                "PYTHONPATH": f"{PROCESSING}/input/code/{archive}",
+                "NEURON_TARGET": neuron_compiler_target(target), "INPUT_SHAPE": shape,
             },
-            "ProcessingInputs": [_input("code", place.uri), _input("model", artifact.uri)],
+            "ProcessingInputs": [job_input("code", {"S3Uri": place.uri}), job_input("model", {"S3Uri": artifact.uri})],
             "ProcessingOutputConfig": {"Outputs": [output]},
             "ProcessingResources": {
                 "ClusterConfig": {"InstanceCount": 1, "InstanceType": instance_type, "VolumeSizeInGB": _DISK_GB},
@@ -210,11 +204,6 @@ class ModelCompilation(Construct):
 
 def _machine(what: str, start: str, machine: States) -> State:
     return {"Comment": f"greensage: {what}", "StartAt": start, "States": machine}
-
-
-def _input(name: str, uri: str) -> dict[str, Any]:
-    source = {"S3Uri": uri, "LocalPath": f"{_INPUT}/{name}", "S3DataType": "S3Prefix", "S3InputMode": "File"}
-    return {"InputName": name, "AppManaged": False, "S3Input": source}
 
 
 def _is_shape(text: str) -> bool:

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from ..catalog import drift
-from ..catalog.images import is_neuron as catalog_is_neuron
+from ..catalog.images import is_neuron
 from .job_kinds import JobKind
 from .jobs import JobRun, check_job
 from .protocol import Request
@@ -34,7 +34,7 @@ def _run(job: JobRun) -> None:
     if drift.analyzer_repository() in application["ImageUri"]:
         command = ["python", "-m", "greensage.local.analyzer"]
     environment = row.get("Environment", {})
-    if catalog_is_neuron(application["ImageUri"]):
+    if is_neuron(application["ImageUri"]):
         # The compiler is not here; a module of its name traces without compiling, so that all around it runs.
         stand_in = str(Path(__file__).with_name("neuron"))
         environment = {**environment, "PYTHONPATH": os.pathsep.join([environment.get("PYTHONPATH", ""), stand_in])}

@@ -23,6 +23,7 @@ from ..catalog import drift
 from ..core import states
 from ..core.acknowledge import acknowledge_wildcards
 from ..core.names import job_base
+from ..core.processing import PROCESSING, job_input, job_output
 from ..core.state_machines import TRANSIENT, job_logs_arn, retain_job_logs
 from ..core.states import States
 from ..drift.payload import source
@@ -33,7 +34,6 @@ from ..storage.artifacts import ArtifactLocation
 from .baseline import Baseline
 
 LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
-_ML = "/opt/ml/processing"
 _CAPTURED = json.dumps({"sagemakerCaptureJson": {"captureIndexNames": ["endpointInput", "endpointOutput"]}})
 
 
@@ -48,9 +48,7 @@ class Analyzer(Construct):
         self._bucket, self._prefix, self._baseline, self._key = bucket, prefix, baseline, encryption_key
         self._image = _image(self)
         script = assets.Asset(self, "Preprocessor", path=str(_standalone_preprocessor()))
-        self._script = ArtifactLocation(
-            script.s3_bucket_name, script.bucket.bucket_arn, script.s3_object_key, script.s3_object_key
-        )
+        self._script = ArtifactLocation.of_asset(script)
         access = ExecutionAccess(self, "Access", role=None)
         self.role = access.role
         access.pull(self._image)
@@ -91,18 +89,14 @@ class Analyzer(Construct):
         key = {"KmsKeyId": self._key.key_arn} if self._key else {}
         volume = {"VolumeKmsKeyId": self._key.key_arn} if self._key else {}
         inputs = [
-            _input("captures", {"S3Uri.$": f"States.Format('{root}/{{}}/manifest.json', $.window.id)"}, "input/endpoint",
-                   data_type="ManifestFile"),
+            job_input("captures", {"S3Uri.$": f"States.Format('{root}/{{}}/manifest.json', $.window.id)"}, "input/endpoint",
+                      data_type="ManifestFile"),
             # For the preprocessor, which reads the names of the columns there.
-            _input("baseline", {"S3Uri": f"s3://{self._baseline.bucket_name}/{self._baseline.key}"}, "baseline/stats"),
-            _input("script", {"S3Uri": self._script.uri}, "code/preprocessing"),
+            job_input("baseline", {"S3Uri": f"s3://{self._baseline.bucket_name}/{self._baseline.key}"}, "baseline/stats"),
+            job_input("script", {"S3Uri": self._script.uri}, "code/preprocessing"),
         ]  # fmt: skip
-        output = {
-            "OutputName": "statistics", "AppManaged": False,
-            "S3Output": {
-                "S3Uri.$": f"States.Format('{root}/{{}}', $.window.id)", "LocalPath": f"{_ML}/output", "S3UploadMode": "EndOfJob",
-            },
-        }  # fmt: skip
+        written = f"States.Format('{root}/{{}}', $.window.id)"
+        output = job_output("statistics", {"S3Uri.$": written})
         cluster = {
             "InstanceCount": 1, "InstanceType": drift.job_type("analyzer"), "VolumeSizeInGB": drift.limit("volume_gb"), **volume,
         }  # fmt: skip
@@ -116,10 +110,11 @@ class Analyzer(Construct):
             "ProcessingResources": {"ClusterConfig": cluster},
             "StoppingCondition": {"MaxRuntimeInSeconds": drift.limit("evaluation_minutes") * 60},
             "Environment": {
-                "dataset_source": f"{_ML}/input/endpoint", "dataset_format": _CAPTURED, "output_path": f"{_ML}/output",
+                "dataset_source": f"{PROCESSING}/input/endpoint", "dataset_format": _CAPTURED,
+                "output_path": f"{PROCESSING}/output",
                 # The evaluator publishes the figures, the same ones for both engines.
                 "publish_cloudwatch_metrics": "Disabled", "analysis_type": "DATA_QUALITY",
-                "record_preprocessor_script": f"{_ML}/code/preprocessing/{script}",
+                "record_preprocessor_script": f"{PROCESSING}/code/preprocessing/{script}",
             },
         }  # fmt: skip
 
@@ -135,11 +130,6 @@ def _standalone_preprocessor() -> Path:
     path = Path(tempfile.mkdtemp(prefix="greensage-preprocessor-")) / "preprocessor.py"
     path.write_text(f"{source().read_text(encoding='utf-8')}\n\n{text}", encoding="utf-8")
     return path
-
-
-def _input(name: str, uri: dict[str, str], folder: str, *, data_type: str = "S3Prefix") -> dict[str, Any]:
-    source = {**uri, "LocalPath": f"{_ML}/{folder}", "S3DataType": data_type, "S3InputMode": "File"}
-    return {"InputName": name, "AppManaged": False, "S3Input": source}
 
 
 def _image(scope: Construct) -> ContainerImage:

@@ -12,15 +12,14 @@ import numpy as np
 
 from ..errors import GreensageError
 from .bundle import bundle
-from .foreign import load_foreign
+from .foreign import ForeignModel, load_foreign
 from .given import Given, given
-from .measure import CannotRun, Measured, batch_rows, features, measure
+from .measure import CannotRun, Load, Measured, batch_rows, features, measure
 from .parity import Limits, Parity, compare
 from .passes import ARCHITECTURES, PASSES, Candidate, Request, candidates
 from .sample import Rows, count, made_up, made_up_tokens, own_sample, tokens
 
 AS_IS = "as it is"
-Load = Literal["one", "many"]
 # A win smaller than this may be the machine's mood.
 _LEAST_WIN = 0.05
 # Against another candidate: of the same precision, and where digits are lost for it.
@@ -116,9 +115,9 @@ def optimize(
     with tempfile.TemporaryDirectory(prefix="greensage-optimize-") as scratch:
         work = Path(scratch)
         model = given(source, work / "given")
-        if model.foreign:
-            load_foreign(model.file)  # so that what cannot be loaded is refused before anything is tried
-        sample, made_up = sample_for(model, rows)
+        # First, so that what cannot be loaded is refused before anything is tried.
+        foreign = load_foreign(model.file) if model.foreign else None
+        sample, made_up = sample_for(model, foreign, rows)
         say(f"{source.name}: {model.kind}, {count(sample):,} rows to compare" + (", made up" if made_up else ""))
         request = Request(model, sample, architecture, work / "made", bounds, labels, tuple(passes))
         made: list[Candidate] = []
@@ -127,7 +126,7 @@ def optimize(
             made.append(candidate)
         say("  measuring, in turns")
         folders = {AS_IS: model.file.parent, **{item.name: item.folder for item in made if item.folder}}
-        measured = measure(folders, sample, work, foreign={AS_IS: model.file} if model.foreign else {})
+        measured = measure(folders, sample, work, foreign={AS_IS: model.file} if foreign else {})
         before = measured[AS_IS]
         if isinstance(before, CannotRun):
             raise GreensageError(f"{source}: it does not run as it is: {before}")
@@ -167,10 +166,10 @@ def _beaten(item: Tried, best: Tried, load: Load) -> str:
     return f"hardly better than {best.name}, which comes first" if less else f"{best.name} takes less"
 
 
-def sample_for(model: Given, rows: np.ndarray | Sequence[str] | None) -> tuple[Rows, bool]:
+def sample_for(model: Given, foreign: ForeignModel | None, rows: np.ndarray | Sequence[str] | None) -> tuple[Rows, bool]:
     """Return the user's rows, else the archive's, else made up ones; and whether they are made up. Raises GreensageError."""
-    if model.kind == "transformer":
-        return _of_language(model, rows)
+    if foreign is not None and foreign.inputs:
+        return _of_language(model, foreign, rows)
     if rows is not None:
         if not isinstance(rows, np.ndarray):
             raise GreensageError(f"{model.file.name} takes numbers; give a CSV file with a header: --sample rows.csv")
@@ -178,14 +177,13 @@ def sample_for(model: Given, rows: np.ndarray | Sequence[str] | None) -> tuple[R
     own = own_sample(model)
     if own is not None:
         return own, False
-    found = load_foreign(model.file).features if model.foreign else features(model.file.parent)
+    found = foreign.features if foreign else features(model.file.parent)
     if found is None:
         raise GreensageError(f"{model.file.name} does not say how many features it takes; give a sample: --sample rows.csv")
     return made_up(model, found), True
 
 
-def _of_language(model: Given, rows: np.ndarray | Sequence[str] | None) -> tuple[Rows, bool]:
-    foreign = load_foreign(model.file)
+def _of_language(model: Given, foreign: ForeignModel, rows: np.ndarray | Sequence[str] | None) -> tuple[Rows, bool]:
     if rows is None:
         return made_up_tokens(model, foreign.vocabulary, foreign.inputs), True
     if isinstance(rows, np.ndarray):
@@ -214,7 +212,7 @@ def _judge(
         return Tried(item.name, measured, None, parity)
     lost = limits.refuse(parity, exact=item.exact)
     if not lost and made_up and not item.exact:
-        lost = "its answers are not the same to the last digits, and the rows that it was proved on are made up: give a sample"
+        lost = "it loses digits, and the rows that it was proved on are made up: give a sample"
     if not lost and _cost(measured, load) > _cost(before[0], load) * (1 - _LEAST_WIN):
         change = _cost(measured, load) / _cost(before[0], load) - 1
         what = "row" if load == "one" else "row of a batch"
@@ -223,6 +221,4 @@ def _judge(
 
 
 def _cost(measured: Measured | None, load: Load) -> float:
-    if measured is None:
-        return float("inf")
-    return measured.single_cpu_seconds if load == "one" else measured.batch_cpu_seconds
+    return float("inf") if measured is None else measured.cpu_seconds(load)

@@ -16,11 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from ..drift.job import ROOT, last_words
 from .choose import Result, optimize
 from .parity import Limits
 
-# A local cloud has no /opt/ml of its own; it says where its stand-in is.
-_ROOT = Path(os.environ.get("GREENSAGE_ML_ROOT", "/opt/ml"))
 # More show little more about parity, and cost time.
 _MOST_ROWS = 2_000
 
@@ -28,11 +27,9 @@ _MOST_ROWS = 2_000
 def main() -> int:
     """Optimize; the exit code is the job's, and its last words are in /opt/ml/output/failure."""
     try:
-        run(_ROOT / "processing/input", _ROOT / "processing/output", json.loads(os.environ["GREENSAGE_OPTIMIZE"]))
+        run(ROOT / "processing/input", ROOT / "processing/output", json.loads(os.environ["GREENSAGE_OPTIMIZE"]))
     except Exception as problem:
-        place = _ROOT / "output/failure"
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(f"{type(problem).__name__}: {problem}"[:1_024], encoding="utf-8")
+        last_words(f"{type(problem).__name__}: {problem}")
         raise
     return 0
 

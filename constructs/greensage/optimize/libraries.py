@@ -15,3 +15,8 @@ def trusted_types() -> list[str]:
 def library(name: str) -> Any:
     """Import what only this extra brings, and what has no types. Raises ImportError."""
     return importlib.import_module(name)
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of what a library says, at most 200 characters of it; the error's kind where it says nothing."""
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)[:200]

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from ..core.folders import serving_folder
 from ..errors import GreensageError
 from .sample import Rows, save
 
+Load = Literal["one", "many"]
 _ROUNDS = 3
 # Rows in a batch: of a table, and of models with several inputs, whose rows are sentences.
 _BATCH, _SENTENCES = 1_000, 8
@@ -87,6 +89,10 @@ class Measured:
     batch_seconds: float
     batch_cpu_seconds: float
     memory_bytes: int
+
+    def cpu_seconds(self, load: Load) -> float:
+        """Return what a row takes of a processor: one at a time, or of many."""
+        return self.single_cpu_seconds if load == "one" else self.batch_cpu_seconds
 
 
 def batch_rows(rows: Rows) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import GreensageError
-from .libraries import library
+from .libraries import first_line, library
 
 _HOW = "save the model itself: torch.export.save(torch.export.export(model, (rows,), dynamic_shapes=...), 'model.pt2')"
 
@@ -43,7 +43,7 @@ def load_torch(path: Path) -> TorchProgram:
         try:
             exported = torch.export.load(str(path))
         except Exception as error:
-            raise GreensageError(f"{path.name}: torch.export does not read it: {str(error).splitlines()[0][:200]}") from None
+            raise GreensageError(f"{path.name}: torch.export does not read it: {first_line(error)}") from None
         example = exported.example_inputs[0][0] if exported.example_inputs else None
         return TorchProgram(exported.module(), exported, tuple(example.shape[1:]) if example is not None else None)
     try:

@@ -14,6 +14,7 @@ from constructs import Construct
 
 from ..catalog import drift
 from ..core.acknowledge import acknowledge_wildcards
+from ..core.processing import job_input, job_output
 from ..core.state_machines import job_logs_arn, retain_job_logs
 from ..endpoints.access import ExecutionAccess
 from ..endpoints.image import ContainerImage
@@ -47,9 +48,10 @@ class Jobs(Construct):
         self._compared = json.dumps(compared, separators=(",", ":"))
         if len(self._compared) > _LONGEST_VALUE:
             raise ValueError(f"the names of KPIs, label and protected feature make {len(self._compared)} of 256 characters")
-        self._code = _located(loop_code(self))
-        self._optimizer = _located(optimizer_code(self)) if optimization else self._code
-        self._script = _located(assets.Asset(self, "Source", path=source.folder, exclude=["**/__pycache__", "*.pyc"]))
+        self._code = ArtifactLocation.of_asset(loop_code(self))
+        self._optimizer = ArtifactLocation.of_asset(optimizer_code(self)) if optimization else self._code
+        script = assets.Asset(self, "Source", path=source.folder, exclude=["**/__pycache__", "*.pyc"])
+        self._script = ArtifactLocation.of_asset(script)
         self.training_role = self._training_access(log_retention_days)
         self.comparing_role = self._comparing_access(log_retention_days)
         self.optimizing_role = self._optimizing_access(log_retention_days) if optimization else None
@@ -104,13 +106,7 @@ class Jobs(Construct):
         }
         if self._source.holdout:
             data["holdout"] = {"S3Uri": self._source.holdout.location.uri}
-        output = {
-            "OutputName": "compared", "AppManaged": False,
-            "S3Output": {
-                "S3Uri": Text.of(f"{prefix}/", Ref.NAME, "/compared"), "LocalPath": "/opt/ml/processing/output",
-                "S3UploadMode": "EndOfJob",
-            },
-        }  # fmt: skip
+        output = job_output("compared", {"S3Uri": Text.of(f"{prefix}/", Ref.NAME, "/compared")})
         cluster = {
             "InstanceCount": 1, "InstanceType": drift.job_type("processing"), "VolumeSizeInGB": _DISK, **volume,
         }  # fmt: skip
@@ -125,7 +121,7 @@ class Jobs(Construct):
                 **self._environment, "PYTHONPATH": f"/opt/ml/processing/input/code/{_file(self._code)}",
                 "GREENSAGE_COMPARE": self._compared,
             },
-            "ProcessingInputs": [_input(name, uri) for name, uri in data.items()],
+            "ProcessingInputs": [job_input(name, uri) for name, uri in data.items()],
             "ProcessingOutputConfig": {"Outputs": [output], **key},
             "ProcessingResources": {"ClusterConfig": cluster},
             "NetworkConfig": {"EnableNetworkIsolation": True},
@@ -139,12 +135,7 @@ class Jobs(Construct):
         request = self.compare()
         wanted = ("challenger", "train", "window", "holdout")
         inputs = [item for item in request["ProcessingInputs"] if item["InputName"] in wanted]
-        output = {
-            "OutputName": "optimized", "AppManaged": False,
-            "S3Output": {
-                "S3Uri": self.optimized(), "LocalPath": "/opt/ml/processing/output", "S3UploadMode": "EndOfJob",
-            },
-        }  # fmt: skip
+        output = job_output("optimized", {"S3Uri": self.optimized()})
         return {
             **request,
             "ProcessingJobName": Text.of(f"{self._base}-", Ref.NUMBER, "-o", Ref.TRY),
@@ -156,7 +147,7 @@ class Jobs(Construct):
                 **self._environment, "PYTHONPATH": f"/opt/ml/processing/input/code/{_file(self._optimizer)}",
                 "GREENSAGE_OPTIMIZE": asked.asked(self._source.label),
             },
-            "ProcessingInputs": [_input("code", {"S3Uri": self._optimizer.uri}), *inputs],
+            "ProcessingInputs": [job_input("code", {"S3Uri": self._optimizer.uri}), *inputs],
             "ProcessingOutputConfig": {**request["ProcessingOutputConfig"], "Outputs": [output]},
         }  # fmt: skip
 
@@ -227,10 +218,6 @@ def _read(access: ExecutionAccess, place: ArtifactLocation) -> None:
     access.list(place.bucket_arn, place.prefix)
 
 
-def _located(asset: assets.Asset) -> ArtifactLocation:
-    return ArtifactLocation(asset.s3_bucket_name, asset.bucket.bucket_arn, asset.s3_object_key, asset.s3_object_key)
-
-
 def _file(place: ArtifactLocation) -> str:
     return place.key.rsplit("/", 1)[-1]
 
@@ -238,8 +225,3 @@ def _file(place: ArtifactLocation) -> str:
 def _channel(name: str, uri: Mapping[str, str | Text]) -> dict[str, Any]:
     source = {"S3DataType": "S3Prefix", "S3DataDistributionType": "FullyReplicated", **uri}
     return {"ChannelName": name, "DataSource": {"S3DataSource": source}, "InputMode": "File"}
-
-
-def _input(name: str, uri: Mapping[str, str | Text]) -> dict[str, Any]:
-    source = {**uri, "LocalPath": f"/opt/ml/processing/input/{name}", "S3DataType": "S3Prefix", "S3InputMode": "File"}
-    return {"InputName": name, "AppManaged": False, "S3Input": source}

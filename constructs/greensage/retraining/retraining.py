@@ -101,6 +101,7 @@ class DriftTriggeredRetraining(Construct):
     ) -> None:
         super().__init__(scope, id)
         policy = policy or RetrainingPolicy()
+        by_job, function = (optimize, None) if isinstance(optimize, Optimization) else (None, optimize)
         _check(monitors, policy, topic)
         if green_hour is not None:
             check_whole("green_hour", green_hour, 0, 23)
@@ -113,16 +114,16 @@ class DriftTriggeredRetraining(Construct):
         self.jobs = Jobs(
             self, "Jobs", base=champion.base, source=source, champion=champion, bucket=self._monitor.bucket,
             prefix=self._monitor.prefix, compared=self._compared(),
-            optimization=optimize if isinstance(optimize, Optimization) else None, environment=environment or {},
+            optimization=by_job, environment=environment or {},
             encryption_key=encryption_key, log_retention_days=log_retention_days,
         )  # fmt: skip
         self.data_function = self._data_function(green_hour)
         self.deploy_function = self._deploy_function()
         self.machine, self.pipeline = None, None
         if policy.engine == "pipelines":
-            self.pipeline = self._pipeline(None if isinstance(optimize, Optimization) else optimize)
+            self.pipeline = self._pipeline(function)
         else:
-            self.machine = self._machine(None if isinstance(optimize, Optimization) else optimize)
+            self.machine = self._machine(function)
         text = f"A retraining of {self._monitor.model} failed; its record says why"
         self.failed_alarm = alarm_from_one(self, "FailedAlarm", self.metric_failed(), text)
         self.decide_function = self._decide_function()

@@ -40,7 +40,7 @@ class DataFile:
         if not Path(path).is_file():
             raise ValueError(f"there is no file {path}")
         made = assets.Asset(scope, id, path=str(path))
-        return cls(ArtifactLocation(made.s3_bucket_name, made.bucket.bucket_arn, made.s3_object_key, made.s3_object_key))
+        return cls(ArtifactLocation.of_asset(made))
 
     @classmethod
     def in_bucket(cls, bucket: s3.IBucket, key: str, *, encryption_key: kms.IKey | None = None) -> DataFile:

@@ -44,6 +44,11 @@ class ArtifactLocation:
         """Return an archive that is already in S3 and stays where it is; only this key may be read."""
         return cls(bucket.bucket_name, bucket.bucket_arn, key, key)
 
+    @classmethod
+    def of_asset(cls, asset: assets.Asset) -> ArtifactLocation:
+        """Return where an asset of the CDK lies."""
+        return cls(asset.s3_bucket_name, asset.bucket.bucket_arn, asset.s3_object_key, asset.s3_object_key)
+
     @property
     def uri(self) -> str:
         """The archive, or the prefix of an uncompressed model, as an s3:// URI."""

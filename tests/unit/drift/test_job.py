@@ -73,7 +73,7 @@ def test_last_words_are_as_long_as_sagemaker_keeps_and_the_end_of_what_was_said(
     job.main(["train"])
     said = (root / "output/failure").read_text()
     assert said.endswith("xthe end") and len(said) == len("train.py ended with 1: ") + 600
-    job._last_words("y" * 2_000)
+    job.last_words("y" * 2_000)
     assert (root / "output/failure").read_text() == "y" * 1_024
 
 

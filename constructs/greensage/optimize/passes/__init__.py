@@ -12,6 +12,7 @@ import numpy as np
 
 from ...errors import GreensageError
 from ..given import Given
+from ..libraries import first_line
 from ..parity import Limits
 from ..sample import Rows
 
@@ -97,4 +98,4 @@ def _made(module: str, title: str, extra: str, request: Request) -> Iterator[Can
     except GreensageError as error:
         yield Candidate(title, None, refused=str(error))
     except Exception as error:  # the libraries have errors of every kind for graphs that they do not expect
-        yield Candidate(title, None, refused=f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:200]}")
+        yield Candidate(title, None, refused=f"{type(error).__name__}: {first_line(error)}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..libraries import library
+from ..libraries import first_line, library
 from . import Candidate, NotPossible, Request
 from .onnx_run import flattened
 
@@ -20,7 +20,7 @@ def candidates(request: Request) -> Iterator[Candidate]:
     try:
         model.save_model(str(folder / "model.onnx"), format="onnx", export_parameters={"onnx_domain": "ai.catboost"})
     except Exception as error:
-        raise NotPossible(f"CatBoost does not export it: {str(error).splitlines()[0][:200]}") from None
+        raise NotPossible(f"CatBoost does not export it: {first_line(error)}") from None
     _as_floats(folder / "model.onnx")
     flattened(folder / "model.onnx", request.rows)
     yield Candidate("ONNX", folder, exact=True, details={"catboost": catboost.__version__})

@@ -7,9 +7,8 @@ import io
 import logging
 import warnings
 from collections.abc import Iterator, Mapping
-from typing import Any
 
-from ..libraries import library
+from ..libraries import first_line, library
 from ..torch_models import load_torch
 from . import Candidate, NotPossible, Request
 
@@ -37,9 +36,5 @@ def candidates(request: Request) -> Iterator[Candidate]:
                     program.module, (example,), str(folder / "model.onnx"), dynamo=False, dynamic_axes=axes, **names
                 )  # fmt: skip
         except Exception as error:
-            raise NotPossible(f"torch does not export it: {_first(error)}") from None
+            raise NotPossible(f"torch does not export it: {first_line(error)}") from None
     yield Candidate("ONNX", folder, exact=True, details={"torch": torch.__version__})
-
-
-def _first(error: Any) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

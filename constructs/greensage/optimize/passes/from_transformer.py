@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..libraries import library
+from ..libraries import first_line, library
 from . import Candidate, NotPossible, Request
 
 # Optimum cannot tell it from a folder: the end of the architecture's name says it.
@@ -36,9 +36,7 @@ def candidates(request: Request) -> Iterator[Candidate]:
                 local_files_only=True, device="cpu",
             )  # fmt: skip
     except Exception as error:
-        raise NotPossible(
-            f"Optimum does not export it: {(str(error).strip() or type(error).__name__).splitlines()[0][:200]}"
-        ) from None
+        raise NotPossible(f"Optimum does not export it: {first_line(error)}") from None
     finally:
         logging.disable(logging.NOTSET)
     if not (folder / "model.onnx").is_file():

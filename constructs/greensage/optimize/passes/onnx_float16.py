@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 
-from ..libraries import library
+from ..libraries import first_line, library
 from . import Candidate, NotPossible, Request
 
 
@@ -19,8 +19,6 @@ def candidates(request: Request) -> Iterator[Candidate]:
             warnings.simplefilter("ignore")  # of each number that is cut; parity says whether it matters
             made = float16.convert_float_to_float16(onnx.load(str(request.given.file)), keep_io_types=True)
     except Exception as error:
-        raise NotPossible(
-            f"it cannot be written in 16 bits: {(str(error) or type(error).__name__).splitlines()[0][:200]}"
-        ) from None
+        raise NotPossible(f"it cannot be written in 16 bits: {first_line(error)}") from None
     (folder / "model.onnx").write_bytes(made.SerializeToString(deterministic=True))
     yield Candidate("ONNX float16", folder, details={"onnx": onnx.__version__})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..libraries import library
+from ..libraries import first_line, library
 from . import Candidate, NotPossible, Request
 
 
@@ -20,5 +20,5 @@ def candidates(request: Request) -> Iterator[Candidate]:
     try:
         onnxruntime.InferenceSession(str(request.given.file), options, providers=["CPUExecutionProvider"])
     except Exception as error:
-        raise NotPossible(f"ONNX Runtime does not load it: {str(error).splitlines()[0][:200]}") from None
+        raise NotPossible(f"ONNX Runtime does not load it: {first_line(error)}") from None
     yield Candidate("ONNX graph", folder, exact=True, details={"onnxruntime": onnxruntime.__version__})

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..libraries import library
+from ..libraries import first_line, library
 from ..parity import compare
 from ..sample import Rows, count, part
 from . import Candidate, NotPossible, Request
@@ -74,7 +74,7 @@ def _static(source: Path, request: Request, details: dict[str, Any]) -> Candidat
                 quant_format=quantization.QuantFormat.QDQ, activation_type=kinds.QUInt8, weight_type=kinds.QInt8,
             )  # fmt: skip
         except Exception as error:
-            reason = (str(error) or type(error).__name__).splitlines()[0][:200]
+            reason = first_line(error)
             continue
         more = {"calibrated_with_rows": count(rows), "per_channel": per_channel}
         return Candidate(name, folder, details={**details, **more})
@@ -84,10 +84,13 @@ def _static(source: Path, request: Request, details: dict[str, Any]) -> Candidat
 def _smoothed(source: Path, request: Request, details: dict[str, Any]) -> Candidate:
     folder, kinds = _folder(request, "smoothed"), library("onnxruntime.quantization").QuantType
     name, whole, best = "ONNX int8 smoothed", answers(source, request.rows), (float("inf"), 0.0, b"")
+    names = list(_products(library("onnx").load(str(source)).graph))
+    if not names:
+        return Candidate(name, None, refused="no product of the graph has weights whose columns could be scaled")
+    shown = tensors(source, part(request.rows, slice(MOST_ROWS)), names)
     for strength in _STRENGTHS:
         smooth = request.folder / "onnx-int8-smooth.onnx"
-        if not _smooth(source, smooth, request.rows, strength):
-            return Candidate(name, None, refused="no product of the graph has weights whose columns could be scaled")
+        _smooth(source, smooth, shown, strength)
         # Unsigned: with signed weights, processors without VNNI cut off large sums.
         _dynamic(smooth, folder, weight_type=kinds.QUInt8, op_types_to_quantize=["MatMul", "Gemm"])
         made = folder / "model.onnx"
@@ -100,23 +103,25 @@ def _smoothed(source: Path, request: Request, details: dict[str, Any]) -> Candid
     return Candidate(name, folder, details={**details, "smoothing": best[1], "smoothed_with_rows": count(request.rows)})
 
 
-def _smooth(source: Path, target: Path, rows: Rows, strength: float) -> bool:
-    """Scale the columns that go into each product; write the graph, with its embeddings in 8 bits. False: nothing to scale."""
+def _products(graph: Any) -> dict[str, list[Any]]:
+    """Return the products with weights by the name of what goes into them."""
+    weights, found = weights_of(graph), dict[str, list[Any]]()
+    for node in graph.node:
+        if is_product(node, weights):
+            found.setdefault(node.input[0], []).append(node)
+    return found
+
+
+def _smooth(source: Path, target: Path, shown: dict[str, np.ndarray], strength: float) -> None:
+    """Scale the columns that go into each product, by what they are in `shown`; write the graph, its embeddings in 8 bits."""
     onnx = library("onnx")
     model = onnx.load(str(source))
     graph, numbers = model.graph, onnx.numpy_helper
     weights = weights_of(graph)
-    products: dict[str, list[Any]] = {}
-    for node in graph.node:
-        if is_product(node, weights):
-            products.setdefault(node.input[0], []).append(node)
-    if not products:
-        return False
-    shown = tensors(source, part(rows, slice(MOST_ROWS)), list(products))
     scaled: dict[int, Any] = {}
     values: Any
     largest: Any
-    for name, nodes in products.items():
+    for name, nodes in _products(graph).items():
         values = np.abs(shown[name].reshape(-1, shown[name].shape[-1])).max(axis=0)
         largest = np.max(
             [np.abs(numbers.to_array(weights[node.input[1]])).max(axis=1 - is_transposed(node)) for node in nodes], axis=0
@@ -134,7 +139,6 @@ def _smooth(source: Path, target: Path, rows: Rows, strength: float) -> bool:
     graph.node.extend(ordered)
     _embeddings(graph)
     onnx.save(model, str(target))
-    return True
 
 
 def _embeddings(graph: Any) -> None:

@@ -29,21 +29,26 @@ _SHARES = (0.75, 0.5, 0.25, 0.1)
 
 def candidates(request: Request) -> Iterator[Candidate]:
     """Yield for both ways the most that stays within the limits on the sample."""
-    for name, prune in (("ONNX pruned, units", _units), ("ONNX pruned, weights", _weights)):
-        yield _most(request, name, prune)
-
-
-def _most(request: Request, name: str, prune: Callable[[Any, float, Request], int]) -> Candidate:
     whole = answers(request.given.file, request.rows)
+    for name, way in (("ONNX pruned, units", _units), ("ONNX pruned, weights", _weights)):
+        try:
+            made = _most(request, name, whole, way(request))
+        except NotPossible as reason:
+            made = Candidate(name, None, refused=str(reason))
+        yield made
+
+
+# Takes a share out of a model, and returns how many that were.
+_Prune = Callable[[Any, float], int]
+
+
+def _most(request: Request, name: str, whole: np.ndarray, prune: _Prune) -> Candidate:
     folder = request.folder / name.lower().replace(" ", "-").replace(",", "")
     folder.mkdir(parents=True)
     path = folder / "model.onnx"
     for share in _SHARES:
         model = load_graph(request.given.file)
-        try:
-            taken = prune(model, share, request)
-        except NotPossible as reason:
-            return Candidate(name, None, refused=str(reason))
+        taken = prune(model, share)
         path.write_bytes(model.SerializeToString(deterministic=True))
         parity = compare(whole, answers(path, request.rows), request.labels)
         if not isinstance(parity, str) and not request.limits.refuse(parity, exact=False):
@@ -60,20 +65,25 @@ class _Layer:
     second: Any
 
 
-def _units(model: Any, share: float, request: Request) -> int:
-    onnx = library("onnx")
-    weights = weights_of(model.graph)
-    layers = list(_layers(model.graph, weights))
-    if not layers:
+def _units(request: Request) -> _Prune:
+    """Return what cuts units, by how much each varies over the sample."""
+    graph = load_graph(request.given.file).graph
+    names = [layer.second.input[0] for layer in _layers(graph, weights_of(graph))]
+    if not names:
         raise NotPossible("no two products of the graph have a layer of units between them")
-    names = [layer.second.input[0] for layer in layers]
     shown = tensors(request.given.file, part(request.rows, slice(MOST_ROWS)), names)
     by_unit = {name: shown[name].reshape(-1, shown[name].shape[-1]) for name in names}
     moved = {name: values.std(axis=0) for name, values in by_unit.items()}
     means = {name: values.mean(axis=0) for name, values in by_unit.items()}
+    return lambda model, share: _cut(model, share, moved, means)
+
+
+def _cut(model: Any, share: float, moved: dict[str, np.ndarray], means: dict[str, np.ndarray]) -> int:
+    onnx = library("onnx")
+    weights = weights_of(model.graph)
     taken = 0
     del model.graph.value_info[:]  # shapes that were, which ONNX Runtime would hold the new ones against
-    for layer in layers:
+    for layer in list(_layers(model.graph, weights)):
         one, other = (onnx.numpy_helper.to_array(weights[node.input[1]]) for node in (layer.first, layer.second))
         across, along = (1 - is_transposed(layer.first), is_transposed(layer.second))
         # A unit matters by how much it moves, times how much is made of it.
@@ -154,7 +164,12 @@ def _product(node: Any, weights: dict[str, Any], readers: dict[str, list[Any]]) 
     return is_product(node, weights) and len(readers[node.input[1]]) == 1
 
 
-def _weights(model: Any, share: float, request: Request) -> int:
+def _weights(request: Request) -> _Prune:
+    """Return what sets the smallest weights to zero."""
+    return _zero
+
+
+def _zero(model: Any, share: float) -> int:
     onnx = library("onnx")
     used = {name for node in model.graph.node if node.op_type in ("MatMul", "Gemm", "Conv") for name in node.input[1:2]}
     taken = 0

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
-from ..libraries import library
+from ..libraries import first_line, library
 from . import Candidate, NotPossible, Request
 from .onnx_run import flattened
 from .trees_compiled import estimator_of
@@ -24,9 +24,7 @@ def candidates(request: Request) -> Iterator[Candidate]:
         except (NotPossible, ImportError):
             raise
         except Exception as error:
-            raise NotPossible(
-                f"it cannot be written as ONNX: {(str(error) or type(error).__name__).splitlines()[0][:200]}"
-            ) from None
+            raise NotPossible(f"it cannot be written as ONNX: {first_line(error)}") from None
     folder = request.folder / "trees-onnx"
     folder.mkdir(parents=True)
     (folder / "model.onnx").write_bytes(made.SerializeToString(deterministic=True))
