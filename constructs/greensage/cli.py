@@ -7,7 +7,22 @@ import os
 import sys
 from collections.abc import Sequence
 
-from .commands import baseline, catalog, check, clean, diff, local, optimize, plan, regions, report, schema, why
+from .commands import (
+    baseline,
+    catalog,
+    check,
+    clean,
+    diff,
+    footprint,
+    local,
+    optimize,
+    plan,
+    regions,
+    report,
+    rightsize,
+    schema,
+    why,
+)  # fmt: skip
 from .errors import GreensageError, ProblemsError, render
 
 _EXAMPLES = """examples:
@@ -19,6 +34,8 @@ _EXAMPLES = """examples:
   greensage check cdk.out              sustainability checks of any CDK app or template
   greensage baseline train.csv -o model.statistics.json  what requests are compared with
   greensage optimize churn --sample rows.csv  a smaller, faster model that answers the same
+  greensage footprint --live           what it took, from CloudWatch, and where the plan was wrong
+  greensage rightsize                  smaller sizes and better kinds, by what was used
   greensage catalog show eu-north-1    any figure down to its source
   greensage clean                      shared endpoints that nothing uses any more
   greensage schema > model.schema.json for your editor
@@ -57,7 +74,22 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (plan, why, regions, diff, report, check, baseline, optimize, catalog, clean, schema, local):
+    for command in (
+        plan,
+        why,
+        regions,
+        diff,
+        report,
+        check,
+        baseline,
+        optimize,
+        footprint,
+        rightsize,
+        clean,
+        catalog,
+        schema,
+        local,
+    ):
         command.add(commands)
     return parser
 

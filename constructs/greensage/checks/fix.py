@@ -34,6 +34,27 @@ def mended(text: str, findings: Iterable[Finding]) -> tuple[str, list[Finding]]:
     return text, done
 
 
+def with_values(text: str, changes: Iterable[tuple[tuple[str | int, ...], Any]]) -> str:
+    """Return `text` (YAML) with the value at each path replaced, or added where it is missing; the rest stays as it is."""
+    for path, value in changes:
+        positions = Positions(text)
+        if positions.find(path[:1]) is None:
+            added = f"{path[0]}: {_yaml_text(_nested(path[1:], value), '')}".replace(": \n", ":\n", 1)
+            text = f"{text.rstrip()}\n{added}\n"
+            continue
+        edit = _edit(positions, path, value)
+        if edit is None:
+            continue
+        start, end, replacement = edit
+        before = text[:start].rstrip()
+        # A scalar in place of a block stands on the line of its key.
+        if end > start and before.endswith(":") and "\n" in text[len(before) : start]:
+            text = f"{before} {replacement}{text[end:]}"
+        else:
+            text = text[:start] + replacement + text[end:]
+    return text
+
+
 def patch(before: str, after: str, shown: str) -> str:
     """Return a unified diff that `git apply` takes."""
     rows = difflib.unified_diff(before.splitlines(keepends=True), after.splitlines(keepends=True), f"a/{shown}", f"b/{shown}")

@@ -52,6 +52,11 @@ class Hosted:
             self.stop()
             raise
 
+    @property
+    def pids(self) -> list[int]:
+        """The process of each container."""
+        return [container.pid for container in self._containers.values()]
+
     def wait(self, where: str, seconds: float = limits.STARTUP_TIMEOUT_SECONDS) -> None:
         """Return when every container answers /ping; AwsError with its last words when one does not."""
         for container in self._containers.values():

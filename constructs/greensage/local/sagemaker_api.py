@@ -15,6 +15,7 @@ from .images import find_image
 from .ministack_api import Answer
 from .protocol import Request, respond
 from .state import Endpoint, Store, arn, forget_scaling, store
+from .utilisation import PUBLISH_SECONDS
 from .wire import AwsError, refusal, validation_error
 
 _KIND_OF = {
@@ -78,7 +79,11 @@ def create_endpoint_config(request: Request) -> Request:
     state, name = store(), request["EndpointConfigName"]
     _refuse_existing(state.configs, "endpoint configuration", name)
     rules.check_config(state, request)
-    state.configs[name] = {**request, "EndpointConfigArn": arn("endpoint-config", name), "CreationTime": time.time()}
+    # Half an hour of a demo has few points a minute apart, so that they come as often as AWS allows, unless the user says.
+    metrics = {"MetricPublishFrequencyInSeconds": PUBLISH_SECONDS, **request.get("MetricsConfig", {})}
+    state.configs[name] = {
+        **request, "MetricsConfig": metrics, "EndpointConfigArn": arn("endpoint-config", name), "CreationTime": time.time(),
+    }  # fmt: skip
     return {"EndpointConfigArn": arn("endpoint-config", name)}
 
 

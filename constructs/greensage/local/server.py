@@ -29,6 +29,7 @@ def main() -> int:
         transform,
     )
     from .scaler import Scaler
+    from .utilisation import Utilisation
 
     missing = ministack_api.missing_names()
     # Said before anything is patched: a moved name would otherwise show as some odd failure much later.
@@ -53,6 +54,7 @@ def main() -> int:
     task_faults.install()
     ministack_services.replace_alarm_evaluation()
     Scaler().start()
+    Utilisation().start()
     try:
         asyncio.run(_serve(int(os.environ["GATEWAY_PORT"])))
     finally:

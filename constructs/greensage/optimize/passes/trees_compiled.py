@@ -28,25 +28,44 @@ _MACHINES = {"x86_64": "x86_64", "arm64": "aarch64"}
 _FLAGS = ("-O2", "-shared", "-fPIC", "-std=c99", "-Wl,--build-id=none", "-ffile-prefix-map=.=", "-s")
 _SECONDS = 1_800
 
-# Rows in, answers out, so that Python is entered once for a batch. Missing values are NaN in, -1 in TL2cgen's union.
+# A few trees at a time stay in the processor's cache while a block of rows goes through them.
+_TREES_A_UNIT, _ROWS_A_BLOCK, _BYTES_A_BLOCK = 4, 64, 65_536
+# Rows in, answers out, so that Python is entered once for a batch. Missing values are NaN in, -1 in TL2cgen's union, which
+# is a NaN too.
 _ROWS = """
 void greensage_rows(const double* rows, int64_t count, double* answers) {
-  union Entry entries[%(features)d];
-  %(leaf)s result[N_TARGET * MAX_N_CLASS];
-  for (int64_t row = 0; row < count; ++row) {
-    for (int32_t column = 0; column < %(features)d; ++column) {
-      const double value = rows[row * %(features)d + column];
-      if (value != value) entries[column].missing = -1;
-      else entries[column].fvalue = (%(threshold)s)value;
+  union Entry entries[%(block)d][%(features)d];
+  %(leaf)s result[%(block)d][N_TARGET * MAX_N_CLASS];
+  for (int64_t first = 0; first < count; first += %(block)d) {
+    const int64_t size = count - first < %(block)d ? count - first : %(block)d;
+    for (int64_t row = 0; row < size; ++row) {
+      for (int32_t column = 0; column < %(features)d; ++column) {
+        const double value = (%(input)s)rows[(first + row) * %(features)d + column];
+        entries[row][column].fvalue = (%(threshold)s)value;
+        if (value != value) entries[row][column].missing = -1;
+      }
+      for (int32_t at = 0; at < N_TARGET * MAX_N_CLASS; ++at) result[row][at] = 0;
     }
-    for (int32_t at = 0; at < N_TARGET * MAX_N_CLASS; ++at) result[at] = 0;
-    predict(entries, 0, result);
-    for (int32_t at = 0; at < N_TARGET * MAX_N_CLASS; ++at) answers[row * N_TARGET * MAX_N_CLASS + at] = result[at];
+%(units)s
+    for (int64_t row = 0; row < size; ++row) {
+      predict(entries[row], 0, result[row]);
+      for (int32_t at = 0; at < N_TARGET * MAX_N_CLASS; ++at)
+        answers[(first + row) * N_TARGET * MAX_N_CLASS + at] = result[row][at];
+    }
   }
 }
 int32_t greensage_features(void) { return %(features)d; }
 int32_t greensage_outputs(void) { return N_TARGET * MAX_N_CLASS; }
 """
+_UNIT = "    for (int64_t row = 0; row < size; ++row) {name}(entries[row], result[row]);"
+# A comparison with NaN is false, so that it does not have to be asked first whether a value is there.
+_ASKED_FIRST = (
+    (re.compile(r"\(data\[(\d+)\]\.missing != -1\) && \(data\[\1\]\.fvalue < ([^\n]*?)\)\) \{"), r"(data[\1].fvalue < \2)) {"),
+    (
+        re.compile(r"!\(data\[(\d+)\]\.missing != -1\) \|\| \(data\[\1\]\.fvalue < ([^\n]*?)\)\) \{"),
+        r"!(data[\1].fvalue >= \2)) {",
+    ),
+)
 
 
 def candidates(request: Request) -> Iterator[Candidate]:
@@ -68,23 +87,49 @@ def to_c(request: Request) -> str:
     """Return one C file with the ensemble and `greensage_rows`. Raises NotPossible."""
     tl2cgen = library("tl2cgen")
     ensemble = _treelite(request)
+    units = max(1, ensemble.num_tree // _TREES_A_UNIT)  # TL2cgen may make fewer
     with tempfile.TemporaryDirectory() as folder, _quiet():
         try:
-            tl2cgen.generate_c_code(ensemble, folder, params={"parallel_comp": 0}, verbose=False)
+            tl2cgen.generate_c_code(ensemble, folder, params={"parallel_comp": units}, verbose=False)
         except Exception as error:
             raise NotPossible(f"TL2cgen cannot write it as C: {_first(error)}") from None
-        text = Path(folder, "main.c").read_text(encoding="utf-8")
-        head = Path(folder, "header.h").read_text(encoding="utf-8")
+        head, text, *trees = (path.read_text(encoding="utf-8") for path in _files(Path(folder)))
+    # What is left of `predict` adds the base scores and makes probabilities of sums.
+    called = re.findall(r"^  (predict_unit\d+)\(data, result\);\n", text, re.MULTILINE)
+    text = re.sub(r"^  predict_unit\d+\(data, result\);\n", "", text, flags=re.MULTILINE)
     types = {"float32": "float", "float64": "double"}
     found = {
         name: re.search(rf'{name}\(void\) {{\s*return "(\w+)"', text) for name in ("get_threshold_type", "get_leaf_output_type")
     }
     threshold, leaf = (types.get(match.group(1) if match else "") for match in found.values())
     features = re.search(r"get_num_feature\(void\) {\s*return (\d+)", text)
-    if threshold is None or leaf is None or features is None:
+    if threshold is None or leaf is None or features is None or len(called) != len(trees):
         raise NotPossible("TL2cgen's C has another shape than this version of greensage knows")
-    wrapper = _ROWS % {"features": int(features.group(1)), "threshold": threshold, "leaf": leaf}
-    return head + text.replace('#include "header.h"', "") + wrapper
+    columns = int(features.group(1))
+    wrapper = _ROWS % {
+        "features": columns, "block": _rows_a_block(columns), "input": _input_type(request), "threshold": threshold, "leaf": leaf,
+        "units": "\n".join(_UNIT.format(name=name) for name in called),
+    }  # fmt: skip
+    body = "".join([*trees, text]).replace('#include "header.h"', "")
+    for asked, plain in _ASKED_FIRST:
+        body = asked.sub(plain, body)
+    return head + body + wrapper
+
+
+def _files(folder: Path) -> list[Path]:
+    units = sorted(folder.glob("tu*.c"), key=lambda path: int(path.stem.removeprefix("tu")))
+    return [folder / "header.h", folder / "main.c", *units]
+
+
+def _input_type(request: Request) -> str:
+    """scikit-learn's trees compare float32 with float64, those of histograms excepted."""
+    if request.given.kind != "sklearn" or type(estimator_of(request.given.file)).__name__.startswith("Hist"):
+        return "double"
+    return "float"
+
+
+def _rows_a_block(features: int) -> int:
+    return max(1, min(_ROWS_A_BLOCK, _BYTES_A_BLOCK // (8 * features)))
 
 
 def compiler_for(architecture: str) -> str:
