@@ -12,7 +12,8 @@ import pytest
 from sklearn.datasets import load_diabetes, load_digits, load_wine
 
 from greensage.errors import GreensageError
-from greensage.optimize import Limits, optimize
+from greensage.optimize import Limits
+from tests.optimize.quick import optimize
 from tests.serving.running import post, serving
 
 pytestmark = pytest.mark.filterwarnings("ignore")

@@ -15,9 +15,10 @@ from sklearn.datasets import load_breast_cancer, load_iris, make_friedman1
 
 from greensage.cli import main
 from greensage.errors import GreensageError
-from greensage.optimize import Limits, optimize
+from greensage.optimize import Limits
 from greensage.optimize.parity import compare
 from tests.conftest import ARTIFACTS
+from tests.optimize.quick import optimize
 from tests.serving.running import post, serving
 
 
@@ -47,7 +48,7 @@ def forest(folder: Path) -> tuple[Path, np.ndarray]:
 
     data = load_breast_cancer()
     skops.io.dump(RandomForestClassifier(20, max_depth=5, random_state=0).fit(data.data, data.target), folder / "model.skops")
-    return folder / "model.skops", data.data.astype(np.float32).astype(np.float64)
+    return folder / "model.skops", data.data
 
 
 def boosted(folder: Path) -> tuple[Path, np.ndarray]:
@@ -57,7 +58,7 @@ def boosted(folder: Path) -> tuple[Path, np.ndarray]:
 
     data = load_breast_cancer()
     skops.io.dump(GradientBoostingClassifier(n_estimators=20, random_state=0).fit(data.data, data.target), folder / "model.skops")
-    return folder / "model.skops", data.data.astype(np.float32).astype(np.float64)
+    return folder / "model.skops", data.data
 
 
 def regression(folder: Path) -> tuple[Path, np.ndarray]:
@@ -217,12 +218,14 @@ def test_parity_sees_what_differs():
 @compiled
 def test_the_command_says_what_was_won_and_why_others_lost(tmp_path, capsys):
     out = tmp_path / "small.tar.gz"
-    assert main(["optimize", str(ARTIFACTS / "churn.tar.gz"), "--for", "x86_64", "-o", str(out), "--explain"]) == 0
+    assert (
+        main(["optimize", str(ARTIFACTS / "churn.tar.gz"), "--for", "x86_64", "-o", str(out), "--explain", "--rounds", "1"]) == 0
+    )
     shown = capsys.readouterr()
     assert "trees compiled: chosen" in shown.out and "rows that are made up" in shown.out and "CPU, written to" in shown.out
     assert "measuring" in shown.err and out.exists()
     assert max(len(line) for line in shown.out.splitlines() if str(tmp_path) not in line) <= 120
-    assert main(["optimize", str(ARTIFACTS / "churn.tar.gz"), "--for", "x86_64", "-o", str(out), "--json"]) == 0
+    assert main(["optimize", str(ARTIFACTS / "churn.tar.gz"), "--for", "x86_64", "-o", str(out), "--json", "--rounds", "1"]) == 0
     content = json.loads(capsys.readouterr().out)
     assert content["chosen"] == "trees compiled" and content["joules_per_1000_estimated"]["after"] > 0
 

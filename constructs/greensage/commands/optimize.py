@@ -59,6 +59,7 @@ def add(commands: Commands) -> None:
     parser.add_argument("--max-worse", type=float, help="of accuracy or RMSE, with --label (0.005)")
     parser.add_argument("--min-cosine", type=float, help="mean cosine similarity of embeddings (0.995)")
     parser.add_argument("--passes", metavar="NAME,NAME", help="which to try (default: all that take the model)")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each is measured, in turns; medians count (default: 3)")
     parser.add_argument(
         "-o", "--output", type=Path, help="where the archive is written (default: beside the model, *.optimized.tar.gz)"
     )
@@ -76,7 +77,7 @@ def run(options: argparse.Namespace) -> int:
     out = options.output or asked.source.with_name(f"{asked.source.name.removesuffix('.tar.gz')}.optimized.tar.gz")
     result = optimize(
         asked.source, rows=asked.rows, labels=asked.labels, architecture=asked.architecture, load=asked.load, out=out,
-        limits=asked.limits, passes=asked.passes, say=lambda line: print(line, file=sys.stderr),
+        limits=asked.limits, passes=asked.passes, rounds=max(1, options.rounds), say=lambda line: print(line, file=sys.stderr),
     )  # fmt: skip
     kept = _remember(asked, result, out) if asked.spec is not None else None
     if options.json:

@@ -14,7 +14,7 @@ from ..errors import GreensageError
 from .bundle import bundle
 from .foreign import ForeignModel, load_foreign
 from .given import Given, given
-from .measure import CannotRun, Load, Measured, batch_rows, features, measure
+from .measure import ROUNDS, CannotRun, Load, Measured, batch_rows, features, measure
 from .parity import Limits, Parity, compare
 from .passes import ARCHITECTURES, PASSES, Candidate, Request, candidates
 from .sample import Rows, count, made_up, made_up_tokens, own_sample, tokens
@@ -81,6 +81,7 @@ def optimize(
     load: Load = "one",
     limits: Limits | None = None,
     passes: Sequence[str] = (),
+    rounds: int = ROUNDS,
     out: Path | None = None,
     say: Callable[[str], None] = lambda line: None,
 ) -> Result:
@@ -103,6 +104,8 @@ def optimize(
         How far answers may differ; default: Limits().
     passes:
         Names of the passes to try (trees-compiled, onnx-int8, ...); default: all that take the model.
+    rounds:
+        How often each candidate is measured, in turns; the medians count. Default 3.
     out:
         Where the new archive is written, if there is a better one. Default: nowhere.
     say:
@@ -126,7 +129,7 @@ def optimize(
             made.append(candidate)
         say("  measuring, in turns")
         folders = {AS_IS: model.file.parent, **{item.name: item.folder for item in made if item.folder}}
-        measured = measure(folders, sample, work, foreign={AS_IS: model.file} if foreign else {})
+        measured = measure(folders, sample, work, foreign={AS_IS: model.file} if foreign else {}, rounds=rounds)
         before = measured[AS_IS]
         if isinstance(before, CannotRun):
             raise GreensageError(f"{source}: it does not run as it is: {before}")

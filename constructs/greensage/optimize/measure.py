@@ -22,7 +22,7 @@ from ..errors import GreensageError
 from .sample import Rows, save
 
 Load = Literal["one", "many"]
-_ROUNDS = 3
+ROUNDS = 3
 # Rows in a batch: of a table, and of models with several inputs, whose rows are sentences.
 _BATCH, _SENTENCES = 1_000, 8
 # In the process: loads, predicts the sample, then times one row and a batch for about a quarter of a second each.
@@ -101,17 +101,17 @@ def batch_rows(rows: Rows) -> int:
 
 
 def measure(
-    folders: Mapping[str, Path], rows: Rows, work: Path, *, foreign: Mapping[str, Path]
+    folders: Mapping[str, Path], rows: Rows, work: Path, *, foreign: Mapping[str, Path], rounds: int = ROUNDS
 ) -> dict[str, tuple[Measured, np.ndarray] | CannotRun]:  # fmt: skip
     """Return what each model takes and what it answers for `rows`, or why it cannot run.
 
-    `foreign` names the files of those that their own library runs.
+    `foreign` names the files of those that their own library runs; each is measured `rounds` times, and medians count.
     """
     sample = save(work / "sample", rows)
     found: dict[str, list[dict[str, float]]] = {name: [] for name in folders}
     broken: dict[str, CannotRun] = {}
     answers = {name: work / f"answers-{index}.npy" for index, name in enumerate(folders)}
-    for _ in range(_ROUNDS):
+    for _ in range(rounds):
         for name, folder in folders.items():
             if name not in broken:
                 try:

@@ -94,7 +94,9 @@ def test_where_the_sla_was_missed_nothing_smaller_is_proposed(tmp_path):
 
 
 def test_hosting_that_the_file_insists_on_is_set_free_where_another_kind_wins(tmp_path):
-    write_model(tmp_path, "pinned", "hosting: {kind: real-time, instance_type: ml.c7g.4xlarge}\ntraffic: {requests_per_day: 500}\n")
+    write_model(
+        tmp_path, "pinned", "hosting: {kind: real-time, instance_type: ml.c7g.4xlarge}\ntraffic: {requests_per_day: 500}\n"
+    )
     found = proposals(tmp_path, seen("pinned", requests=14 * 500, type_="ml.c7g.4xlarge", cpu=0.001))["pinned"]
     assert found.state == "change" and dict(found.changes)["hosting",] == "auto"
     assert totals([found])["carbon_g"] == pytest.approx(found.now.carbon_g.mid - found.then.carbon_g.mid)  # type: ignore[union-attr]
