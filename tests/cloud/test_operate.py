@@ -1,0 +1,127 @@
+"""A fleet of thirty, a third of it idle: the proposals bring it down by what they promised, measured before and after."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from greensage.client import EndpointClient
+from greensage.optimize import optimize
+from tests.cloud.conftest import Cdk, bootstrapped, environment_of
+from tests.cloud.lookup import expected_of
+from tests.conftest import ARTIFACTS
+
+pytestmark = pytest.mark.cloud
+MODELS, IDLE, RATE = 30, 10, 0.5
+SPEC = """\
+name: {name}
+model: {{artifact: churn.tar.gz, framework: xgboost, allow_code: true}}
+region: {{allowed: [eu-north-1]}}
+# What its owner guessed.
+traffic: {{requests_per_day: 500_000, pattern: steady}}
+sla: {{latency_p95_ms: 1000}}
+hosting:
+  kind: real-time
+  instance_type: ml.c7g.large
+"""
+
+
+class Load:
+    """Calls the models that are not idle, each `RATE` times a second, until the end; keeps what failed."""
+
+    def __init__(self, names: list[str], session: Any) -> None:
+        self.failures: list[str] = []
+        self.answers = 0
+        self._row = expected_of("churn")["rows"][:1]
+        self._stop = threading.Event()
+        clients = [EndpointClient(name, session=session) for name in names]
+        self._threads = [threading.Thread(target=self._call, args=(clients[first::4],), daemon=True) for first in range(4)]
+
+    def __enter__(self) -> Load:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _call(self, clients: list[EndpointClient]) -> None:
+        while not self._stop.is_set():
+            began = time.monotonic()
+            for client in clients:
+                try:
+                    client.predict(self._row)
+                    self.answers += 1
+                except Exception as error:
+                    self.failures.append(repr(error))
+            self._stop.wait(max(0.0, 1 / RATE - (time.monotonic() - began)))
+
+
+@pytest.fixture(scope="module")
+def fleet(local_cloud, tmp_path_factory) -> Any:
+    folder = tmp_path_factory.mktemp("operate")
+    models = folder / "models"
+    models.mkdir()
+    # Compiled, because thirty processes that import XGBoost take a minute to start.
+    optimize(ARTIFACTS / "churn.tar.gz", architecture="x86_64", passes=["trees-compiled"], rounds=1, out=models / "churn.tar.gz")
+    for name in names():
+        (models / f"{name}.yaml").write_text(SPEC.format(name=name))
+    made = bootstrapped(Cdk(models, environment_of(local_cloud), folder / "cdk.out"))
+    made.deploy()
+    yield made
+    made.destroy()
+
+
+def names() -> list[str]:
+    return [f"model-{index:02d}" for index in range(MODELS)]
+
+
+def greensage(cdk: Cdk, *arguments: str, codes: tuple[int, ...] = (0,)) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "greensage", *arguments]
+    done = subprocess.run(command, env=cdk.environment, capture_output=True, text=True, check=False)
+    assert done.returncode in codes, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    return done
+
+
+def live(cdk: Cdk, window: str = "1m") -> dict[str, Any]:
+    return json.loads(greensage(cdk, "footprint", str(cdk.models), "--live", "--window", window, "--json").stdout)
+
+
+def total(found: dict[str, Any], figure: str) -> float:
+    return sum(row["month"][figure]["mid"] for row in found["endpoints"])
+
+
+def test_a_fleet_is_brought_down_by_what_the_proposals_promised(fleet, session):
+    busy = names()[IDLE:]
+    with Load(busy, session) as load:
+        time.sleep(75)
+        before = live(fleet)
+        done = greensage(
+            fleet, "rightsize", "--models", str(fleet.models), "--window", "1m", "--min-history", "1m", "--json"
+        )  # fmt: skip
+        found = {row["model"]: row for row in json.loads(done.stdout)["proposals"]}
+        greensage(fleet, "rightsize", "--models", str(fleet.models), "--window", "1m", "--min-history", "1m", "--write")
+        fleet.deploy()
+        time.sleep(75)
+        after = live(fleet)
+    assert load.failures == [] and load.answers > 1_000
+    assert {found[name]["state"] for name in names()[:IDLE]} == {"change"}
+    assert all(found[name]["changes"]["traffic.requests_per_day"] == 0 for name in names()[:IDLE])
+    for figure in ("carbon_g", "energy_kwh", "cost_usd"):
+        promised = sum(
+            row["now"][figure]["mid"] - row["then"][figure]["mid"] for row in found.values() if row["state"] == "change"
+        )
+        measured = total(before, figure) - total(after, figure)
+        assert promised > 0.5 * total(before, figure), figure
+        assert measured == pytest.approx(promised, rel=0.1), figure
+    text = Path(fleet.models / "model-00.yaml").read_text()
+    assert "# What its owner guessed." in text and "requests_per_day: 0" in text
