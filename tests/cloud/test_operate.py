@@ -29,7 +29,7 @@ traffic: {{requests_per_day: 500_000, pattern: steady}}
 sla: {{latency_p95_ms: 1000}}
 hosting:
   kind: real-time
-  instance_type: ml.c7g.large
+  instance_type: ml.c8g.large
 """
 
 
