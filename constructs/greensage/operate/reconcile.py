@@ -10,9 +10,11 @@ from ..footprint.demand import demand_of
 from ..planner import FleetFootprint, Plan
 from ..text import number
 from .live import LiveHost, month_factor
+from .observed import Machines
 
 _CLOSE = 0.1
 _SOME = 1.5
+_LITTLE = 0.05
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def _machines(live: LiveHost, plan: Plan) -> list[str]:
     running = {item.variant.instance_type for item in live.observed.machines}
     if running & wanted or not wanted - {None}:
         return []
-    names = (" and ".join(sorted(name or "serverless" for name in group)) for group in (running, wanted - {None}))
+    names = (" and ".join(sorted(name or "memory" for name in group)) for group in (running, wanted - {None}))
     return ["runs on {} and not on {}: deployed before the plan changed, or changed by hand".format(*names)]
 
 
@@ -80,9 +82,15 @@ def _busy(live: LiveHost) -> list[str]:
             found.append(
                 f"{item.variant.name}: no CPU metric was published; counted as {item.variant.instances} idle all the time"
             )
-        elif item.cpu is not None and item.cpu < 0.05:
-            found.append(f"{item.variant.name}: {100 * item.cpu:.1f}% of its CPU was used")
+        elif item.cpu is not None and item.cpu < _LITTLE:
+            found.append(f"{item.variant.name}: {_used(item)}")
     return found
+
+
+def _used(item: Machines) -> str:
+    peaks = {"CPU": item.cpu_peak, "memory": item.memory_peak, "disk": item.disk_peak}
+    known = ", ".join(f"{100 * share:.0f}% of {name}" for name, share in peaks.items() if share is not None)
+    return f"{100 * (item.cpu or 0.0):.1f}% of its CPU was used; at most {known}"
 
 
 def _near(seen: float, planned: float) -> bool:

@@ -261,7 +261,7 @@ def words_of_host(observed: Observed) -> str:
     rows: list[str] = []
     for item in observed.machines:
         if item.variant.instance_type is None:
-            rows.append(f"serverless, {item.variant.memory_mb} MB")
+            rows.append(f"{item.variant.memory_mb} MB by the request")
         else:
             rows.append(f"{item.instance_hours / observed.hours:.1f} x {item.variant.instance_type}")
     return " + ".join(rows)
