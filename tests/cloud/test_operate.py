@@ -67,7 +67,7 @@ class Load:
 
 
 @pytest.fixture(scope="module")
-def fleet(local_cloud, tmp_path_factory) -> Any:
+def fleet(local_cloud, session, tmp_path_factory) -> Any:
     folder = tmp_path_factory.mktemp("operate")
     models = folder / "models"
     models.mkdir()
@@ -77,8 +77,21 @@ def fleet(local_cloud, tmp_path_factory) -> Any:
         (models / f"{name}.yaml").write_text(SPEC.format(name=name))
     made = bootstrapped(Cdk(models, environment_of(local_cloud), folder / "cdk.out"))
     made.deploy()
+    leave_behind(session)
     yield made
     made.destroy()
+
+
+def leave_behind(session: Any) -> None:
+    """What people leave: a model with a configuration that no endpoint has, and the logs of an endpoint that went."""
+    sagemaker = session.client("sagemaker")
+    model = sagemaker.describe_model(ModelName=sagemaker.list_models()["Models"][0]["ModelName"])
+    sagemaker.create_model(
+        ModelName="left-behind", ExecutionRoleArn=model["ExecutionRoleArn"], PrimaryContainer=model["PrimaryContainer"]
+    )
+    variant = {"VariantName": "v", "ModelName": "left-behind", "InstanceType": "ml.c8g.large", "InitialInstanceCount": 1}
+    sagemaker.create_endpoint_config(EndpointConfigName="left-behind-config", ProductionVariants=[variant])
+    session.client("logs").create_log_group(logGroupName="/aws/sagemaker/Endpoints/left-behind")
 
 
 def names() -> list[str]:
@@ -125,3 +138,24 @@ def test_a_fleet_is_brought_down_by_what_the_proposals_promised(fleet, session):
         assert measured == pytest.approx(promised, rel=0.1), figure
     text = Path(fleet.models / "model-00.yaml").read_text()
     assert "# What its owner guessed." in text and "requests_per_day: 0" in text
+
+
+def test_what_was_left_behind_goes_and_nothing_that_serves(fleet, session, tmp_path):
+    options = ["--older-than", "1m", "--ledger", str(tmp_path / "ledger.jsonl"), "--json"]
+    found = json.loads(greensage(fleet, "clean", str(fleet.models), *options).stdout)
+    # The first deployment's groups of logs are stacks' own; what scaled, moved or was replaced left nothing.
+    assert {row["name"] for row in found["unused"]} == {
+        "left-behind", "left-behind-config", "/aws/sagemaker/Endpoints/left-behind",
+    }  # fmt: skip
+    assert found["problems"] == []
+    greensage(fleet, "clean", str(fleet.models), *options, "--yes")
+    found = json.loads(greensage(fleet, "clean", str(fleet.models), *options).stdout)
+    assert found["unused"] == [] and found["stacks"] == []
+    row = expected_of("churn")["rows"][:1]
+    for name in (names()[0], names()[-1]):
+        assert EndpointClient(name, session=session).predict(row)
+    ledger = [json.loads(line) for line in (tmp_path / "ledger.jsonl").read_text().splitlines()]
+    definition = next(line["definition"] for line in ledger if line["name"] == "left-behind")
+    made = session.client("sagemaker").create_model(**definition)
+    assert made["ModelArn"].endswith("left-behind"), "what the ledger says restores it"
+    session.client("sagemaker").delete_model(ModelName="left-behind")

@@ -72,7 +72,7 @@ def test_who_asks_to_be_alone_leaves_without_a_failed_request(cdk, session):
 
 
 def test_what_is_left_over_is_shown_and_then_deleted(cdk, session, monkeypatch, capsys):
-    monkeypatch.setattr("greensage.commands.orphans._session", lambda: RegionalSession(session))
+    monkeypatch.setattr("greensage.commands.orphans.account_session", lambda: RegionalSession(session))
     assert main(["clean", str(cdk.models)]) == 0
     shown = capsys.readouterr().out
     assert "eu-north-1  shared-churn-multi-container  nothing uses it" in shown and "--yes" in shown
@@ -87,7 +87,7 @@ def test_what_is_left_over_is_shown_and_then_deleted(cdk, session, monkeypatch, 
 
 def test_what_a_deployed_model_points_to_is_kept(cdk, session, monkeypatch, capsys):
     """The file has moved on, the deployment has not: the endpoint still serves."""
-    monkeypatch.setattr("greensage.commands.orphans._session", lambda: RegionalSession(session))
+    monkeypatch.setattr("greensage.commands.orphans.account_session", lambda: RegionalSession(session))
     for name in ("diabetes", "wine"):
         (cdk.models / f"{name}.yaml").write_text(text(name, "sharing: never\n"))
     assert main(["clean", str(cdk.models), "--yes"]) == 0
@@ -101,6 +101,6 @@ class RegionalSession:
     def __init__(self, session: Any) -> None:
         self._session = session
 
-    def client(self, name: str, region_name: str) -> Any:
+    def client(self, name: str, region_name: str, **options: Any) -> Any:
         assert region_name == "eu-north-1"
-        return self._session.client(name)
+        return self._session.client(name, **options)

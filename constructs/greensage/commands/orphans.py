@@ -24,7 +24,7 @@ class Orphan:
 
 def find_orphans(plan: Plan, regions: Iterable[str], *, root: str = "/greensage", session: Any = None) -> list[Orphan]:
     """Return the group stacks in `regions` that are not in `plan`. Reads only; raises GreensageError for what AWS refuses."""
-    made = session or _session()
+    made = session or account_session()
     planned = {(group.region, group.stack_name) for group in plan.groups}
     return [orphan for region in regions for orphan in _in_region(made, region, root) if (region, orphan.stack) not in planned]
 
@@ -33,7 +33,7 @@ def delete(orphans: Sequence[Orphan], *, session: Any = None) -> Iterator[Orphan
     """Delete the stacks one after the other and yield each when it is gone. Raises GreensageError with AWS's reason."""
     from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
-    made = session or _session()
+    made = session or account_session()
     for orphan in orphans:
         cloudformation = made.client("cloudformation", region_name=orphan.region)
         try:
@@ -82,7 +82,8 @@ def _pointers(session: Any, region: str, root: str) -> Iterator[tuple[str, str]]
             yield row["Name"].rsplit("/", 1)[-1], place.get("endpointParameter", "")
 
 
-def _session() -> Any:
+def account_session() -> Any:
+    """Return boto3's session of the credentials at hand."""
     import boto3
 
     return boto3.Session()

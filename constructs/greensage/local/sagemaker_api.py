@@ -225,13 +225,17 @@ def delete_tags(request: Request) -> Request:
     return {}
 
 
+_ARNS = ("ModelArn", "EndpointConfigArn", "ModelPackageGroupArn", "ModelPackageArn")
+
+
 def _tags(resource_arn: str) -> list[dict[str, str]]:
     state = store()
     for item in (*state.endpoints.values(), *state.components.values()):
         if item.arn == resource_arn:
             return item.tags
-    for row in (*state.models.values(), *state.configs.values()):
-        if resource_arn in (row.get("ModelArn"), row.get("EndpointConfigArn")):
+    rows = (*state.models.values(), *state.configs.values(), *state.package_groups.values(), *state.packages.values())
+    for row in rows:
+        if resource_arn in (row.get(key) for key in _ARNS):
             return row.setdefault("Tags", [])
     raise validation_error(f"Could not find the resource {resource_arn}.")
 

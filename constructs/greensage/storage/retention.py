@@ -15,9 +15,8 @@ from ..core import defaults
 from ..core.acknowledge import acknowledge
 from ..core.checked import check_needed, check_whole
 from ..core.stack_helper import StackHelper
+from ..core.tags import IN_USE_PREFIX
 
-# Images that a stack uses carry a tag with this prefix, which shields them from expiry (see ServingRepository).
-IN_USE_PREFIX = "in-use-"
 _NEVER = 9_999
 # The same word stands in lambda/stack_helper/bucket.py.
 EMPTY_ON_DELETE = "greensage:empty-on-delete"

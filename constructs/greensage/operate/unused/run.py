@@ -1,0 +1,107 @@
+"""Finds what is unused, kind by kind, and deletes it one by one: what fails is said, and the others still go."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from ...errors import GreensageError
+from . import hosting, images, leftovers, packages
+from .item import Reading, Unused
+
+_Finder = Callable[[Reading], Iterator[Unused]]
+# Configurations before the models that they name.
+FINDERS: dict[str, _Finder] = {
+    hosting.CONFIG: hosting.configs, hosting.MODEL: hosting.models, packages.KIND: packages.find, images.KIND: images.find,
+    leftovers.LOGS: leftovers.log_groups, leftovers.UPLOAD: leftovers.uploads,
+}  # fmt: skip
+_SERVICES = {images.KIND: "ecr", leftovers.LOGS: "logs", leftovers.UPLOAD: "s3"}
+_ROOMS: dict[str, Any] = {
+    hosting.CONFIG: hosting, hosting.MODEL: hosting, packages.KIND: packages, images.KIND: images,
+    leftovers.LOGS: leftovers, leftovers.UPLOAD: leftovers,
+}  # fmt: skip
+
+
+@dataclass
+class Found:
+    """What is unused, and what could not be judged because something could not be read."""
+
+    items: list[Unused] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of an item."""
+
+    item: Unused
+    state: Literal["deleted", "in use again", "failed"]
+    reason: str = ""
+
+
+def find_unused(reading: Reading, kinds: Sequence[str] = (), *, say: Callable[[str], None] = lambda text: None) -> Found:
+    """Return what nothing in `reading`'s Region uses. Calls nothing but Get, Describe and List.
+
+    A kind whose users cannot all be read is not judged at all, and said so. Raises GreensageError for an unknown kind.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    unknown = set(kinds) - set(FINDERS)
+    if unknown:
+        raise GreensageError(f"{', '.join(sorted(unknown))}: no such kind; allowed: {', '.join(FINDERS)}")
+    found = Found()
+    for kind, finder in FINDERS.items():
+        if kinds and kind not in kinds:
+            continue
+        say(f"{reading.region}: looking for each {kind} that nothing uses ...")
+        try:
+            # To the end before any counts: a page that fails may have named one of those before it.
+            found.items += list(finder(reading))
+        except (BotoCoreError, ClientError) as error:
+            found.problems.append(f"{reading.region}: {kind}: not judged: {error}")
+    return found
+
+
+def delete_unused(reading: Reading, items: Sequence[Unused], ledger: Path) -> Iterator[Outcome]:
+    """Delete the items, each after another look at what uses it, and yield what became of each.
+
+    `ledger` gets a line of JSON before and after each deletion, with what it takes to restore it: who interrupts finds
+    what was under way. Raises OSError where the ledger cannot be written; then nothing is deleted.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    ledger.parent.mkdir(parents=True, exist_ok=True)
+    with ledger.open("a", encoding="utf-8") as lines:
+        for item in items:
+            room = _ROOMS[item.kind]
+            # A reading of its own: the first one remembers what was there then.
+            fresh = replace(reading)
+            try:
+                if not room.still_unused(fresh, item):
+                    yield Outcome(item, "in use again")
+                    continue
+                _write(lines, "deleting", item)
+                room.delete(fresh.client(_SERVICES.get(item.kind, "sagemaker")), item)
+            except (BotoCoreError, ClientError, RuntimeError) as error:
+                outcome = Outcome(item, "deleted", "was gone already") if _gone(error) else Outcome(item, "failed", str(error))
+            else:
+                outcome = Outcome(item, "deleted")
+            _write(lines, outcome.state, item, outcome.reason)
+            yield outcome
+
+
+def _gone(error: Exception) -> bool:
+    """Whether somebody else deleted it meanwhile, which is as good."""
+    said = getattr(error, "response", {}).get("Error", {})
+    words = f"{said.get('Code', '')} {said.get('Message', '')}"
+    return any(word in words for word in ("Could not find", "NotFound", "NoSuchUpload", "does not exist"))
+
+
+def _write(lines: Any, state: str, item: Unused, reason: str = "") -> None:
+    row = {"at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "state": state, **asdict(item), "reason": reason}
+    lines.write(json.dumps(row, default=str) + "\n")
+    lines.flush()
