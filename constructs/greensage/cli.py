@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from .commands import (
     baseline,
+    carbon,
     catalog,
     check,
     clean,
@@ -22,7 +23,7 @@ from .commands import (
     rightsize,
     schema,
     why,
-)  # fmt: skip
+)
 from .errors import GreensageError, ProblemsError, render
 
 _EXAMPLES = """examples:
@@ -37,7 +38,8 @@ _EXAMPLES = """examples:
   greensage footprint --live           what it took, from CloudWatch, and where the plan was wrong
   greensage rightsize                  smaller sizes and better kinds, by what was used
   greensage catalog show eu-north-1    any figure down to its source
-  greensage clean                      shared endpoints that nothing uses any more
+  greensage clean                      what nothing uses any more
+  greensage carbon > estimate.csv      the estimate in the columns of AWS's carbon export
   greensage schema > model.schema.json for your editor
   greensage local up                   start the local cloud
   eval "$(greensage local env)"        point the AWS CLI, SDKs and the CDK at it
@@ -75,21 +77,8 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for command in (
-        plan,
-        why,
-        regions,
-        diff,
-        report,
-        check,
-        baseline,
-        optimize,
-        footprint,
-        rightsize,
-        clean,
-        catalog,
-        schema,
-        local,
-    ):
+        plan, why, regions, diff, report, check, baseline, optimize, footprint, rightsize, clean, carbon, catalog, schema, local,
+    ):  # fmt: skip
         command.add(commands)
     return parser
 

@@ -119,8 +119,8 @@ def _delete(orphans: list[Orphan], found: list[tuple[Reading, list[Unused]]], op
     failed = False
     for reading, items in found:
         for outcome in delete_unused(reading, items, options.ledger):
-            reason = f": {outcome.reason}" if outcome.reason else ""
-            print(f"{outcome.state} {outcome.item.kind} {outcome.item.name}{reason}", flush=True, file=out)
+            reason = outcome.reason or (outcome.item.restore if outcome.state == "deleted" else "")
+            print(f"{outcome.state} {outcome.item.kind} {outcome.item.name}; {reason}", flush=True, file=out)
             failed = failed or outcome.state == "failed"
     if any(items for _, items in found):
         print(f"ledger: {options.ledger}", file=out)
