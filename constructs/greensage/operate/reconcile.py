@@ -90,7 +90,7 @@ def _busy(live: LiveHost) -> list[str]:
 def _used(item: Machines) -> str:
     peaks = {"CPU": item.cpu_peak, "memory": item.memory_peak, "disk": item.disk_peak}
     known = ", ".join(f"{100 * share:.0f}% of {name}" for name, share in peaks.items() if share is not None)
-    return f"{100 * (item.cpu or 0.0):.1f}% of its CPU was used; at most {known}"
+    return f"{100 * (item.cpu or 0.0):.1f}% of its CPU was used{f'; at most {known}' if known else ''}"
 
 
 def _near(seen: float, planned: float) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..catalog import traffic
-from ..catalog.kinds import hosting_kind
+from ..catalog.kinds import Kind, hosting_kind
 from ..catalog.power import compute_units
 from ..errors import GreensageError
 from ..footprint import Footprint
@@ -164,15 +164,28 @@ def _rounded(value: float) -> float:
 
 
 def _free(spec: ModelSpec, as_it_stands: Plan, located: Located, default_region: str | None) -> ModelSpec:
-    """The spec without the hosting that its file insists on, where the planner can then still plan it."""
+    """The spec without the hosting, or else the instance type, that its file insists on, where callers notice nothing.
+
+    Who calls an endpoint and waits cannot drop files for a job instead: the way of answering stays.
+    """
     if spec.hosting == "auto":
         return spec
-    free = spec.model_copy(update={"hosting": "auto"})
-    try:
-        plan([(free, located)], default_region=default_region)
-    except GreensageError:
-        return spec
-    return free
+    kind = next(item.kind for item in as_it_stands.models if item.name == spec.name)
+    freed = [spec.model_copy(update={"hosting": "auto"})]
+    if getattr(spec.hosting, "instance_type", None):
+        freed.append(spec.model_copy(update={"hosting": spec.hosting.model_copy(update={"instance_type": None})}))
+    for free in freed:
+        try:
+            found = plan([(free, located)], default_region=default_region).models[0].kind
+        except GreensageError:
+            continue
+        if _same_way(found, kind):
+            return free
+    return spec
+
+
+def _same_way(kind: Kind, other: Kind) -> bool:
+    return hosting_kind(kind).answers == hosting_kind(other).answers
 
 
 def _proposal(
@@ -199,6 +212,9 @@ def _proposal(
                 name, "keep", f"{why}: less would miss it by more; raise sla.latency_p95_ms or optimize the model", **row
             )
         return Proposal(name, "change", why, "more is deployed, not less", tuple(changes), **row)
+    if not _same_way(then.kind, model.kind):
+        why = f"{then.kind} would take less, but answers in another way: name it in the file if callers can do with that"
+        return Proposal(name, "keep", why, **row)
     if saved < MIN_SAVED:
         return Proposal(name, "keep", "what runs fits what was seen", **row)
     return Proposal(name, "change", _why(seen), _risk(live, then, seen), tuple(changes), **row)
@@ -216,7 +232,9 @@ def _share(model: ModelPlan, live: LiveHost, footprints: FleetFootprint) -> floa
 def _hosting_changes(model: ModelPlan, then: ModelPlan) -> list[tuple[Path_, Any]]:
     if model.spec.hosting == "auto" or (then.kind == model.kind and then.instance_type == model.instance_type):
         return []
-    return [(("hosting",), "auto")]
+    if then.kind != model.kind:
+        return [(("hosting",), "auto")]
+    return [(("hosting", "instance_type"), then.instance_type)]
 
 
 def _why(seen: Seen) -> str:

@@ -95,11 +95,22 @@ def test_where_the_sla_was_missed_nothing_smaller_is_proposed(tmp_path):
 
 def test_hosting_that_the_file_insists_on_is_set_free_where_another_kind_wins(tmp_path):
     write_model(
+        tmp_path, "pinned",
+        "hosting: {kind: real-time, instance_type: ml.c7g.4xlarge}\ntraffic: {requests_per_day: 500}\nsla: {latency_p95_ms: 900}\n",
+    )  # fmt: skip
+    found = proposals(tmp_path, seen("pinned", requests=14 * 500, type_="ml.c7g.4xlarge", cpu=0.001))["pinned"]
+    assert found.state == "change" and dict(found.changes)["hosting",] == "auto" and found.proposed.startswith("serverless")
+    assert totals([found])["carbon_g"] == pytest.approx(found.now.carbon_g.mid - found.then.carbon_g.mid)  # type: ignore[union-attr]
+
+
+def test_who_waits_for_an_answer_is_not_given_a_job_with_files(tmp_path):
+    """Without an SLA the planner would choose a batch job; but somebody calls this endpoint."""
+    write_model(
         tmp_path, "pinned", "hosting: {kind: real-time, instance_type: ml.c7g.4xlarge}\ntraffic: {requests_per_day: 500}\n"
     )
     found = proposals(tmp_path, seen("pinned", requests=14 * 500, type_="ml.c7g.4xlarge", cpu=0.001))["pinned"]
-    assert found.state == "change" and dict(found.changes)["hosting",] == "auto"
-    assert totals([found])["carbon_g"] == pytest.approx(found.now.carbon_g.mid - found.then.carbon_g.mid)  # type: ignore[union-attr]
+    assert found.state == "change" and found.proposed.startswith("real-time")
+    assert "4xlarge" not in dict(found.changes)["hosting", "instance_type"]
 
 
 def test_members_of_a_shared_endpoint_are_told_apart_by_the_plan_and_it_is_said(tmp_path):
