@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from functools import reduce
-from operator import add as plus
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,20 +64,21 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _planned(fleet: Fleet) -> dict[str, Footprint]:
-    found: dict[str, list[Footprint]] = {}
-    for model in fleet.plan.models:
-        found.setdefault(model.region, []).append(fleet.footprint.of(model.name).footprint)
-    return {region: reduce(plus, rows) for region, rows in found.items()}
+    return _by_region((model.region, fleet.footprint.of(model.name).footprint) for model in fleet.plan.models)
 
 
 def _live(options: argparse.Namespace, fleet: Fleet) -> tuple[dict[str, Footprint], list[str]]:
     from ..operate.live import live_footprint
 
     deployed, observed = look(options, fleet.plan.regions)
-    found: dict[str, list[Footprint]] = {}
-    for item in live_footprint(observed):
-        found.setdefault(item.observed.host.region, []).append(item.month)
-    return {region: reduce(plus, rows) for region, rows in found.items()}, deployed.problems
+    return _by_region((item.observed.host.region, item.month) for item in live_footprint(observed)), deployed.problems
+
+
+def _by_region(rows: Iterable[tuple[str, Footprint]]) -> dict[str, Footprint]:
+    found: dict[str, Footprint] = {}
+    for region, footprint in rows:
+        found[region] = found[region] + footprint if region in found else footprint
+    return found
 
 
 def _table(rows: list[Compared], month: str) -> str:

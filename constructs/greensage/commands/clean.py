@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import Commands
 from .models import add_model_arguments, read_fleet
-from .observe import seconds_of, tell_problems
+from .observe import say, seconds_of, tell_problems
 
 if TYPE_CHECKING:
     from ..operate.unused import Reading, Unused
@@ -71,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
         for region in regions
     ]
     orphans = [] if options.only else stacks.find_orphans(plan, regions, root=options.parameters)
-    found = [(reading, find_unused(reading, options.only, say=_say)) for reading in readings]
+    found = [(reading, find_unused(reading, options.only, say=say)) for reading in readings]
     problems = [problem for _, part in found for problem in part.problems]
     tell_problems(problems)
     if options.json:
@@ -129,7 +129,3 @@ def _delete(orphans: list[Orphan], found: list[tuple[Reading, list[Unused]]], op
 
 def _json(orphans: list[Orphan], items: list[Unused], problems: list[str]) -> dict[str, Any]:
     return {"stacks": [asdict(item) for item in orphans], "unused": [asdict(item) for item in items], "problems": problems}
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)

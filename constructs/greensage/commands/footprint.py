@@ -36,12 +36,12 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the footprint."""
-    from .plan_output import plan_json, plan_summary, plan_table
+    from .plan_output import plan_json, plan_overview
 
     fleet = read_fleet(options)
     if not options.live:
         shown = json.dumps(plan_json(fleet.plan, fleet.footprint), indent=2) if options.json else None
-        print(shown or f"{plan_table(fleet.plan, fleet.footprint)}\n\n{plan_summary(fleet.plan, fleet.footprint)}")
+        print(shown or plan_overview(fleet.plan, fleet.footprint))
         return 0
     from ..operate.live import live_footprint
     from ..operate.reconcile import reconcile

@@ -48,8 +48,8 @@ def look(options: argparse.Namespace, regions: Sequence[str], *, session: Any = 
     made, now = session or boto3.Session(), time.time()
     window = Window(now - seconds_of(options.window), now)
     where = sorted({*regions, *options.regions})
-    deployed = read_deployed(made, where, root=options.parameters, say=_say)
-    return deployed, observe(made, deployed.hosts, window, say=_say)
+    deployed = read_deployed(made, where, root=options.parameters, say=say)
+    return deployed, observe(made, deployed.hosts, window, say=say)
 
 
 def tell_problems(problems: Sequence[str]) -> None:
@@ -58,5 +58,6 @@ def tell_problems(problems: Sequence[str]) -> None:
         print(f"greensage: not read: {problem}", file=sys.stderr)
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """Say on standard error how far it is."""
     print(text, file=sys.stderr, flush=True)

@@ -29,7 +29,7 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the plan."""
-    from .plan_output import optimize_lines, plan_json, plan_reasons, plan_summary, plan_table
+    from .plan_output import optimize_lines, plan_json, plan_overview, plan_reasons
     from .why import advice_lines
 
     fleet = read_fleet(options)
@@ -40,8 +40,7 @@ def run(options: argparse.Namespace) -> int:
         name = find_model(fleet, options.explain)
         print("\n".join([plan_reasons(fleet.plan, name), *advice_lines(fleet, name)]))
         return 0
-    print(plan_table(fleet.plan, fleet.footprint))
-    print(f"\n{plan_summary(fleet.plan, fleet.footprint)}")
+    print(plan_overview(fleet.plan, fleet.footprint))
     if lines := optimize_lines(fleet.plan):
         print("\n" + "\n".join(lines))
     if options.explain:

@@ -18,6 +18,11 @@ from ..text import bold, green, money, number, table
 _FIGURES = ("kWh", "gCO2e", "USD", "CO2e", "COST")
 
 
+def plan_overview(plan: Plan, footprint: FleetFootprint) -> str:
+    """Return the table and what it comes to."""
+    return f"{plan_table(plan, footprint)}\n\n{plan_summary(plan, footprint)}"
+
+
 def plan_table(plan: Plan, footprint: FleetFootprint) -> str:
     """Return a row per model with its month against the usual deployment, and the total last."""
     header = ("MODEL", "KIND", "SILICON", "SIZE", "SCALING", "REGION", *_FIGURES)

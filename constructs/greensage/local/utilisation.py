@@ -12,7 +12,7 @@ from ..catalog.instances import instance
 from . import ministack_api as cloud
 from . import ministack_services as services
 from .hosted import Hosted
-from .state import Endpoint, Variant, all_stores
+from .state import Endpoint, Variant, all_stores, store
 
 logger = logging.getLogger(__name__)
 # SageMaker takes 10 to 300 seconds as MetricsConfig.MetricPublishFrequencyInSeconds, and 60 unless told otherwise. The local
@@ -61,8 +61,7 @@ class Utilisation:
 
     def _variant(self, endpoint: Endpoint, variant: Variant, seconds: float, seen: dict[int, float], publishes: bool) -> None:
         dimensions = {"EndpointName": endpoint.name, "VariantName": variant.name}
-        hosted = [variant.hosted] if variant.hosted else self._components(endpoint, seconds, seen)
-        cpu, memory = self._sum(hosted, seconds, seen)
+        cpu, memory = self._sum(variant.hosted, seconds, seen) if variant.hosted else self._components(endpoint, seconds, seen)
         if not publishes:
             return
         if variant.instance_type is None:
@@ -79,17 +78,15 @@ class Utilisation:
             for name, value in used.items():
                 services.put_metric(_ENDPOINTS, name, value, "Percent", dimensions)
 
-    def _components(self, endpoint: Endpoint, seconds: float, seen: dict[int, float]) -> list[Hosted]:
-        """The models of an endpoint's components, each of which has metrics of its own, of what its copies reserve."""
-        from .state import store
-
-        found: list[Hosted] = []
+    def _components(self, endpoint: Endpoint, seconds: float, seen: dict[int, float]) -> tuple[float, float]:
+        """The sum of an endpoint's components, each of which has metrics of its own, of what its copies reserve."""
+        all_cpu = all_memory = 0.0
         for component in list(store().components.values()):
             if component.request["EndpointName"] != endpoint.name or component.hosted is None:
                 continue
-            found.append(component.hosted)
             needs = (component.request.get("Specification") or {}).get("ComputeResourceRequirements") or {}
-            cpu, memory = self._sum([component.hosted], seconds, dict(seen))
+            cpu, memory = self._sum(component.hosted, seconds, seen)
+            all_cpu, all_memory = all_cpu + cpu, all_memory + memory
             cores, megabytes = needs.get("NumberOfCpuCoresRequired", 1), needs.get("MinMemoryRequiredInMb", 0)
             used = {"CPUUtilizationNormalized": 100 * cpu / cores / max(component.copies, 1)}
             if megabytes:
@@ -97,12 +94,12 @@ class Utilisation:
             for name, value in used.items():
                 dimensions = {"InferenceComponentName": component.name}
                 services.put_metric(_COMPONENTS, name, min(100.0, value), "Percent", dimensions)
-        return found
+        return all_cpu, all_memory
 
-    def _sum(self, hosted: list[Hosted], seconds: float, seen: dict[int, float]) -> tuple[float, float]:
-        """Cores in use since the last round, and MB, of all processes of these models."""
+    def _sum(self, hosted: Hosted, seconds: float, seen: dict[int, float]) -> tuple[float, float]:
+        """Cores in use since the last round, and MB, of all processes of a model."""
         cpu = memory = 0.0
-        for pid in [pid for item in hosted for root in item.pids for pid in _family(root)]:
+        for pid in [pid for root in hosted.pids for pid in _family(root)]:
             spent, resident = _usage(pid)
             seen[pid] = spent
             # What began since the last round has used all that it has used in it.

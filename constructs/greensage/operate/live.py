@@ -8,7 +8,7 @@ from functools import reduce
 from operator import add
 
 from ..catalog import traffic
-from ..catalog.figures import DAYS_PER_MONTH, HOURS_PER_MONTH, coefficient
+from ..catalog.figures import HOURS_PER_MONTH, coefficient
 from ..footprint import Footprint, Level, Serverless, Usage, estimate
 from ..footprint.kinds import on_fraction
 from .observed import Machines, Observed
@@ -22,15 +22,13 @@ class LiveHost:
     month: Footprint
 
 
-def live_footprint(observed: Sequence[Observed], *, stored_gb: float = 0.0, logs_days: int = 0) -> list[LiveHost]:
+def live_footprint(observed: Sequence[Observed]) -> list[LiveHost]:
     """Return each host's month at the rate of its window.
 
     Instance-hours, how busy instances were, requests and how long they took are measured; watts, embodied carbon and grams a
     kWh are the catalog's, and so is what a request logs. Raises CatalogError for an instance type that the catalog lacks.
     """
-    usages = [
-        [replace(item, logs_kept_gb=item.logs_gb * logs_days / DAYS_PER_MONTH) for item in _usages(row)] for row in observed
-    ]
+    usages = [_usages(row) for row in observed]
     flat = iter(estimate([usage for rows in usages for usage in rows]))
     found: list[LiveHost] = []
     for row, parts in zip(observed, usages, strict=True):

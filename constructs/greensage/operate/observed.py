@@ -10,8 +10,10 @@ from ..catalog.instances import instance
 from .deployed import Host, Variant
 from .metrics import HOUR, MINUTE, Points, Query, Window, read_metrics
 
-_REQUESTS, _MACHINES, _COMPONENTS = "AWS/SageMaker", "/aws/sagemaker/Endpoints", "/aws/sagemaker/InferenceComponents"
+_REQUESTS, _MACHINES = "AWS/SageMaker", "/aws/sagemaker/Endpoints"
 _MICROSECONDS, _HOURS_A_DAY = 1e6, 24
+_Target = tuple[tuple[str, str], ...]
+_Found = dict[Query, Points]
 
 
 @dataclass(frozen=True)
@@ -95,8 +97,7 @@ def _fine(host: Host) -> Iterable[Query]:
 def _coarse(host: Host) -> Iterable[Query]:
     for target in _targets(host):
         yield from (Query(_REQUESTS, name, target, statistic) for name, statistic in _OF_TRAFFIC)
-    for variant in host.variants:
-        target = (("EndpointName", host.endpoint), ("VariantName", variant.name))
+    for variant, target in zip(host.variants, _of_variants(host), strict=True):
         yield from (Query(_MACHINES, name, target, statistic) for name, statistic in _OF_MACHINES)
         if variant.memory_mb:
             yield Query(_REQUESTS, "ModelSetupTime", target, "Sum")
@@ -111,28 +112,39 @@ _OF_MACHINES = (
 )  # fmt: skip
 
 
-def _targets(host: Host) -> list[tuple[tuple[str, str], ...]]:
-    variants = [(("EndpointName", host.endpoint), ("VariantName", item.name)) for item in host.variants]
-    return [*variants, *((("InferenceComponentName", name),) for _, name in host.components)]
+def _targets(host: Host) -> list[_Target]:
+    return [*_of_variants(host), *(_of_component(name) for _, name in host.components)]
 
 
-def _observed(host: Host, window: Window, found: dict[Query, Points]) -> Observed:
+def _of_variants(host: Host) -> list[_Target]:
+    return [(("EndpointName", host.endpoint), ("VariantName", item.name)) for item in host.variants]
+
+
+def _of_component(name: str) -> _Target:
+    return (("InferenceComponentName", name),)
+
+
+def _observed(host: Host, window: Window, found: _Found) -> Observed:
     looked_at = Window(max(window.start, host.created), window.end)
-    variants = [(("EndpointName", host.endpoint), ("VariantName", item.name)) for item in host.variants]
-    components = tuple(
-        (name, _traffic([(("InferenceComponentName", item),)], looked_at, found)) for name, item in host.components
-    )
-    # Behind components SageMaker counts the requests of each, and none of the endpoint.
-    targets = [(("InferenceComponentName", item),) for _, item in host.components] or variants
-    setup = sum(value for target in variants for _, value in found.get(Query(_REQUESTS, "ModelSetupTime", target, "Sum"), ()))
+    variants, own = _of_variants(host), [_of_component(item) for _, item in host.components]
     return Observed(
-        host, looked_at, _traffic(targets, looked_at, found),
+        # Behind components SageMaker counts the requests of each, and none of the endpoint.
+        host, looked_at, _traffic(own or variants, looked_at, found),
         tuple(_machines(item, target, looked_at, found) for item, target in zip(host.variants, variants, strict=True)),
-        components, setup / _MICROSECONDS,
+        tuple((name, _traffic([target], looked_at, found)) for (name, _), target in zip(host.components, own, strict=True)),
+        sum(_values(found, _REQUESTS, variants, "ModelSetupTime", "Sum")) / _MICROSECONDS,
     )  # fmt: skip
 
 
-def _traffic(targets: Sequence[tuple[tuple[str, str], ...]], window: Window, found: dict[Query, Points]) -> Traffic:
+def _values(found: _Found, namespace: str, targets: Sequence[_Target], name: str, statistic: str) -> list[float]:
+    """The points of one statistic, of all targets."""
+    return [value for target in targets for _, value in found.get(Query(namespace, name, target, statistic), ())]
+
+
+def _traffic(targets: Sequence[_Target], window: Window, found: _Found) -> Traffic:
+    def values(name: str, statistic: str) -> list[float]:
+        return _values(found, _REQUESTS, targets, name, statistic)
+
     minutes: dict[float, float] = {}
     for target in targets:
         counted = found.get(Query(_REQUESTS, "Invocations", target, "Sum")) or found.get(
@@ -141,20 +153,15 @@ def _traffic(targets: Sequence[tuple[tuple[str, str], ...]], window: Window, fou
         for at, value in counted:
             minutes[at] = minutes.get(at, 0.0) + value
     requests = sum(minutes.values())
-    timed = _total(targets, "ModelLatency", "SampleCount", found)
-    p95 = [value for target in targets for _, value in found.get(Query(_REQUESTS, "ModelLatency", target, "p95"), ())]
+    timed, p95 = sum(values("ModelLatency", "SampleCount")), values("ModelLatency", "p95")
     return Traffic(
         requests=requests,
         peak=max(minutes.values(), default=0.0) / window.finest,
         hours=_by_hour(minutes, window),
-        errors=_total(targets, "Invocation5XXErrors", "Sum", found),
-        mean_seconds=_total(targets, "ModelLatency", "Sum", found) / _MICROSECONDS / timed if timed else None,
+        errors=sum(values("Invocation5XXErrors", "Sum")),
+        mean_seconds=sum(values("ModelLatency", "Sum")) / _MICROSECONDS / timed if timed else None,
         p95_ms=max(p95) / 1000 if p95 else None,
     )
-
-
-def _total(targets: Sequence[tuple[tuple[str, str], ...]], name: str, statistic: str, found: dict[Query, Points]) -> float:
-    return sum(value for target in targets for _, value in found.get(Query(_REQUESTS, name, target, statistic), ()))
 
 
 def _by_hour(minutes: dict[float, float], window: Window) -> tuple[float, ...]:
@@ -170,17 +177,17 @@ def _by_hour(minutes: dict[float, float], window: Window) -> tuple[float, ...]:
     return tuple(total / length if length else 0.0 for total, length in zip(totals, seconds, strict=True))
 
 
-def _machines(variant: Variant, target: tuple[tuple[str, str], ...], window: Window, found: dict[Query, Points]) -> Machines:
+def _machines(variant: Variant, target: _Target, window: Window, found: _Found) -> Machines:
     def points(name: str, statistic: str) -> list[float]:
-        return [value for _, value in found.get(Query(_MACHINES, name, target, statistic), ())]
+        return _values(found, _MACHINES, [target], name, statistic)
 
     memory, gpu, disk = (
         points("MemoryUtilization", "Maximum"),
         points("GPUUtilization", "Average"),
         points("DiskUtilization", "Maximum"),
     )
-    samples = found.get(Query(_MACHINES, "CPUUtilization", target, "SampleCount"), ())
-    total = sum(value for _, value in samples)
+    samples = points("CPUUtilization", "SampleCount")
+    total = sum(samples)
     hours = window.seconds / HOUR
     if variant.instance_type is None or not total:
         return Machines(
@@ -193,7 +200,7 @@ def _machines(variant: Variant, target: tuple[tuple[str, str], ...], window: Win
         # Each instance notes one value every `publish_seconds`.
         total * variant.publish_seconds / HOUR,
         counted=True,
-        most=max(value * variant.publish_seconds / _coarse_period(window) for _, value in samples),
+        most=max(value * variant.publish_seconds / _coarse_period(window) for value in samples),
         cpu=sum(points("CPUUtilization", "Sum")) / total / cores,
         cpu_peak=max(points("CPUUtilization", "Maximum")) / cores,
         memory_peak=max(memory) / 100 if memory else None,

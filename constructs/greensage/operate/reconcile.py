@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 
 from ..footprint import Footprint
 from ..footprint.demand import demand_of
@@ -35,10 +37,7 @@ def _one(plan: Plan, footprint: FleetFootprint, live: LiveHost) -> Reconciled:
     models = [model for model in plan.models if model.name in live.observed.host.models]
     if not models:
         return Reconciled(live, None, ("the plan does not have its models any more",))
-    own = [footprint.of(model.name).footprint for model in models]
-    planned = own[0]
-    for more in own[1:]:
-        planned = planned + more
+    planned = reduce(add, (footprint.of(model.name).footprint for model in models))
     found = [
         _requests(live, planned.requests),
         _peak(live, sum(demand_of(model.spec).peak for model in models)),

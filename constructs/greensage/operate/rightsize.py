@@ -70,14 +70,11 @@ def propose(
     Raises GreensageError for what the planner refuses as the files stand.
     """
     hosts = {name: host for host in live for name in host.observed.host.models}
-    seen = {name: _seen(current, host.observed, name) for name, host in hosts.items()}
+    planned = {model.name: model.spec.traffic.requests_per_day for model in current.models}
+    seen = {name: _seen(planned, host.observed, name) for name, host in hosts.items()}
     known = {name: row for name, row in seen.items() if row.hours >= min_history_hours}
     observed = [(_as_seen(spec, known.get(spec.name)), located) for spec, located in specs]
-    as_it_stands = plan(observed, default_region=default_region)
-    best = plan(
-        [(_free(spec, as_it_stands, located, default_region), located) for spec, located in observed],
-        default_region=default_region,
-    )
+    best = plan([(_free(spec, located, default_region), located) for spec, located in observed], default_region=default_region)
     footprints = fleet_footprint(best)
     wanted = set(names) or {spec.name for spec, _ in specs}
     return [
@@ -87,12 +84,11 @@ def propose(
     ]
 
 
-def _seen(current: Plan, observed: Observed, name: str) -> Seen:
+def _seen(planned: Mapping[str, int], observed: Observed, name: str) -> Seen:
     """A component's requests are its own; what shares a server is told apart by the plan's shares."""
     own = dict(observed.components).get(name)
     traffic_, share = own or observed.traffic, 1.0
     if own is None and len(observed.host.models) > 1:
-        planned = {model.name: model.spec.traffic.requests_per_day for model in current.models}
         total = sum(planned.get(item, 0) for item in observed.host.models)
         share = planned.get(name, 0) / total if total else 1 / len(observed.host.models)
     days = observed.window.seconds / _SECONDS_A_DAY
@@ -163,14 +159,13 @@ def _rounded(value: float) -> float:
     return float(f"{value:.3g}")
 
 
-def _free(spec: ModelSpec, as_it_stands: Plan, located: Located, default_region: str | None) -> ModelSpec:
+def _free(spec: ModelSpec, located: Located, default_region: str | None) -> ModelSpec:
     """The spec without the hosting, or else the instance type, that its file insists on, where callers notice nothing.
 
     Who calls an endpoint and waits cannot drop files for a job instead: the way of answering stays.
     """
     if spec.hosting == "auto":
         return spec
-    kind = next(item.kind for item in as_it_stands.models if item.name == spec.name)
     freed = [spec.model_copy(update={"hosting": "auto"})]
     if getattr(spec.hosting, "instance_type", None):
         freed.append(spec.model_copy(update={"hosting": spec.hosting.model_copy(update={"instance_type": None})}))
@@ -179,7 +174,7 @@ def _free(spec: ModelSpec, as_it_stands: Plan, located: Located, default_region:
             found = plan([(free, located)], default_region=default_region).models[0].kind
         except GreensageError:
             continue
-        if _same_way(found, kind):
+        if _same_way(found, spec.hosting.kind):
             return free
     return spec
 

@@ -57,11 +57,9 @@ def references(reading: Reading) -> frozenset[str]:
 
 def _of_packages(reading: Reading) -> set[str]:
     client, found = reading.client("sagemaker"), set[str]()
-    for group in reading.pages("sagemaker", "list_model_package_groups", "ModelPackageGroupSummaryList"):
-        name = group["ModelPackageGroupName"]
-        for row in reading.pages("sagemaker", "list_model_packages", "ModelPackageSummaryList", ModelPackageGroupName=name):
-            described = client.describe_model_package(ModelPackageName=row["ModelPackageArn"])
-            found |= {item.get("Image", "") for item in described.get("InferenceSpecification", {}).get("Containers", [])}
+    for row in (row for _, versions in reading.packages for row in versions):
+        described = client.describe_model_package(ModelPackageName=row["ModelPackageArn"])
+        found |= {item.get("Image", "") for item in described.get("InferenceSpecification", {}).get("Containers", [])}
     return found
 
 

@@ -48,13 +48,16 @@ class Reading:
     keep_versions: int = 5
     root: str = "/greensage"
     repositories: tuple[str, ...] = ()
+    _clients: dict[str, Any] = field(default_factory=dict[str, Any], init=False, repr=False)
 
     def client(self, service: str) -> Any:
         """Return a client that waits and asks again when AWS throttles."""
         from botocore.config import Config
 
-        retries = Config(retries={"mode": "adaptive", "max_attempts": 10})
-        return self.session.client(service, region_name=self.region, config=retries)
+        if service not in self._clients:
+            retries = Config(retries={"mode": "adaptive", "max_attempts": 10})
+            self._clients[service] = self.session.client(service, region_name=self.region, config=retries)
+        return self._clients[service]
 
     def pages(self, service: str, operation: str, key: str, **asked: Any) -> Iterator[Any]:
         """Yield the items of every page."""
@@ -124,6 +127,21 @@ class Reading:
         return tuple(
             client.describe_model(ModelName=row["ModelName"]) for row in self.pages("sagemaker", "list_models", "Models")
         )
+
+    @cached_property
+    def components(self) -> frozenset[str]:
+        """The names of all inference components."""
+        rows = self.pages("sagemaker", "list_inference_components", "InferenceComponents")
+        return frozenset(row["InferenceComponentName"] for row in rows)
+
+    @cached_property
+    def packages(self) -> tuple[tuple[str, tuple[dict[str, Any], ...]], ...]:
+        """The ARN of every model package group with its versions."""
+        groups = list(self.pages("sagemaker", "list_model_package_groups", "ModelPackageGroupSummaryList"))
+        return tuple((group["ModelPackageGroupArn"], self._versions(group["ModelPackageGroupName"])) for group in groups)
+
+    def _versions(self, group: str) -> tuple[dict[str, Any], ...]:
+        return tuple(self.pages("sagemaker", "list_model_packages", "ModelPackageSummaryList", ModelPackageGroupName=group))
 
 
 def containers_of(model: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -14,7 +14,7 @@ _ENDPOINTS, _COMPONENTS = "/aws/sagemaker/Endpoints/", "/aws/sagemaker/Inference
 def log_groups(reading: Reading) -> Iterator[Unused]:
     """Yield the log groups of endpoints and components that are not there any more."""
     client = reading.client("logs")
-    known = {_ENDPOINTS: _endpoints(reading), _COMPONENTS: _components(reading)}
+    known = {_ENDPOINTS: _endpoints(reading), _COMPONENTS: reading.components}
     for prefix, there in known.items():
         for row in reading.pages("logs", "describe_log_groups", "logGroups", logGroupNamePrefix=prefix):
             name = row["logGroupName"]
@@ -30,11 +30,6 @@ def log_groups(reading: Reading) -> Iterator[Unused]:
 
 def _endpoints(reading: Reading) -> frozenset[str]:
     return frozenset(row["EndpointName"] for row in reading.endpoints)
-
-
-def _components(reading: Reading) -> frozenset[str]:
-    rows = reading.pages("sagemaker", "list_inference_components", "InferenceComponents")
-    return frozenset(row["InferenceComponentName"] for row in rows)
 
 
 def uploads(reading: Reading) -> Iterator[Unused]:
@@ -54,7 +49,7 @@ def still_unused(reading: Reading, item: Unused) -> bool:
     """Look again, right before deleting: an endpoint of that name may be back."""
     if item.kind == UPLOAD:
         return True  # an upload that is finished meanwhile is no upload any more, and aborting it does nothing
-    there = _endpoints(reading) if item.name.startswith(_ENDPOINTS) else _components(reading)
+    there = _endpoints(reading) if item.name.startswith(_ENDPOINTS) else reading.components
     return item.name.rpartition("/")[2] not in there
 
 

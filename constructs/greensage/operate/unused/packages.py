@@ -14,18 +14,10 @@ def find(reading: Reading) -> Iterator[Unused]:
     """Yield versions that nobody needs to go back to. Of each group the newest `keep_versions` stay."""
     deployed = _deployed(reading)
     client = reading.client("sagemaker")
-    for group in reading.pages("sagemaker", "list_model_package_groups", "ModelPackageGroupSummaryList"):
-        if reading.kept(group["ModelPackageGroupArn"]):
+    for group, versions in reading.packages:
+        if reading.kept(group):
             continue
-        rows = list(
-            reading.pages(
-                "sagemaker",
-                "list_model_packages",
-                "ModelPackageSummaryList",
-                ModelPackageGroupName=group["ModelPackageGroupName"],
-            )
-        )
-        rows.sort(key=lambda row: row["ModelPackageVersion"], reverse=True)
+        rows = sorted(versions, key=lambda row: row["ModelPackageVersion"], reverse=True)
         # The last that was approved is what the next rollback goes to.
         approved = next((row["ModelPackageArn"] for row in rows if row.get("ModelApprovalStatus") == "Approved"), "")
         for row in rows[reading.keep_versions :]:

@@ -7,22 +7,26 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from ...errors import GreensageError
 from . import hosting, images, leftovers, packages
 from .item import Reading, Unused
 
-_Finder = Callable[[Reading], Iterator[Unused]]
+
+class _Kind(NamedTuple):
+    """How a kind is found, where it is looked at again and deleted, and by which service."""
+
+    find: Callable[[Reading], Iterator[Unused]]
+    room: Any
+    service: str = "sagemaker"
+
+
 # Configurations before the models that they name.
-FINDERS: dict[str, _Finder] = {
-    hosting.CONFIG: hosting.configs, hosting.MODEL: hosting.models, packages.KIND: packages.find, images.KIND: images.find,
-    leftovers.LOGS: leftovers.log_groups, leftovers.UPLOAD: leftovers.uploads,
-}  # fmt: skip
-_SERVICES = {images.KIND: "ecr", leftovers.LOGS: "logs", leftovers.UPLOAD: "s3"}
-_ROOMS: dict[str, Any] = {
-    hosting.CONFIG: hosting, hosting.MODEL: hosting, packages.KIND: packages, images.KIND: images,
-    leftovers.LOGS: leftovers, leftovers.UPLOAD: leftovers,
+KINDS = {
+    hosting.CONFIG: _Kind(hosting.configs, hosting), hosting.MODEL: _Kind(hosting.models, hosting),
+    packages.KIND: _Kind(packages.find, packages), images.KIND: _Kind(images.find, images, "ecr"),
+    leftovers.LOGS: _Kind(leftovers.log_groups, leftovers, "logs"), leftovers.UPLOAD: _Kind(leftovers.uploads, leftovers, "s3"),
 }  # fmt: skip
 
 
@@ -50,17 +54,17 @@ def find_unused(reading: Reading, kinds: Sequence[str] = (), *, say: Callable[[s
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
-    unknown = set(kinds) - set(FINDERS)
+    unknown = set(kinds) - set(KINDS)
     if unknown:
-        raise GreensageError(f"{', '.join(sorted(unknown))}: no such kind; allowed: {', '.join(FINDERS)}")
+        raise GreensageError(f"{', '.join(sorted(unknown))}: no such kind; allowed: {', '.join(KINDS)}")
     found = Found()
-    for kind, finder in FINDERS.items():
+    for kind, row in KINDS.items():
         if kinds and kind not in kinds:
             continue
         say(f"{reading.region}: looking for each {kind} that nothing uses ...")
         try:
             # To the end before any counts: a page that fails may have named one of those before it.
-            found.items += list(finder(reading))
+            found.items += list(row.find(reading))
         except (BotoCoreError, ClientError) as error:
             found.problems.append(f"{reading.region}: {kind}: not judged: {error}")
     return found
@@ -77,15 +81,15 @@ def delete_unused(reading: Reading, items: Sequence[Unused], ledger: Path) -> It
     ledger.parent.mkdir(parents=True, exist_ok=True)
     with ledger.open("a", encoding="utf-8") as lines:
         for item in items:
-            room = _ROOMS[item.kind]
+            kind = KINDS[item.kind]
             # A reading of its own: the first one remembers what was there then.
             fresh = replace(reading)
             try:
-                if not room.still_unused(fresh, item):
+                if not kind.room.still_unused(fresh, item):
                     yield Outcome(item, "in use again")
                     continue
                 _write(lines, "deleting", item)
-                room.delete(fresh.client(_SERVICES.get(item.kind, "sagemaker")), item)
+                kind.room.delete(fresh.client(kind.service), item)
             except (BotoCoreError, ClientError, RuntimeError) as error:
                 outcome = Outcome(item, "deleted", "was gone already") if _gone(error) else Outcome(item, "failed", str(error))
             else:
