@@ -15,7 +15,7 @@ import pytest
 from greensage.client import EndpointClient
 from greensage.optimize import optimize
 from tests.cloud.conftest import Cdk, bootstrapped, environment_of
-from tests.cloud.lookup import expected_of
+from tests.cloud.lookup import endpoint_of, expected_of
 from tests.conftest import ARTIFACTS
 
 pytestmark = pytest.mark.cloud
@@ -85,7 +85,10 @@ def fleet(local_cloud, session, tmp_path_factory) -> Any:
 def leave_behind(session: Any) -> None:
     """What people leave: a model with a configuration that no endpoint has, and the logs of an endpoint that went."""
     sagemaker = session.client("sagemaker")
-    model = sagemaker.describe_model(ModelName=sagemaker.list_models()["Models"][0]["ModelName"])
+    # One of the fleet's own: what other tests left in a shared cloud may be a pipeline, which has no primary container.
+    config = sagemaker.describe_endpoint(EndpointName=endpoint_of(session, names()[0]))["EndpointConfigName"]
+    name = sagemaker.describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"][0]["ModelName"]
+    model = sagemaker.describe_model(ModelName=name)
     sagemaker.create_model(
         ModelName="left-behind", ExecutionRoleArn=model["ExecutionRoleArn"], PrimaryContainer=model["PrimaryContainer"]
     )
