@@ -15,6 +15,7 @@ from .commands import (
     clean,
     diff,
     footprint,
+    kpi,
     local,
     optimize,
     plan,
@@ -37,6 +38,7 @@ _EXAMPLES = """examples:
   greensage optimize churn --sample rows.csv  a smaller, faster model that answers the same
   greensage footprint --live           what it took, from CloudWatch, and where the plan was wrong
   greensage rightsize                  smaller sizes and better kinds, by what was used
+  greensage kpi                        what each model took per 1,000 inferences, by month
   greensage catalog show eu-north-1    any figure down to its source
   greensage clean                      what nothing uses any more
   greensage carbon > estimate.csv      the estimate in the columns of AWS's carbon export
@@ -77,7 +79,8 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for command in (
-        plan, why, regions, diff, report, check, baseline, optimize, footprint, rightsize, clean, carbon, catalog, schema, local,
+        plan, why, regions, diff, report, check, baseline, optimize, footprint, rightsize, kpi, clean, carbon, catalog, schema,
+        local,
     ):  # fmt: skip
         command.add(commands)
     return parser

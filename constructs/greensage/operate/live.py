@@ -11,6 +11,7 @@ from ..catalog import traffic
 from ..catalog.figures import HOURS_PER_MONTH, coefficient
 from ..footprint import Footprint, Level, Serverless, Usage, estimate
 from ..footprint.kinds import on_fraction
+from ..planner import FleetFootprint
 from .observed import Machines, Observed
 
 
@@ -40,6 +41,16 @@ def live_footprint(observed: Sequence[Observed]) -> list[LiveHost]:
 def month_factor(observed: Observed) -> float:
     """Return by what amounts of the window have to be multiplied to be those of a month."""
     return HOURS_PER_MONTH / observed.hours
+
+
+def share_of(name: str, live: LiveHost, footprints: FleetFootprint) -> float:
+    """Return the part of an endpoint that is model `name`'s, as the report divides what is shared."""
+    others = live.observed.host.models
+    if len(others) == 1:
+        return 1.0
+    known = {item.name for item in footprints.models}
+    shares = {other: footprints.of(other).share if other in known else 0.0 for other in others}
+    return shares[name] / sum(shares.values()) if sum(shares.values()) else 1 / len(others)
 
 
 def _usages(observed: Observed) -> list[Usage]:

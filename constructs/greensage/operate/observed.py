@@ -21,7 +21,7 @@ class Traffic:
     """Requests to an endpoint or to one component, and how long they took. None is what nothing was published of.
 
     `peak` is requests a second in the busiest minute (or the finest period that CloudWatch still has); `hours` the mean
-    rate a second in each hour of the day in UTC.
+    rate a second in each hour of the day in UTC; `idle` the share of the window's hours in which no request came.
     """
 
     requests: float
@@ -30,6 +30,7 @@ class Traffic:
     errors: float
     mean_seconds: float | None
     p95_ms: float | None
+    idle: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -161,7 +162,17 @@ def _traffic(targets: Sequence[_Target], window: Window, found: _Found) -> Traff
         errors=sum(values("Invocation5XXErrors", "Sum")),
         mean_seconds=sum(values("ModelLatency", "Sum")) / _MICROSECONDS / timed if timed else None,
         p95_ms=max(p95) / 1000 if p95 else None,
+        idle=_idle(minutes, window),
     )
+
+
+def _idle(minutes: dict[float, float], window: Window) -> float:
+    """The share of the window's hours without a request; of a window of minutes, as on the local cloud, of its minutes."""
+    length = _coarse_period(window)
+    begun = int(window.start // length)
+    whole = max(1, int(-(-window.end // length)) - begun)
+    busy = {int(at // length) for at, value in minutes.items() if value}
+    return max(0.0, 1 - len(busy) / whole)
 
 
 def _by_hour(minutes: dict[float, float], window: Window) -> tuple[float, ...]:

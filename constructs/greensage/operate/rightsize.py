@@ -14,7 +14,7 @@ from ..footprint import Footprint
 from ..footprint.demand import cpu_seconds
 from ..planner import FleetFootprint, ModelPlan, Plan, fleet_footprint, plan
 from ..spec import Located, ModelSpec
-from .live import LiveHost
+from .live import LiveHost, share_of
 from .observed import Observed, Traffic
 
 Path_ = tuple[str | int, ...]
@@ -194,7 +194,7 @@ def _proposal(
     if seen is None:
         return Proposal(name, "not enough data", f"{live.observed.hours:.1f} hours of history; {min_history_hours:g} are wanted")
     then = next(item for item in best.models if item.name == name)
-    now = live.month * _share(model, live, footprints)
+    now = live.month * share_of(name, live, footprints)
     after = footprints.of(name).footprint
     changes = [*_traffic_changes(model.spec, seen), *_hosting_changes(model, then)]
     missed = model.spec.sla.latency_p95_ms is not None and seen.p95_ms is not None and seen.p95_ms > model.spec.sla.latency_p95_ms
@@ -213,15 +213,6 @@ def _proposal(
     if saved < MIN_SAVED:
         return Proposal(name, "keep", "what runs fits what was seen", **row)
     return Proposal(name, "change", _why(seen), _risk(live, then, seen), tuple(changes), **row)
-
-
-def _share(model: ModelPlan, live: LiveHost, footprints: FleetFootprint) -> float:
-    """A model's part of an endpoint that it shares, as the report divides it."""
-    others = live.observed.host.models
-    if len(others) == 1:
-        return 1.0
-    shares = {name: footprints.of(name).share for name in others}
-    return shares[model.name] / sum(shares.values()) if sum(shares.values()) else 1 / len(others)
 
 
 def _hosting_changes(model: ModelPlan, then: ModelPlan) -> list[tuple[Path_, Any]]:

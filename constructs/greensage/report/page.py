@@ -14,6 +14,7 @@ _SCRIPTS = (
     "assets/charts.js",
     "assets/map.js",
     "assets/table.js",
+    "assets/history.js",
     "assets/page.js",
 )
 

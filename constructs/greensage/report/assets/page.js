@@ -89,7 +89,7 @@ function drawFigures() {
       figure.quality, figure.source, figure.date]));
 }
 
-function drawCharts() { drawParts(); drawBands(); drawCurve(byName.get($("pick").value)); }
+function drawCharts() { drawParts(); drawBands(); drawCurve(byName.get($("pick").value)); drawHistory(); }
 
 drawCards();
 drawMap();
@@ -99,6 +99,7 @@ $("pick").value = data.models.reduce((most, model) => model.now.g[1] > most.now.
 drawModel();
 drawParts();
 drawBands();
+drawHistory();
 $("pick").addEventListener("change", drawModel);
 document.querySelectorAll("input[name=metric]").forEach(input => input.addEventListener("change", () => drawCurve(byName.get($("pick").value))));
 $("figures-box").addEventListener("toggle", drawFigures, {once: true});
