@@ -17,6 +17,7 @@ from greensage.endpoints.base import Endpoint
 from greensage.planner import ContainerPlan, ModelPlan
 from greensage.retraining import Champion
 from greensage.spec import ModelSource
+from greensage.spec.published import published
 from greensage.storage.artifacts import ArtifactLocation, ModelArtifact
 
 from .builders import Address, build
@@ -105,5 +106,8 @@ class ModelStack(Stack):
                 CfnOutput(self, f"Output-{key}", value=value)
         name = self.parameters.model(self.model.name)
         parameter = ssm.StringParameter(self, "Parameter", parameter_name=name, string_value=json.dumps(address))
+        spec = published(self.model.spec.as_given)
+        if spec is not None:
+            ssm.StringParameter(self, "Spec", parameter_name=self.parameters.spec(self.model.name), string_value=spec)
         # A name in the parameter must answer: after the archive, and after what has no attribute in the value.
         parameter.node.add_dependency(*self.needed, *self._after)

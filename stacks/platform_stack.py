@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from aws_cdk import Stack
+from aws_cdk import CfnOutput, Stack
+from aws_cdk import aws_sns as sns
 from aws_cdk import aws_ssm as ssm
 
 from constructs import Construct
@@ -13,6 +14,7 @@ from greensage.catalog.engines import Engine
 from greensage.catalog.instances import Architecture
 from greensage.core.names import Parameters
 from greensage.monitoring.dashboard import UseDashboard
+from greensage.monitoring.review import WeeklyReview
 from greensage.storage.retention import ArtifactBucket, ServingRepository
 from greensage.storage.serving_image import ServingImage
 
@@ -40,8 +42,18 @@ class PlatformStack(Stack):
             id = f"Image-{engine}-{architecture.replace('_', '')}"
             ServingImage(self, id, repository=self.repository, architecture=architecture, engine=engine, base_image=base)
         UseDashboard(self, "Use")
+        self._review(parameters)
         _publish(self, "BucketName", parameters.artifact_bucket, self.bucket.bucket_name)
         _publish(self, "RepositoryName", parameters.serving_repository, self.repository.repository_name)
+
+    def _review(self, parameters: Parameters) -> None:
+        """The weekly review, to a topic of the user's (`-c notify=ARN`) or to a new one (`-c mail=ADDRESS` subscribes)."""
+        given, mail = (self.node.try_get_context(name) for name in ("notify", "mail"))
+        topic = sns.Topic.from_topic_arn(self, "Notify", given) if given else None
+        made = WeeklyReview(self, "Review", bucket=self.bucket, topic=topic, parameters_root=parameters.root)
+        if mail:
+            sns.CfnSubscription(self, "Mail", protocol="email", topic_arn=made.topic.topic_arn, endpoint=mail)
+        CfnOutput(self, "ReviewTopic", value=made.topic.topic_arn, description="Subscribe whoever reads the weekly review")
 
 
 def _publish(scope: Construct, id: str, name: str, value: str) -> None:

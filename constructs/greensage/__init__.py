@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from .monitoring import MonitoringBucket as MonitoringBucket
     from .monitoring import QualitySettings as QualitySettings
     from .monitoring.dashboard import UseDashboard as UseDashboard
+    from .monitoring.review import WeeklyReview as WeeklyReview
     from .planner import FleetFootprint as FleetFootprint
     from .planner import Plan as Plan
     from .planner import fleet_footprint as fleet_footprint
@@ -120,6 +121,7 @@ _HOME = {
     "TrainingSource": "retraining",
     "UseDashboard": "monitoring.dashboard",
     "Variant": "endpoints",
+    "WeeklyReview": "monitoring.review",
     "fleet_footprint": "planner",
     "load_specs": "spec",
     "plan": "planner",
@@ -177,6 +179,7 @@ __all__ = [
     "TrainingSource",
     "UseDashboard",
     "Variant",
+    "WeeklyReview",
     "fleet_footprint",
     "load_specs",
     "plan",

@@ -10,7 +10,8 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
-_PARAMETER_ROOT = "/greensage"
+from .core.defaults import PARAMETERS_ROOT
+
 _KEEP_SECONDS = 60.0
 _POLL_SECONDS = 0.2
 # By their texts: SageMaker's one code for all of them, ValidationError, says too little.
@@ -46,7 +47,7 @@ class EndpointClient:
     """
 
     def __init__(
-        self, model: str, *, root: str = _PARAMETER_ROOT, session: boto3.Session | None = None, wait_seconds: float = 600
+        self, model: str, *, root: str = PARAMETERS_ROOT, session: boto3.Session | None = None, wait_seconds: float = 600
     ) -> None:
         source: Any = session or boto3.Session()
         self._parameter = f"{root}/models/{model}"

@@ -15,7 +15,7 @@ import pytest
 from greensage.client import EndpointClient
 from greensage.optimize import optimize
 from tests.cloud.conftest import Cdk, bootstrapped, environment_of
-from tests.cloud.lookup import endpoint_of, expected_of
+from tests.cloud.lookup import endpoint_of, expected_of, wait_for
 from tests.conftest import ARTIFACTS
 
 pytestmark = pytest.mark.cloud
@@ -141,6 +141,45 @@ def test_a_fleet_is_brought_down_by_what_the_proposals_promised(fleet, session):
         assert measured == pytest.approx(promised, rel=0.1), figure
     text = Path(fleet.models / "model-00.yaml").read_text()
     assert "# What its owner guessed." in text and "requests_per_day: 0" in text
+
+
+def test_the_weekly_review_says_what_to_do_and_keeps_the_kpis(fleet, session):
+    """The deployed function, by its own role's rights: three lines, a mail through its topic, and the month's table."""
+    queue = listen(session, fleet)
+    found = invoke_review(session)
+    assert len(found["lines"]) == 3, found["lines"]
+    sizes, unused, kpi = found["lines"]
+    # The endpoints are some minutes old.
+    assert sizes == f"Right-size: nothing to change among {MODELS} models; of {MODELS} there is not enough data."
+    assert unused.startswith("Clean up: ") and "vCPU-hours per 1,000 inferences" in kpi
+    mail = json.loads(wait_for(lambda: queue.receive_messages(WaitTimeSeconds=1))[0].body)
+    assert mail["Subject"] == found["subject"] and mail["Message"] == "\n".join(found["lines"])
+    shown = json.loads(greensage(fleet, "kpi", "--models", str(fleet.models), "--json").stdout)
+    assert set(shown["models"]) >= set(names()) and shown["problems"] == []
+    busy, idle = shown["models"][names()[-1]][-1], shown["models"][names()[0]][-1]
+    assert busy["vcpu_hours_per_1000"] > 0 and busy["carbon_low_g"] < busy["carbon_g"]
+    assert idle["vcpu_hours_per_1000"] is None
+    bucket = session.client("ssm").get_parameter(Name="/greensage/platform/artifact-bucket")["Parameter"]["Value"]
+    table = session.client("s3").get_object(Bucket=bucket, Key=f"kpi/{busy['month']}.jsonl")["Body"].read().decode()
+    assert {json.loads(line)["model"] for line in table.splitlines()} >= set(names())
+
+
+def listen(session: Any, cdk: Cdk) -> Any:
+    stack = session.client("cloudformation").describe_stacks(StackName="greensage-platform-eu-north-1")["Stacks"][0]
+    topic = next(row["OutputValue"] for row in stack["Outputs"] if row["OutputKey"] == "ReviewTopic")
+    queue = session.resource("sqs").create_queue(QueueName="readers-of-the-review")
+    session.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue.attributes["QueueArn"])
+    return queue
+
+
+def invoke_review(session: Any) -> dict[str, Any]:
+    functions = session.client("lambda")
+    rows = [row for page in functions.get_paginator("list_functions").paginate() for row in page["Functions"]]
+    name = next(row["FunctionName"] for row in rows if row.get("Description") == "greensage: the weekly review")
+    answer = functions.invoke(FunctionName=name, Payload=b"{}")
+    text = answer["Payload"].read().decode()
+    assert "FunctionError" not in answer, text
+    return json.loads(text)
 
 
 def test_what_was_left_behind_goes_and_nothing_that_serves(fleet, session, tmp_path):

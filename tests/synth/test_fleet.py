@@ -32,7 +32,13 @@ MODELS_BY_KIND = (
 GROUPS = ("tabular", "physio-multi-container", "vision-inference-components")
 ALL = (*MODELS_BY_KIND, *GROUPS, "greensage-platform-eu-north-1", "greensage-platform-eu-west-1")
 # What IAM cannot limit to an ARN.
-WITHOUT_ARN = {"ecr:GetAuthorizationToken", "cloudwatch:PutMetricData"}
+# Service authorization reference: these take no ARN, or that of everything.
+LISTS = {
+    "cloudformation:DescribeStacks", "cloudwatch:GetMetricData", "ecs:DescribeTaskDefinition", "ecs:ListTaskDefinitions",
+    "lambda:ListFunctions", "sagemaker:ListEndpointConfigs", "sagemaker:ListEndpoints", "sagemaker:ListInferenceComponents",
+    "sagemaker:ListModelPackageGroups", "sagemaker:ListModels", "states:ListStateMachines",
+}  # fmt: skip
+WITHOUT_ARN = {"ecr:GetAuthorizationToken", "cloudwatch:PutMetricData", *LISTS}
 LOG_DELIVERY = {
     "logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:DescribeLogGroups", "logs:DescribeResourcePolicies",
     "logs:GetLogDelivery", "logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:UpdateLogDelivery",
@@ -167,8 +173,9 @@ def test_pinned_images_and_copied_archives_come_before_the_model(fleet):
 
 
 def test_clients_find_each_model_through_a_parameter(fleet):
-    names = [fleet.one(name, "AWS::SSM::Parameter")["Properties"]["Name"] for name in ("churn", "digits", "iris", "wine")]
-    assert names == [f"/greensage/models/{name}" for name in ("churn", "digits", "iris", "wine")]
+    for name in ("churn", "digits", "iris", "wine"):
+        found = {row["Properties"]["Name"] for row in fleet.resources(name, "AWS::SSM::Parameter").values()}
+        assert found == {f"/greensage/models/{name}", f"/greensage/specs/{name}"}
 
 
 @pytest.mark.parametrize("name", OWN_ENDPOINT)

@@ -197,6 +197,12 @@ def monitored(stack: Stack) -> None:
     )  # fmt: skip
     gs.DriftAlerts(stack, "Alerts", monitors=[monitor, quality], topic=topic, log_retention_days=3)
     gs.UseDashboard(stack, "Use")
+    theirs = sns.Topic.from_topic_arn(stack, "People", "arn:aws:sns:eu-west-1:111111111111:people")
+    gs.WeeklyReview(
+        stack, "Review", bucket=bucket(stack), topic=theirs, parameters_root="/mine", schedule="rate(7 days)", keep_versions=3,
+        log_retention_days=30,
+    )  # fmt: skip
+    gs.WeeklyReview(stack, "Usual", bucket=loop)
 
 
 def retrained(stack: Stack, **policy: Any) -> None:

@@ -41,11 +41,6 @@ def job_type(kind: str) -> str:
     return str(load("drift")["types"][kind]["value"])
 
 
-def numpy_layer() -> str:
-    """Return the public parameter with the ARN of AWS's Lambda layer that holds numpy, for arm64."""
-    return str(load("drift")["numpy_layer"]["parameter"])
-
-
 def analyzer_regions() -> tuple[str, ...]:
     """Return the Regions that have Model Monitor's container."""
     return tuple(load("drift")["analyzer"]["accounts"])

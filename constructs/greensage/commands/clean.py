@@ -10,9 +10,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..core.defaults import KEEP_VERSIONS
 from . import Commands
 from .models import add_model_arguments, read_fleet
-from .observe import say, seconds_of, tell_problems
+from .observe import add_account_arguments, say, seconds_of, tell_problems
 
 if TYPE_CHECKING:
     from ..operate.unused import Reading, Unused
@@ -38,16 +39,17 @@ def add(commands: Commands) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     add_model_arguments(parser)
-    parser.add_argument("--regions", nargs="+", default=[], metavar="REGION", help="look there too")
-    parser.add_argument(
-        "--parameters", default="/greensage", metavar="ROOT", help="root of the SSM parameters (default: /greensage)"
-    )
+    add_account_arguments(parser)
     parser.add_argument(
         "--only", action="append", default=[], metavar="KIND", help="one kind, for instance image; may be repeated"
     )
     parser.add_argument("--older-than", default="7d", metavar="TIME", help="what is younger stays (default: 7d)")
     parser.add_argument(
-        "--keep-versions", type=int, default=5, metavar="N", help="versions of a model package group that stay (default: 5)"
+        "--keep-versions",
+        type=int,
+        default=KEEP_VERSIONS,
+        metavar="N",
+        help=f"versions of a model package group that stay (default: {KEEP_VERSIONS})",
     )
     parser.add_argument(
         "--repositories", nargs="+", default=[], metavar="NAME",

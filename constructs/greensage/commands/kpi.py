@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from . import Commands
 from .models import add_model_arguments, read_fleet
-from .observe import say, tell_problems
+from .observe import add_account_arguments, say, tell_problems
 
 if TYPE_CHECKING:
     from ..operate.kpi import Kpi
@@ -36,10 +36,7 @@ def add(commands: Commands) -> None:
     parser.add_argument("--since", metavar="YYYY-MM", help=f"the first month (default: {_MONTHS - 1} months before this one)")
     parser.add_argument("--record", action="store_true", help="write what was measured into the platform's bucket")
     parser.add_argument("--jsonl", action="store_true", help="the rows of the table, a line of JSON each")
-    parser.add_argument("--regions", nargs="+", default=[], metavar="REGION", help="look there too")
-    parser.add_argument(
-        "--parameters", default="/greensage", metavar="ROOT", help="root of the SSM parameters (default: /greensage)"
-    )
+    add_account_arguments(parser)
     parser.set_defaults(run=run)
 
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..core.defaults import PARAMETERS_ROOT
 from ..errors import GreensageError
 
 if TYPE_CHECKING:
@@ -23,9 +24,14 @@ def add_window_arguments(parser: argparse.ArgumentParser, *, window: str) -> Non
     parser.add_argument(
         "--window", default=window, metavar="TIME", help=f"how far to look back: 45m, 12h, 14d or 8w (default: {window})"
     )
+    add_account_arguments(parser)
+
+
+def add_account_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add further Regions and the root of the parameters."""
     parser.add_argument("--regions", nargs="+", default=[], metavar="REGION", help="look there too")
     parser.add_argument(
-        "--parameters", default="/greensage", metavar="ROOT", help="root of the SSM parameters (default: /greensage)"
+        "--parameters", default=PARAMETERS_ROOT, metavar="ROOT", help="root of the SSM parameters (default: /greensage)"
     )
 
 

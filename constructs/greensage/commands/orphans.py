@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..core.defaults import PARAMETERS_ROOT
 from ..core.tags import GROUP_TAG, KIND_TAG, ROOT_TAG
 from ..errors import GreensageError
 from ..planner import Plan
@@ -22,7 +23,7 @@ class Orphan:
     used_by: tuple[str, ...]
 
 
-def find_orphans(plan: Plan, regions: Iterable[str], *, root: str = "/greensage", session: Any = None) -> list[Orphan]:
+def find_orphans(plan: Plan, regions: Iterable[str], *, root: str = PARAMETERS_ROOT, session: Any = None) -> list[Orphan]:
     """Return the group stacks in `regions` that are not in `plan`. Reads only; raises GreensageError for what AWS refuses."""
     made = session or account_session()
     planned = {(group.region, group.stack_name) for group in plan.groups}

@@ -11,6 +11,7 @@ ARTIFACT_VERSIONS_DAYS = 30
 DATA_DAYS = 14
 CAPTURE_DAYS = 7
 KEPT_IMAGES = 10
+KEEP_VERSIONS = 5  # of each group of the model registry
 
 # How much is captured.
 CAPTURE_PERCENT = 10
@@ -60,3 +61,7 @@ OPTIMIZE_MEAN_DELTA = 0.01
 OPTIMIZE_MIN_AGREEMENT = 0.99
 OPTIMIZE_MAX_WORSE = 0.005
 OPTIMIZE_MIN_COSINE = 0.995
+
+# What looks after everything by itself.
+REVIEW_SCHEDULE = "cron(0 6 ? * MON *)"
+PARAMETERS_ROOT = "/greensage"

@@ -11,6 +11,7 @@ from aws_cdk import Names
 from constructs import Construct
 
 from ..catalog import limits
+from .defaults import PARAMETERS_ROOT
 
 _HASH_LENGTH = 8
 _LONGEST_GENERATION = 22
@@ -77,11 +78,15 @@ def generation_of(instance_type: str, *, kind: str = "", variants: Sequence[str]
 class Parameters:
     """Names of the SSM parameters by which stacks and clients find things. `root` separates environments."""
 
-    root: str = "/greensage"
+    root: str = PARAMETERS_ROOT
 
     def model(self, name: str) -> str:
         """JSON with the endpoint of model `name`; for a shared one with `endpointParameter` and `targetModel`."""
         return f"{self.root}/models/{name}"
+
+    def spec(self, name: str) -> str:
+        """JSON with the spec of model `name`, for the weekly review."""
+        return f"{self.root}/specs/{name}"
 
     def champion(self, name: str) -> str:
         """JSON with the archive of model `name` that serves: the deployed one, or a retrained one."""

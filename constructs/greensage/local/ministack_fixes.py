@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from ..catalog import drift
+from ..catalog import layers
 from .clock import scaled
 
 _LONGEST_INVISIBLE_SECONDS = 43_200
@@ -23,7 +23,7 @@ def mend() -> None:
     _say_when_an_image_is_missing()
     _delete_a_tag_and_not_the_image()
     _name_the_project_of_builds()
-    _publish_the_numpy_layer()
+    _publish_the_layers()
     _run_schedules_faster()
     _scale_waits_for_people()
     _name_the_errors_of_functions()
@@ -31,20 +31,23 @@ def mend() -> None:
     _tell_condition_keys()
 
 
-def _publish_the_numpy_layer() -> None:
-    """AWS publishes the ARN of its layer with numpy in each Region; functions here run in a Python that has numpy."""
+def _publish_the_layers() -> None:
+    """AWS publishes the ARNs of its layers in each Region; functions here run in a Python that has what they hold."""
     from ministack.services import ssm
 
     public = ssm._public_parameter
-    name = drift.numpy_layer()
+    # With the accounts from which AWS publishes these layers.
+    names = {
+        layers.numpy_layer(): "336392948345:layer:AWSSDKPandas-Python313-Arm64:1",
+        layers.pydantic_layer(): "017000801446:layer:AWSLambdaPowertoolsPythonV3-python313-arm64:1",
+    }
 
     def with_layer(asked: str) -> Any:
-        if asked != name:
+        if asked not in names:
             return public(asked)
-        # The account from which AWS publishes this layer.
-        value = f"arn:aws:lambda:{ssm.get_region()}:336392948345:layer:AWSSDKPandas-Python313-Arm64:1"
-        return {"Name": name, "Type": "String", "Value": value, "Version": 1, "LastModifiedDate": 1728518400,
-                "ARN": f"arn:aws:ssm:{ssm.get_region()}::parameter{name}"}  # fmt: skip
+        value = f"arn:aws:lambda:{ssm.get_region()}:{names[asked]}"
+        return {"Name": asked, "Type": "String", "Value": value, "Version": 1, "LastModifiedDate": 1728518400,
+                "ARN": f"arn:aws:ssm:{ssm.get_region()}::parameter{asked}"}  # fmt: skip
 
     ssm._public_parameter = with_layer
 

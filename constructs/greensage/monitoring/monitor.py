@@ -141,7 +141,7 @@ class Monitor(Construct):
         self.function.allow_files(arn, ["s3:PutObject"], *written)
         if key:
             self.function.allow(["kms:GenerateDataKey"], key.key_arn)
-        self.function.allow_metrics()
+        self.function.allow_metrics(NAMESPACE)
         bus = Stack.of(self).format_arn(service="events", resource="event-bus", resource_name="default")
         self.function.allow(["events:PutEvents"], bus, conditions={"StringEquals": {"events:source": SOURCE}})
 

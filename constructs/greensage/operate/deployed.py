@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..core.defaults import PARAMETERS_ROOT
 from ..errors import GreensageError
 
 
@@ -51,7 +52,7 @@ class Deployed:
 
 
 def read_deployed(
-    session: Any, regions: list[str], *, root: str = "/greensage", say: Callable[[str], None] = lambda text: None
+    session: Any, regions: list[str], *, root: str = PARAMETERS_ROOT, say: Callable[[str], None] = lambda text: None
 ) -> Deployed:
     """Return what runs in `regions` for the models that `root` has parameters of. Calls nothing but Get, Describe and List.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from ..core.defaults import PARAMETERS_ROOT
 from ..errors import GreensageError
 from ..planner import FleetFootprint
 from .deployed import Deployed
@@ -30,7 +31,7 @@ class Measured:
 
 
 def read_kpis(
-    session: Any, deployed: Deployed, footprints: FleetFootprint, *, since: str, now: float, root: str = "/greensage",
+    session: Any, deployed: Deployed, footprints: FleetFootprint, *, since: str, now: float, root: str = PARAMETERS_ROOT,
     record: bool = False, say: Callable[[str], None] = lambda text: None,
 ) -> Measured:  # fmt: skip
     """Return the KPIs of each month from `since` (2026-01) to the one of `now`, and with `record` write what was measured.

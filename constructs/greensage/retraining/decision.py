@@ -12,7 +12,7 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from ..catalog.checks import assumed_name
-from ..monitoring.function import LoopFunction
+from ..monitoring.function import NAMESPACE, LoopFunction
 from ..monitoring.monitor import Monitor
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def decide_function(
     function.allow_files(arn, ["s3:GetObject"], *read)
     function.allow_listing(arn, *read)
     function.allow_files(arn, ["s3:PutObject"], f"{prefix}decisions/", f"{prefix}state/history.json")
-    function.allow_metrics()
+    function.allow_metrics(NAMESPACE)
     if key:
         function.allow(["kms:Decrypt", "kms:GenerateDataKey"], key.key_arn)
     if topic:

@@ -199,7 +199,7 @@ class DriftTriggeredRetraining(Construct):
         records = f"{monitor.prefix}records/"
         function.allow_files(monitor.bucket.bucket_arn, ["s3:GetObject"], records)
         function.allow_listing(monitor.bucket.bucket_arn, records)
-        function.allow_metrics()
+        function.allow_metrics(NAMESPACE)
         function.allow(["ssm:GetParameter"], self._champion.parameter_arn)
         if self._policy.engine == "pipelines":
             pipeline = self._arn("pipeline", self._champion.base)

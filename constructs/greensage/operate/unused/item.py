@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from ...core.defaults import KEEP_VERSIONS, PARAMETERS_ROOT
+
 # Whoever sets this tag on something keeps it, whatever uses it.
 KEEP_TAG = "greensage:keep"
 
@@ -45,8 +47,8 @@ class Reading:
     session: Any
     region: str
     oldest: float
-    keep_versions: int = 5
-    root: str = "/greensage"
+    keep_versions: int = KEEP_VERSIONS
+    root: str = PARAMETERS_ROOT
     repositories: tuple[str, ...] = ()
     _clients: dict[str, Any] = field(default_factory=dict[str, Any], init=False, repr=False)
 

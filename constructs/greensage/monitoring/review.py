@@ -1,0 +1,175 @@
+"""The weekly review: right-sizing, clean-up and KPIs of a Region's models by one small function, and a mail of three lines."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, cast
+
+from aws_cdk import ArnFormat, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_events as events
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_s3_assets as assets
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_ssm as ssm
+
+from constructs import Construct
+
+from ..catalog import layers
+from ..core import defaults
+from ..core.checked import check_cron, check_whole
+from ..core.folders import lambda_folder
+from ..core.function import Function
+from ..core.metrics import metric
+from ..core.state_machines import alarm_from_one
+
+# 500 models are planned, observed and described well within that.
+_SECONDS, _MEMORY_MB = 900, 512
+_CODE_ID = "GreensageReviewCode"
+_NOT_CODE = shutil.ignore_patterns("__pycache__", "*.pyc", "*.so")
+_ROOMS = ("catalog", "footprint", "operate", "planner", "spec")
+_FILES = ("core/__init__.py", "core/cron.py", "core/defaults.py", "core/tags.py", "errors.py", "narrow.py", "text.py")
+_ANY = "*"
+_LISTS = "These list what there is: they take no ARN, or only that of everything."
+
+
+class WeeklyReview(Construct):
+    """Looks once a week at what a Region's models used, at what nothing uses and at the month's KPIs, and says it in a mail.
+
+    It deletes and changes nothing: it writes the KPIs to `kpi/` of the bucket and publishes to the topic. Models are found by
+    the parameters that their stacks publish, so they come and go without this stack.
+
+    Parameters
+    ----------
+    bucket:
+        Keeps the KPIs, a file of JSON Lines a month, below kpi/.
+    topic:
+        Is told; subscribe people to it. Default: a new one, encrypted, in `topic`.
+    parameters_root:
+        Of the parameters that the model stacks publish; default /greensage.
+    schedule:
+        rate(…) or cron(…) in UTC; default cron(0 6 ? * MON *), Mondays at 6.
+    keep_versions:
+        So many versions of each group of the model registry are not reported; default 5.
+    log_retention_days:
+        One of CloudWatch's numbers of days; default 14.
+
+    On Graviton, about half a minute a week: under 0.001 USD a month; CloudWatch's answers cost 0.01 USD per 1,000 metrics, of
+    which it asks about 150 a month and endpoint. Escape hatch: `function` holds the L1s, `rule` is one.
+
+    Raises ValueError, naming the property, the value and what is allowed.
+    """
+
+    def __init__(
+        self, scope: Construct, id: str, *, bucket: s3.IBucket, topic: sns.ITopic | None = None,
+        parameters_root: str = defaults.PARAMETERS_ROOT, schedule: str = defaults.REVIEW_SCHEDULE,
+        keep_versions: int = defaults.KEEP_VERSIONS, log_retention_days: int = defaults.LOG_RETENTION_DAYS,
+    ) -> None:  # fmt: skip
+        super().__init__(scope, id)
+        check_cron("schedule", schedule)
+        check_whole("keep_versions", keep_versions, 1)
+        self.topic = topic or _topic(self)
+        settings = {
+            "root": parameters_root, "topic": self.topic.topic_arn, "keep_versions": keep_versions, "bucket": bucket.bucket_name,
+        }  # fmt: skip
+        self.function = Function(
+            self, "Weekly", handler="weekly_review.weekly.handler", code=_code(self), settings=settings, seconds=_SECONDS,
+            memory_mb=_MEMORY_MB, layers=[_layer(self)], description="greensage: the weekly review",
+            log_retention_days=log_retention_days,
+        )  # fmt: skip
+        self._allow(bucket, parameters_root)
+        target = {"arn": self.function.arn, "id": "review", "retryPolicy": {"maximumRetryAttempts": 2}}
+        self.rule = events.CfnRule(
+            self, "Weekly-Rule", schedule_expression=schedule, targets=[target], description="greensage: the weekly review"
+        )
+        lambda_.CfnPermission(
+            self, "Permission", action="lambda:InvokeFunction", function_name=self.function.arn, principal="events.amazonaws.com",
+            source_arn=self.rule.attr_arn,
+        )  # fmt: skip
+        # By Lambda and not by an alarm: CloudWatch may not use the key of AWS's that encrypts the topic.
+        lambda_.CfnEventInvokeConfig(
+            self, "Failures", function_name=self.function.function.ref, qualifier="$LATEST",
+            destination_config={"onFailure": {"destination": self.topic.topic_arn}},
+        )  # fmt: skip
+        self.failed_alarm = alarm_from_one(self, "FailedAlarm", self.metric_failed(), "The weekly review of greensage failed")
+
+    def metric_failed(self, **options: Any) -> cloudwatch.Metric:
+        """Return how many reviews failed; what could not be read only is said in the mail."""
+        return metric("AWS/Lambda", "Errors", {"FunctionName": self.function.function.ref}, options)
+
+    def _allow(self, bucket: s3.IBucket, root: str) -> None:
+        allow, stack = self.function.allow, Stack.of(self)
+        names = (f"{root.strip('/')}{rest}" for rest in ("", "/*"))
+        arns = [stack.format_arn(service="ssm", resource="parameter", resource_name=name) for name in names]
+        allow(["ssm:GetParametersByPath", "ssm:GetParameter"], *arns, why="The parameters that the models' stacks publish.")
+        for asked, resource in _DESCRIBED:
+            service, _, kind = resource.partition(":")
+            colon = ArnFormat.COLON_RESOURCE_NAME if kind.endswith(":") else ArnFormat.SLASH_RESOURCE_NAME
+            arn = stack.format_arn(service=service, resource=kind.rstrip(":"), resource_name="*", arn_format=colon)
+            allow(asked, arn, why="Whatever is deployed is looked at.")
+        allow(list(_LISTED), _ANY, why=_LISTS)
+        allow(["s3:ListBucketMultipartUploads"], bucket.bucket_arn)
+        self.function.allow_files(bucket.bucket_arn, ["s3:GetObject", "s3:PutObject"], "kpi/")
+        self.function.allow_listing(bucket.bucket_arn, "kpi/")
+        allow(["sns:Publish"], self.topic.topic_arn)
+
+
+# What `operate` reads of each service. Only reads: the review deletes nothing.
+_DESCRIBED = (
+    (["sagemaker:DescribeEndpoint", "sagemaker:ListTags"], "sagemaker:endpoint"),
+    (["sagemaker:DescribeEndpointConfig", "sagemaker:ListTags"], "sagemaker:endpoint-config"),
+    (["sagemaker:DescribeModel", "sagemaker:ListTags"], "sagemaker:model"),
+    (["sagemaker:DescribeModelPackage", "sagemaker:ListTags"], "sagemaker:model-package"),
+    (["sagemaker:ListModelPackages", "sagemaker:ListTags"], "sagemaker:model-package-group"),
+    (["ecr:DescribeRepositories", "ecr:DescribeImages", "ecr:ListTagsForResource"], "ecr:repository"),
+    (["cloudformation:ListStackResources"], "cloudformation:stack"),
+    (["lambda:GetFunction"], "lambda:function:"),
+    (["logs:DescribeLogGroups", "logs:ListTagsLogGroup"], "logs:log-group:"),
+    (["states:DescribeStateMachine"], "states:stateMachine:"),
+)
+_LISTED = (
+    "cloudformation:DescribeStacks", "cloudwatch:GetMetricData", "ecs:DescribeTaskDefinition", "ecs:ListTaskDefinitions",
+    "lambda:ListFunctions", "sagemaker:ListEndpointConfigs", "sagemaker:ListEndpoints", "sagemaker:ListInferenceComponents",
+    "sagemaker:ListModelPackageGroups", "sagemaker:ListModels", "states:ListStateMachines",
+)  # fmt: skip
+
+
+def _topic(scope: Construct) -> sns.ITopic:
+    """A topic of its own: TLS only, encrypted by AWS's key, which costs nothing."""
+    key = kms.Alias.from_alias_name(scope, "Key", "alias/aws/sns")
+    return cast(sns.ITopic, sns.Topic(scope, "Topic", display_name="greensage weekly review", enforce_ssl=True, master_key=key))
+
+
+def _layer(scope: Construct) -> str:
+    """AWS's layer with pydantic, by the public parameter in which AWS keeps its ARN."""
+    return ssm.StringParameter.value_for_string_parameter(scope, layers.pydantic_layer())
+
+
+def _code(scope: Construct) -> assets.Asset:
+    stack = Stack.of(scope)
+    known = stack.node.try_find_child(_CODE_ID)
+    return known if isinstance(known, assets.Asset) else assets.Asset(stack, _CODE_ID, path=str(_gathered()))
+
+
+@cache
+def _gathered() -> Path:
+    """The rooms that the review imports, the handler, and PyYAML, which is pure Python where its C part is left out."""
+    folder = Path(tempfile.mkdtemp(prefix="greensage-review-"))
+    own = Path(__file__).parents[1]
+    (folder / "greensage/core").mkdir(parents=True)
+    (folder / "greensage/__init__.py").write_text('"""Only the rooms that the weekly review needs: not the whole library."""\n')
+    for room in _ROOMS:
+        shutil.copytree(own / room, folder / "greensage" / room, ignore=_NOT_CODE)
+    for name in _FILES:
+        shutil.copyfile(own / name, folder / "greensage" / name)
+    shutil.copytree(lambda_folder() / "operate", folder / "weekly_review", ignore=_NOT_CODE)
+    found = find_spec("yaml")
+    assert found is not None and found.origin is not None, "PyYAML is a dependency of greensage"
+    shutil.copytree(Path(found.origin).parent, folder / "yaml", ignore=_NOT_CODE)
+    return folder
