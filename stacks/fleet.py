@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 from aws_cdk import App, Environment, Stack
 
 from greensage.core.names import Parameters
+from greensage.monitoring.proxies import ProxyMetrics
 from greensage.planner import FleetFootprint, Plan
 
+from .dashboards import add_dashboard
 from .estimate import add_estimate
 from .group_stack import GroupStack
 from .model_stack import ModelStack
@@ -35,18 +37,26 @@ def add_fleet(
         model = next(item for item in plan.models if item.name == only)
         stack = ModelStack(app, only, model=model, parameters=parameters, env=_env(account, model.region))
         add_estimate(stack, footprint, only)
+        add_dashboard(stack, model, stack.watched, footprint)
         return
     platforms = {region: _platform(app, plan, region, account, parameters) for region in plan.regions}
     groups: dict[tuple[str, str], Stack] = {}
+    shown: dict[str, list[ProxyMetrics | None]] = {region: [] for region in plan.regions}
     for group in plan.groups:
         stack = GroupStack(app, group.stack_name, group=group, parameters=parameters, env=_env(account, group.region))
         stack.add_stack_dependency(platforms[group.region])
+        # In the platform's stack: a group's own is not touched when a model joins it.
+        id = f"Dashboard-{group.stack_name}"
+        shown[group.region].append(add_dashboard(platforms[group.region], group, stack.endpoint, footprint, id=id))
         groups[group.name, group.kind] = stack
     for model in plan.models:
         stack = ModelStack(app, model.name, model=model, parameters=parameters, env=_env(account, model.region))
         add_estimate(stack, footprint, model.name)
+        shown[model.region].append(add_dashboard(stack, model, stack.watched, footprint))
         shared = groups.get((model.group or "", model.kind))
         stack.add_stack_dependency(shared or platforms[model.region])
+    for region, platform in platforms.items():
+        platform.dashboard.show_hosts([metrics for metrics in shown[region] if metrics])
 
 
 def _platform(app: App, plan: Plan, region: str, account: str | None, parameters: Parameters) -> PlatformStack:

@@ -18,6 +18,7 @@ from greensage.monitoring.review import WeeklyReview
 from greensage.storage.retention import ArtifactBucket, ServingRepository
 from greensage.storage.serving_image import ServingImage
 
+from .dashboards import told
 from .shared import serving_base
 
 
@@ -41,16 +42,15 @@ class PlatformStack(Stack):
         for architecture, engine in images:
             id = f"Image-{engine}-{architecture.replace('_', '')}"
             ServingImage(self, id, repository=self.repository, architecture=architecture, engine=engine, base_image=base)
-        UseDashboard(self, "Use")
+        self.dashboard = UseDashboard(self, "Use", bucket=self.bucket)
         self._review(parameters)
         _publish(self, "BucketName", parameters.artifact_bucket, self.bucket.bucket_name)
         _publish(self, "RepositoryName", parameters.serving_repository, self.repository.repository_name)
 
     def _review(self, parameters: Parameters) -> None:
         """The weekly review, to a topic of the user's (`-c notify=ARN`) or to a new one (`-c mail=ADDRESS` subscribes)."""
-        given, mail = (self.node.try_get_context(name) for name in ("notify", "mail"))
-        topic = sns.Topic.from_topic_arn(self, "Notify", given) if given else None
-        made = WeeklyReview(self, "Review", bucket=self.bucket, topic=topic, parameters_root=parameters.root)
+        mail = self.node.try_get_context("mail")
+        made = WeeklyReview(self, "Review", bucket=self.bucket, topic=told(self), parameters_root=parameters.root)
         if mail:
             sns.CfnSubscription(self, "Mail", protocol="email", topic_arn=made.topic.topic_arn, endpoint=mail)
         CfnOutput(self, "ReviewTopic", value=made.topic.topic_arn, description="Subscribe whoever reads the weekly review")

@@ -46,7 +46,9 @@ if TYPE_CHECKING:
     from .monitoring import ModelQualityMonitor as ModelQualityMonitor
     from .monitoring import MonitoringBucket as MonitoringBucket
     from .monitoring import QualitySettings as QualitySettings
+    from .monitoring.dashboard import EndpointDashboard as EndpointDashboard
     from .monitoring.dashboard import UseDashboard as UseDashboard
+    from .monitoring.proxies import ProxyMetrics as ProxyMetrics
     from .monitoring.review import WeeklyReview as WeeklyReview
     from .planner import FleetFootprint as FleetFootprint
     from .planner import Plan as Plan
@@ -90,6 +92,7 @@ _HOME = {
     "DriftTriggeredRetraining": "retraining",
     "EdgeComponent": "endpoints.edge",
     "EndpointClient": "client",
+    "EndpointDashboard": "monitoring.dashboard",
     "FleetFootprint": "planner",
     "Footprint": "footprint",
     "GreensageError": "errors",
@@ -106,6 +109,7 @@ _HOME = {
     "Plan": "planner",
     "PlanError": "errors",
     "ProvisionedConcurrency": "endpoints.scaling",
+    "ProxyMetrics": "monitoring.proxies",
     "QualitySettings": "monitoring",
     "RealTimeEndpoint": "endpoints",
     "Resources": "endpoints",
@@ -146,6 +150,7 @@ __all__ = [
     "DriftTriggeredRetraining",
     "EdgeComponent",
     "EndpointClient",
+    "EndpointDashboard",
     "FleetFootprint",
     "Footprint",
     "GreensageError",
@@ -164,6 +169,7 @@ __all__ = [
     "Plan",
     "PlanError",
     "ProvisionedConcurrency",
+    "ProxyMetrics",
     "QualitySettings",
     "RealTimeEndpoint",
     "Resources",

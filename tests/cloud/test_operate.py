@@ -145,14 +145,14 @@ def test_a_fleet_is_brought_down_by_what_the_proposals_promised(fleet, session):
 
 def test_the_weekly_review_says_what_to_do_and_keeps_the_kpis(fleet, session):
     """The deployed function, by its own role's rights: three lines, a mail through its topic, and the month's table."""
-    queue = listen(session, fleet)
+    received = listen(session)
     found = invoke_review(session)
     assert len(found["lines"]) == 3, found["lines"]
     sizes, unused, kpi = found["lines"]
     # The endpoints are some minutes old.
     assert sizes == f"Right-size: nothing to change among {MODELS} models; of {MODELS} there is not enough data."
     assert unused.startswith("Clean up: ") and "vCPU-hours per 1,000 inferences" in kpi
-    mail = json.loads(wait_for(lambda: queue.receive_messages(WaitTimeSeconds=1))[0].body)
+    mail = json.loads(wait_for(received)[0]["Body"])
     assert mail["Subject"] == found["subject"] and mail["Message"] == "\n".join(found["lines"])
     shown = json.loads(greensage(fleet, "kpi", "--models", str(fleet.models), "--json").stdout)
     assert set(shown["models"]) >= set(names()) and shown["problems"] == []
@@ -164,12 +164,14 @@ def test_the_weekly_review_says_what_to_do_and_keeps_the_kpis(fleet, session):
     assert {json.loads(line)["model"] for line in table.splitlines()} >= set(names())
 
 
-def listen(session: Any, cdk: Cdk) -> Any:
+def listen(session: Any) -> Any:
     stack = session.client("cloudformation").describe_stacks(StackName="greensage-platform-eu-north-1")["Stacks"][0]
     topic = next(row["OutputValue"] for row in stack["Outputs"] if row["OutputKey"] == "ReviewTopic")
-    queue = session.resource("sqs").create_queue(QueueName="readers-of-the-review")
-    session.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue.attributes["QueueArn"])
-    return queue
+    queues = session.client("sqs")
+    url = queues.create_queue(QueueName="readers-of-the-review")["QueueUrl"]
+    arn = queues.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    session.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    return lambda: queues.receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages")
 
 
 def invoke_review(session: Any) -> dict[str, Any]:

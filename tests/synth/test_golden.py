@@ -196,7 +196,17 @@ def monitored(stack: Stack) -> None:
         stack, "Quality", model="m", bucket=loop, prefix="m/", baseline=monitor.baseline, quality=gs.QualitySettings({"rmse": 3.0}),
     )  # fmt: skip
     gs.DriftAlerts(stack, "Alerts", monitors=[monitor, quality], topic=topic, log_retention_days=3)
-    gs.UseDashboard(stack, "Use")
+    use = gs.UseDashboard(stack, "Use", bucket=loop)
+    proxies = gs.ProxyMetrics("e", "AllTraffic", "eu-west-1", "ml.c7g.large", metric_seconds=10)
+    serverless = gs.ProxyMetrics("s", "AllTraffic", "eu-west-1", memory_mb=2048)
+    copies = gs.ProxyMetrics("c", "AllTraffic", "eu-west-1", "ml.g5.xlarge", component_names=("one", "two"))
+    use.show_hosts([proxies, serverless, copies])
+    topic_of_alarms = sns.Topic.from_topic_arn(stack, "Told", "arn:aws:sns:eu-west-1:111111111111:told")
+    gs.EndpointDashboard(
+        stack, "Own", metrics=proxies, models=3, log_group_name="/aws/sagemaker/Endpoints/e", planned_g_per_1000=0.5,
+        low_use_percent=3, topic=topic_of_alarms,
+    )  # fmt: skip
+    gs.EndpointDashboard(stack, "Small", metrics=serverless)
     theirs = sns.Topic.from_topic_arn(stack, "People", "arn:aws:sns:eu-west-1:111111111111:people")
     gs.WeeklyReview(
         stack, "Review", bucket=bucket(stack), topic=theirs, parameters_root="/mine", schedule="rate(7 days)", keep_versions=3,

@@ -44,6 +44,8 @@ def service_price(name: str, region: str) -> Figure:
     """Return a price of service_prices.json in `region`."""
     data = load("service_prices")
     row = data["prices"][name]
+    if row.get("everywhere"):
+        return figure(name, row["usd"], row["unit"], row["quality"], row["source"], data["date"])
     # Logs have a price of their own in each Region, so no level is applied.
     if name in load("region_prices")["other"]:
         level = price_level(region, name)

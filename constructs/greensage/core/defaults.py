@@ -65,3 +65,4 @@ OPTIMIZE_MIN_COSINE = 0.995
 # What looks after everything by itself.
 REVIEW_SCHEDULE = "cron(0 6 ? * MON *)"
 PARAMETERS_ROOT = "/greensage"
+LOW_USE_PERCENT = 5.0

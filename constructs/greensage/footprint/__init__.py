@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .band import Band
 from .baseline import baseline_usage
-from .estimate import Footprint, Mid, estimate, mid_figures
+from .estimate import Footprint, Mid, Rates, estimate, mid_figures, rates_of, serverless_rates
 from .usage import Level, Serverless, Usage
 
 __all__ = [
@@ -12,9 +12,12 @@ __all__ = [
     "Footprint",
     "Level",
     "Mid",
+    "Rates",
     "Serverless",
     "Usage",
     "baseline_usage",
     "estimate",
     "mid_figures",
+    "rates_of",
+    "serverless_rates",
 ]

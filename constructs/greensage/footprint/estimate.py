@@ -92,6 +92,36 @@ def mid_figures(usages: Sequence[Usage]) -> list[Mid]:
 
 
 @dataclass(frozen=True)
+class Rates:
+    """What an instance of a type takes in a Region, for metric math over live metrics. The middles of estimates.
+
+    Watts when idle, at half and at full load of all vCPUs, without the data centre's overhead `pue`; grams per kWh with it;
+    grams an hour for making the hardware.
+    """
+
+    idle_w: float
+    half_w: float
+    full_w: float
+    pue: float
+    g_per_kwh: float
+    embodied_g_hour: float
+
+
+def rates_of(instance_type: str, region: str) -> Rates:
+    """Return the rates of `instance_type` in `region`. Raises CatalogError where the catalog lacks either."""
+    machine, place = _machine(instance_type, region), _place(region)
+    return Rates(machine.idle, machine.half, machine.full, place.pue, place.intensity, machine.making_g_hour)
+
+
+def serverless_rates(memory_mb: int, region: str) -> tuple[float, float]:
+    """Return kWh (with overhead) and gCO2e of a second in which serverless hosting answers. Raises as `rates_of` does."""
+    place, rates, gb = _place(region), _serverless(), memory_mb / 1024
+    vcpu = memory_mb / coefficient("serverless_mb_per_vcpu").value
+    kwh = (vcpu * rates["w_per_vcpu"] + gb * rates["w_per_gb"]) / 3.6e6 * place.pue
+    return kwh, kwh * place.intensity + vcpu * rates["g_per_vcpu_second"]
+
+
+@dataclass(frozen=True)
 class _Place:
     """The figures of a Region that every usage there needs."""
 
@@ -208,13 +238,15 @@ def _costs(usage: Usage, place: _Place) -> list[tuple[float, float]]:
         machine = _machine(usage.instance_type, usage.region)
         costs.append((usage.instance_hours * machine.price, machine.price_factor))
     billed = usage.serverless.billed_gb_seconds if usage.serverless else 0.0
-    amounts = (billed, usage.network_gb, usage.stored_gb, usage.logs_gb, usage.logs_kept_gb, usage.alarms)
+    amounts = (billed, usage.network_gb, usage.stored_gb, usage.logs_gb, usage.logs_kept_gb, usage.alarms, usage.dashboards)
     # What is not used costs nothing, even where its price is not known: NaN times zero would be NaN.
     costs += [(amount * usd, factor) for amount, (usd, factor) in zip(amounts, place.prices, strict=True) if amount]
     return costs
 
 
-_SERVICES = ("serverless_gb_second", "data_gb", "s3_gb_month", "logs_ingest_gb", "logs_gb_month", "alarm_month")
+_SERVICES = (
+    "serverless_gb_second", "data_gb", "s3_gb_month", "logs_ingest_gb", "logs_gb_month", "alarm_month", "dashboard_month",
+)  # fmt: skip
 
 
 @cache

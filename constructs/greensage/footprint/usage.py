@@ -38,6 +38,7 @@ class Usage:
     logs_kept_gb: float = 0.0
     network_gb: float = 0.0
     alarms: int = 0
+    dashboards: int = 0
 
     @property
     def instance_hours(self) -> float:

@@ -12,6 +12,7 @@ from ..catalog.instances import InstanceType, candidates
 from ..catalog.kinds import hosting_kind, kind_that_shares
 from ..errors import PlanError, Problem
 from .context import Request
+from .dashboard import choose_dashboard
 from .engine import common_engine
 from .placement import Placement, Share, capacity_of, place
 from .pool import Member, Tenants, best_type, packing_bound_g, usable_mb
@@ -20,6 +21,7 @@ from .rollout import choose_deployment
 from .silicon import silicon_of
 from .size import choose_scaling, fitting_types, named_instance
 from .types import Choice, ContainerPlan, GroupPlan, ModelPlan, ScalingPlan
+from .usage import group_usage
 
 Planned = tuple[Request, ModelPlan]
 
@@ -50,7 +52,7 @@ def _plan_group(name: str, pairs: list[Planned]) -> GroupPlan:
     item, scaling, choices, placement = size(pairs)
     check_silicon(lead_request, lead.kind, item, "hosting.instance_type")
     deployment, why = choose_deployment(lead_request, lead.kind, lead.image)
-    return GroupPlan(
+    made = GroupPlan(
         name=name,
         kind=lead.kind,
         region=lead.region,
@@ -69,6 +71,10 @@ def _plan_group(name: str, pairs: list[Planned]) -> GroupPlan:
         placement=placement,
         captured=tuple((model.name, model.monitoring.sample_percent) for _, model in pairs if model.monitoring),
     )
+    # One that a member wants is for all of them.
+    wanted = next((found.spec for found, _ in pairs if found.spec.dashboard is True), lead.spec)
+    own, why_own = choose_dashboard(wanted, lead.kind, group_usage(made, [found.spec for found, _ in pairs]))
+    return replace(made, dashboard=own, choices=(*made.choices, *([why_own] if why_own else [])))
 
 
 _Sized = tuple[InstanceType, ScalingPlan, tuple[Choice, ...], Placement | None]

@@ -22,6 +22,7 @@ from ..spec import (
 from .advice import notes_of, quotas_of
 from .choose import Chosen, choose_all
 from .context import Request
+from .dashboard import choose_dashboard
 from .edge import check_edge
 from .explain import why_instance, why_kind, why_region, why_serverless_size
 from .groups import plan_groups
@@ -34,6 +35,7 @@ from .sharing import share_endpoints
 from .silicon import choose_image
 from .size import choose_scaling, serverless_concurrency, utilisation_on, zero_scaling
 from .types import Choice, ComponentPlan, ContainerPlan, Kind, ModelPlan, Plan, VariantPlan
+from .usage import usage_of
 from .window import greener_start, retraining_hour
 
 
@@ -148,7 +150,14 @@ def _plan_model(
     choices += watched
     base["green_hour"] = retraining_hour(request, intensity)
     notes = (*warnings, *notes_of(request, chosen, kind))
-    return request, ModelPlan(**base, choices=tuple(choices), notes=notes)
+    made = ModelPlan(**base, choices=tuple(choices), notes=notes)
+    return request, made if row.shares else _watched(made)
+
+
+def _watched(model: ModelPlan) -> ModelPlan:
+    """With a dashboard of its own, where that is worth it."""
+    own, why = choose_dashboard(model.spec, model.kind, usage_of(model))
+    return replace(model, dashboard=own, choices=(*model.choices, *([why] if why else [])))
 
 
 def _endpoint(request: Request, kind: Kind, item: Any, image: Any) -> tuple[dict[str, Any], list[Choice]]:

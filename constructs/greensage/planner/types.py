@@ -137,6 +137,7 @@ class ModelPlan:
     deployment: DeploymentPlan | None = None
     monitoring: MonitoringPlan | None = None
     green_hour: int | None = None
+    dashboard: bool = False
     notes: tuple[str, ...] = ()
     quotas: tuple[str, ...] = ()
 
@@ -173,6 +174,7 @@ class GroupPlan:
     choices: tuple[Choice, ...]
     deployment: DeploymentPlan | None = None
     placement: Placement | None = None
+    dashboard: bool = False
     captured: tuple[tuple[str, int], ...] = ()  # members with drift, and percent of the requests to each
 
     @property

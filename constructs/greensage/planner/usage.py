@@ -12,6 +12,7 @@ from ..footprint import kinds
 from ..footprint.demand import Demand, clock_of, demand_of
 from ..footprint.usage import Usage
 from ..spec import BatchHosting, ModelSpec, ServerlessHosting
+from .dashboard import with_dashboard
 from .types import GroupPlan, Kind, ModelPlan
 
 # Target tracking keeps two alarms; a guarded deployment watches errors of two kinds, and latency if the SLA names one.
@@ -23,10 +24,10 @@ def usage_of(model: ModelPlan) -> Usage:
     spec, scaling = model.spec, model.scaling
     size = Size(model.instance_type, model.memory_mb or 0)
     if scaling is None:
-        return usage_alone(model.kind, spec, demand_of(spec), model.region, size)
+        return with_dashboard(usage_alone(model.kind, spec, demand_of(spec), model.region, size), model.dashboard)
     size = replace(size, floor=scaling.min_instances, utilisation=scaling.utilisation)
     usage = usage_alone(model.kind, spec, demand_of(spec), model.region, size)
-    return replace(usage, alarms=_alarms(model) * len(traffic_shares(spec)))
+    return with_dashboard(replace(usage, alarms=_alarms(model) * len(traffic_shares(spec))), model.dashboard)
 
 
 @dataclass(frozen=True)
@@ -71,11 +72,11 @@ def group_usage(group: GroupPlan, members: Sequence[ModelSpec]) -> Usage:
     if hosting_kind(group.kind).shares == "copies":
         count = max(1, len(group.placement.instances) if group.placement else 1)
         usage = kinds.components(demands, group.region, group.instance_type, floor, min(count, group.scaling.max_instances))
-        return replace(usage, alarms=_OF_SCALING * len(members))
+        return with_dashboard(replace(usage, alarms=_OF_SCALING * len(members)), group.dashboard)
     clocks = [clock_of(spec.traffic) for spec in members]
     utilisation = group.scaling.utilisation
     usage = kinds.shared(demands, clocks, group.region, group.instance_type, floor, utilisation=utilisation)
-    return replace(usage, alarms=_alarms(group))
+    return with_dashboard(replace(usage, alarms=_alarms(group)), group.dashboard)
 
 
 def jobs_per_day(spec: ModelSpec) -> float:

@@ -14,7 +14,7 @@ from ..planner import GroupPlan, ModelFootprint, ModelPlan
 
 _ALWAYS = ("hdd_wh_per_tb_hour", "network_kwh_per_gb", "lifespan_hours", "storage_kg_per_tb")
 _SERVERLESS = ("memory_w_per_gb", "serverless_mb_per_vcpu", "serverless_idle_memory_share")
-_SERVICES = ("data_gb", "s3_gb_month", "logs_ingest_gb", "logs_gb_month", "alarm_month")
+_SERVICES = ("data_gb", "s3_gb_month", "logs_ingest_gb", "logs_gb_month", "alarm_month", "dashboard_month")
 
 
 class Sources:

@@ -155,6 +155,10 @@ class ModelSpec(Part):
     kms_key_arn: str | None = Field(
         default=None, pattern=r"^arn:aws[a-z-]*:kms:", description="Encrypts the volume, the artifacts and captured data."
     )
+    dashboard: Literal["auto"] | bool = Field(
+        default="auto",
+        description="A CloudWatch dashboard of its own, with alarms; auto: where that costs less than a tenth of the endpoint.",
+    )
     tags: dict[str, str] = Field(default_factory=dict, max_length=limits.TAGS_MAX)
 
     @field_validator("hosting", mode="before")

@@ -45,6 +45,7 @@ class Bucket:
         return found
 
     def put_object(self, Bucket: str, Key: str, Body: bytes, ContentType: str, IfMatch: str = "", IfNoneMatch: str = "") -> None:
+        assert ContentType == "application/x-ndjson"
         tag = str(hash(self.files[Key])) if Key in self.files else ""
         if (IfNoneMatch == "*" and tag) or (IfMatch and IfMatch != tag):
             raise ClientError({"Error": {"Code": "PreconditionFailed", "Message": "changed"}}, "PutObject")

@@ -1,0 +1,60 @@
+"""What the plan says of dashboards: one of the endpoint's own, or its place in the platform's."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from aws_cdk import Stack
+from aws_cdk import aws_sns as sns
+
+from greensage.catalog.kinds import hosting_kind
+from greensage.core.names import group_component_name
+from greensage.endpoints.base import Endpoint
+from greensage.monitoring.dashboard import EndpointDashboard
+from greensage.monitoring.proxies import ProxyMetrics
+from greensage.planner import FleetFootprint, GroupPlan, ModelPlan
+
+from .props import HIGH_RESOLUTION_SECONDS
+
+
+def add_dashboard(
+    stack: Stack,
+    host: ModelPlan | GroupPlan,
+    endpoint: Endpoint | None,
+    footprint: FleetFootprint | None,
+    *,
+    id: str = "Dashboard",
+) -> ProxyMetrics | None:
+    """Add the dashboard of an endpoint to `stack` if the plan has one, and return what the platform's shows of it."""
+    if endpoint is None:
+        return None
+    members = host.members if isinstance(host, GroupPlan) else (host.name,)
+    metrics = _metrics(host, endpoint)
+    if host.dashboard:
+        planned = [footprint.of(name).footprint for name in members] if footprint else []
+        grams, requests = sum(item.carbon_g.mid for item in planned), sum(item.requests for item in planned)
+        EndpointDashboard(
+            stack, id, metrics=metrics, models=len(members), log_group_name=f"/aws/sagemaker/Endpoints/{metrics.endpoint_name}",
+            planned_g_per_1000=grams * 1000 / requests if requests else None, topic=told(stack),
+        )  # fmt: skip
+    return metrics
+
+
+def told(stack: Stack) -> sns.ITopic | None:
+    """Return the topic that the user named with `-c notify=ARN`."""
+    given, known = stack.node.try_get_context("notify"), stack.node.try_find_child("Notify")
+    if known is not None or not given:
+        return cast(sns.ITopic | None, known)
+    return sns.Topic.from_topic_arn(stack, "Notify", given)
+
+
+def _metrics(host: ModelPlan | GroupPlan, endpoint: Endpoint) -> ProxyMetrics:
+    spec = host.lead if isinstance(host, GroupPlan) else host.spec
+    seconds = HIGH_RESOLUTION_SECONDS if spec.high_resolution_metrics else 60
+    if isinstance(host, ModelPlan) and hosting_kind(host.kind).runs_on == "memory":
+        return ProxyMetrics.of(endpoint, region=host.region, memory_mb=host.memory_mb or 0)
+    copies = isinstance(host, GroupPlan) and hosting_kind(host.kind).shares == "copies"
+    names = [group_component_name(host.name, member) for member in host.members] if isinstance(host, GroupPlan) and copies else []
+    return ProxyMetrics.of(
+        endpoint, region=host.region, instance_type=host.instance_type, metric_seconds=seconds, component_names=names
+    )
