@@ -46,11 +46,16 @@ def periods(points: Sequence[Point], name: str, *, now: float, period: float, co
 
 def state_of(alarm: Mapping[str, Any], points: Sequence[Point], *, now: float, scale: float) -> str | None:
     """Return OK, ALARM or INSUFFICIENT_DATA, or None to leave the alarm as it is (missing data: ignore)."""
+    name = alarm.get("ExtendedStatistic") or alarm["Statistic"]
+    period, count = alarm["Period"] * scale, int(alarm["EvaluationPeriods"])
+    return judged(alarm, periods(points, name, now=now, period=period, count=count))
+
+
+def judged(alarm: Mapping[str, Any], values: Sequence[float | None]) -> str | None:
+    """Return what `state_of` does, of the values of the last periods."""
     count = int(alarm["EvaluationPeriods"])
     # Without DatapointsToAlarm every period has to breach.
     needed = int(alarm.get("DatapointsToAlarm") or count)
-    name = alarm.get("ExtendedStatistic") or alarm["Statistic"]
-    values = periods(points, name, now=now, period=alarm["Period"] * scale, count=count)
     breaches = _BREACHES[alarm["ComparisonOperator"]]
     found = [breaches(value, alarm["Threshold"]) for value in values if value is not None]
     missing = alarm.get("TreatMissingData") or "missing"

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..catalog import layers
 from .clock import scaled
+from .metric_math import check, queries_of
 
 _LONGEST_INVISIBLE_SECONDS = 43_200
 Answer = tuple[int, dict[str, str], bytes]
@@ -24,6 +25,7 @@ def mend() -> None:
     _delete_a_tag_and_not_the_image()
     _name_the_project_of_builds()
     _publish_the_layers()
+    _take_alarms_of_expressions()
     _run_schedules_faster()
     _scale_waits_for_people()
     _name_the_errors_of_functions()
@@ -50,6 +52,30 @@ def _publish_the_layers() -> None:
                 "ARN": f"arn:aws:ssm:{ssm.get_region()}::parameter{asked}"}  # fmt: skip
 
     ssm._public_parameter = with_layer
+
+
+def _take_alarms_of_expressions() -> None:
+    """ministack knows alarms of one metric; the local cloud's own evaluation computes expressions too."""
+    from ministack.services.cloudformation import provisioners
+
+    of_one_metric = provisioners._cw_metric_alarm_record
+
+    def record(name: str, props: dict[str, Any]) -> dict[str, Any]:
+        if not props.get("Metrics"):
+            return of_one_metric(name, props)
+        expression, metrics = queries_of(props)
+        check(expression, {row["Id"] for row in metrics})
+        if len(metrics) > _METRICS_OF_AN_ALARM:
+            raise ValueError(f"an alarm reads at most {_METRICS_OF_AN_ALARM} metrics, this one {len(metrics)}")
+        plain = {key: value for key, value in props.items() if key != "Metrics"}
+        made = of_one_metric(name, {**plain, "MetricName": "-", "Namespace": "-"})
+        return {**made, "MetricName": "", "Namespace": "", "Metrics": props["Metrics"]}
+
+    provisioners._cw_metric_alarm_record = record
+
+
+# CloudWatch user guide, alarms on metric math.
+_METRICS_OF_AN_ALARM = 10
 
 
 def _run_schedules_faster() -> None:

@@ -7,8 +7,9 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from .alarms import Point, state_of
+from .alarms import Point, judged, periods, state_of
 from .clock import SCALE
+from .metric_math import computed, queries_of
 
 Answer = tuple[int, dict[str, str], bytes]
 # Metrics are published many times a second; a local cloud that runs for days must not fill the memory with them.
@@ -71,11 +72,30 @@ def replace_alarm_evaluation() -> None:
 def _evaluate(alarm: dict[str, Any], now: float) -> None:
     from ministack.services import cloudwatch
 
-    dimensions = {row["Name"]: row["Value"] for row in alarm.get("Dimensions", [])}
-    wanted = state_of(alarm, points(alarm["Namespace"], alarm["MetricName"], dimensions), now=now, scale=SCALE)
+    if alarm.get("Metrics"):
+        wanted = judged(alarm, _computed(alarm, now))
+    else:
+        read = points(alarm["Namespace"], alarm["MetricName"], _dimensions(alarm))
+        wanted = state_of(alarm, read, now=now, scale=SCALE)
     if wanted is not None and wanted != alarm["StateValue"]:
         request = {"AlarmName": alarm["AlarmName"], "StateValue": wanted, "StateReason": "evaluated by the local cloud"}
         cloudwatch._set_alarm_state({}, request, False, True)
+
+
+def _computed(alarm: Mapping[str, Any], now: float) -> list[float | None]:
+    """The expression of an alarm in each of its periods, the newest first."""
+    expression, metrics = queries_of(alarm)
+    count = int(alarm["EvaluationPeriods"])
+    columns: dict[str, list[float | None]] = {}
+    for row in metrics:
+        asked, metric = row["MetricStat"], row["MetricStat"]["Metric"]
+        read = points(metric["Namespace"], metric["MetricName"], _dimensions(metric))
+        columns[row["Id"]] = periods(read, asked["Stat"], now=now, period=float(asked["Period"]) * SCALE, count=count)
+    return [computed(expression, {name: column[index] for name, column in columns.items()}) for index in range(count)]
+
+
+def _dimensions(row: Mapping[str, Any]) -> dict[str, str]:
+    return {item["Name"]: item["Value"] for item in row.get("Dimensions", [])}
 
 
 def publish(topic_arn: str, message: Mapping[str, Any]) -> bool:
