@@ -35,6 +35,11 @@ def test_an_alarm_looks_at_its_one_expression():
 
 
 def test_missing_days_do_not_breach():
-    alarm = {"EvaluationPeriods": 3, "ComparisonOperator": "LessThanThreshold", "Threshold": 5, "TreatMissingData": "notBreaching"}
+    alarm = {
+        "EvaluationPeriods": 3,
+        "ComparisonOperator": "LessThanThreshold",
+        "Threshold": 5,
+        "TreatMissingData": "notBreaching",
+    }
     assert judged(alarm, [1.0, 1.0, 1.0]) == "ALARM"
     assert judged(alarm, [1.0, None, 1.0]) == "OK" and judged(alarm, [1.0, 9.0, 1.0]) == "OK"
