@@ -64,12 +64,14 @@ def _platform(app: App, plan: Plan, region: str, account: str | None, parameters
     from .platform_stack import PlatformStack
 
     days = [model.spec.retention.artifact_versions_days for model in plan.models if model.region == region]
+    archived = [model.spec.logs.archive_days for model in plan.models if model.region == region and model.spec.logs.archive_days]
     return PlatformStack(
         app,
         f"greensage-platform-{region}",
         parameters=parameters,
         images=plan.serving_images(region),
         artifact_versions_days=max(days),
+        archive_logs_days=max(archived, default=None),
         env=_env(account, region),
     )
 

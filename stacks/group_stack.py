@@ -14,6 +14,7 @@ from greensage.core.tags import GROUP_TAG, KIND_TAG, ROOT_TAG
 from greensage.endpoints import DataCapture
 from greensage.endpoints.base import Endpoint
 from greensage.endpoints.container_capture import MODEL, allow_capture
+from greensage.monitoring.log_archive import LogArchive
 from greensage.planner import GroupPlan
 
 from .builders import build_group
@@ -44,6 +45,8 @@ class GroupStack(Stack):
             self, "EndpointName", parameter_name=parameters.group_endpoint(group.name, group.kind), string_value=name
         )
         CfnOutput(self, "Endpoint-Name", value=name)
+        if group.lead.logs.archive_days:
+            LogArchive.include(self.endpoint.log_group)
         # By these tags `greensage clean` finds what nothing uses any more.
         tag_stack(self, {GROUP_TAG: group.name, KIND_TAG: group.kind, ROOT_TAG: parameters.root})
 

@@ -14,6 +14,7 @@ from greensage.catalog.kinds import hosting_kind
 from greensage.core.names import Parameters
 from greensage.endpoints import Container
 from greensage.endpoints.base import Endpoint
+from greensage.monitoring.log_archive import LogArchive
 from greensage.planner import ContainerPlan, ModelPlan
 from greensage.retraining import Champion
 from greensage.spec import ModelSource
@@ -51,6 +52,8 @@ class ModelStack(Stack):
             prefix = self.capture.prefix.removesuffix("capture/")
             address |= {"loop": {"bucket": self.capture.bucket.bucket_name, "prefix": prefix}}
         self._publish(address)
+        if self.watched is not None and model.spec.logs.archive_days:
+            LogArchive.include(self.watched.log_group)
         tag_stack(self, {"greensage:model": model.name, "greensage:kind": model.kind, **model.spec.tags})
 
     @property
@@ -65,11 +68,11 @@ class ModelStack(Stack):
         if plan is None or plan.source == spec.model:
             image, pin = self._images.get(self.model.image)
             self.needed += pin
-            return Container(image, self.location, environment_of(spec.model))
+            return Container(image, self.location, environment_of(spec.model, spec.logs))
         image, pin = self._images.get(plan.image)
         location = self._place(f"Artifact-{plan.name}", f"{self.model.name}-{plan.name}".lower(), plan.source)
         self.needed += pin
-        return Container(image, location, environment_of(plan.source))
+        return Container(image, location, environment_of(plan.source, spec.logs))
 
     def publish_after(self, resource: IDependable) -> None:
         """Publish the parameter only after `resource`."""

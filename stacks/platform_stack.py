@@ -14,6 +14,7 @@ from greensage.catalog.engines import Engine
 from greensage.catalog.instances import Architecture
 from greensage.core.names import Parameters
 from greensage.monitoring.dashboard import UseDashboard
+from greensage.monitoring.log_archive import LogArchive
 from greensage.monitoring.review import WeeklyReview
 from greensage.storage.retention import ArtifactBucket, ServingRepository
 from greensage.storage.serving_image import ServingImage
@@ -33,6 +34,7 @@ class PlatformStack(Stack):
         parameters: Parameters,
         images: Sequence[tuple[Architecture, Engine]],
         artifact_versions_days: int,
+        archive_logs_days: int | None = None,
         **props: Any,
     ) -> None:
         super().__init__(scope, id, **props)
@@ -44,6 +46,8 @@ class PlatformStack(Stack):
             ServingImage(self, id, repository=self.repository, architecture=architecture, engine=engine, base_image=base)
         self.dashboard = UseDashboard(self, "Use", bucket=self.bucket)
         self._review(parameters)
+        if archive_logs_days is not None:
+            LogArchive(self, "LogArchive", expire_days=archive_logs_days)
         _publish(self, "BucketName", parameters.artifact_bucket, self.bucket.bucket_name)
         _publish(self, "RepositoryName", parameters.serving_repository, self.repository.repository_name)
 

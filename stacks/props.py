@@ -8,6 +8,7 @@ from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_kms as kms
 
+from greensage.core.logs import LogStorage
 from greensage.endpoints import DataCapture, GuardedDeployment, Network
 from greensage.endpoints.scaling import ScheduledLimits, TargetTracking
 from greensage.planner import DeploymentPlan, ScalingPlan
@@ -22,7 +23,7 @@ def instance_props(
 ) -> dict[str, Any]:
     """Return `InstanceProps` for an endpoint on instances."""
     return {
-        **endpoint_props(key, logs_days),
+        **endpoint_props(key, logs_days, spec.logs.storage),
         "network": network(stack, spec),
         "network_isolation": spec.network_isolation,
         "deployment": guarded(stack, deployment),
@@ -30,9 +31,9 @@ def instance_props(
     }
 
 
-def endpoint_props(key: kms.IKey | None, logs_days: int) -> dict[str, Any]:
+def endpoint_props(key: kms.IKey | None, logs_days: int, storage: LogStorage) -> dict[str, Any]:
     """Return `EndpointProps`."""
-    return {"encryption_key": key, "log_retention_days": logs_days}
+    return {"encryption_key": key, "log_retention_days": logs_days, "log_storage": storage}
 
 
 def network(stack: Stack, spec: ModelSpec) -> Network | None:

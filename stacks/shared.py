@@ -13,7 +13,7 @@ from aws_cdk import aws_ssm as ssm
 from greensage.core.names import Parameters
 from greensage.endpoints import ContainerImage
 from greensage.planner import ImagePlan
-from greensage.spec import ModelSource
+from greensage.spec import LogsSpec, ModelSource
 from greensage.storage.retention import ImagePin, allow_unpin
 from greensage.storage.serving_tag import serving_tag
 
@@ -65,9 +65,19 @@ def key_from_arn(stack: Stack, arn: str | None) -> kms.IKey | None:
     return kms.Key.from_key_arn(stack, "Key", arn) if arn else None
 
 
-def environment_of(source: ModelSource) -> dict[str, str]:
+def environment_of(source: ModelSource, logs: LogsSpec | None = None) -> dict[str, str]:
     """Return what a source's container reads from its environment."""
-    return {**allowed(pickle=source.allow_pickle, code=source.allow_code), **source.environment}
+    return {**allowed(pickle=source.allow_pickle, code=source.allow_code), **logging_of(logs or LogsSpec()), **source.environment}
+
+
+def logging_of(logs: LogsSpec) -> dict[str, str]:
+    """Return what tells the serving container how much to log, where it is otherwise than it does by itself."""
+    usual, wanted = LogsSpec(), dict[str, str]()
+    if logs.level != usual.level:
+        wanted["GREENSAGE_LOG_LEVEL"] = logs.level
+    if logs.requests_percent != usual.requests_percent:
+        wanted["GREENSAGE_LOG_PERCENT"] = f"{logs.requests_percent:g}"
+    return wanted
 
 
 def allowed(*, pickle: bool, code: bool) -> dict[str, str]:

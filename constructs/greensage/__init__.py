@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from .monitoring import QualitySettings as QualitySettings
     from .monitoring.dashboard import EndpointDashboard as EndpointDashboard
     from .monitoring.dashboard import UseDashboard as UseDashboard
+    from .monitoring.log_archive import LogArchive as LogArchive
     from .monitoring.proxies import ProxyMetrics as ProxyMetrics
     from .monitoring.review import WeeklyReview as WeeklyReview
     from .planner import FleetFootprint as FleetFootprint
@@ -99,6 +100,7 @@ _HOME = {
     "GuardedDeployment": "endpoints",
     "InferenceComponent": "endpoints",
     "InferenceComponentEndpoint": "endpoints",
+    "LogArchive": "monitoring.log_archive",
     "ModelArtifact": "storage.artifacts",
     "ModelQualityMonitor": "monitoring",
     "ModelSpec": "spec",
@@ -157,6 +159,7 @@ __all__ = [
     "GuardedDeployment",
     "InferenceComponent",
     "InferenceComponentEndpoint",
+    "LogArchive",
     "ModelArtifact",
     "ModelCompilation",
     "ModelQualityMonitor",

@@ -131,7 +131,7 @@ class Doorman:
         self._close_all()
         from . import worker
 
-        worker.log_to_standard_error()
+        worker.log_to_standard_error(self._settings.log_level)
         loaded = worker.single(self._settings) if models is None else models
         return worker.main(self._settings, channel, memoryview(memory), loaded, dict(self._refused))
 

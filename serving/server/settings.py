@@ -12,6 +12,7 @@ from . import limits
 _MIB = 1024 * 1024
 # What a batch job means by 0, no limit, is this much here: the largest object that asynchronous endpoints take.
 _MOST_MB = 1024
+_LEVELS = ("ERROR", "WARNING", "INFO")
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Settings:
     nan: str | None = None
     metrics_seconds: float = 0.0
     log_percent: float = 0.0
+    log_level: str = "WARNING"
     run_as: int = 0
     capture_uri: str = ""
     capture_percent: float = 0.0
@@ -64,6 +66,12 @@ class Settings:
             except ValueError:
                 raise ValueError(f"{name} is no number: {environment[name]!r}") from None
 
+        def level(name: str, default: str) -> str:
+            found = (environment.get(name) or default).upper()
+            if found not in _LEVELS:
+                raise ValueError(f"{name} is {environment[name]!r}; allowed: {', '.join(_LEVELS).lower()}")
+            return found
+
         payload = (number("SAGEMAKER_MAX_PAYLOAD_IN_MB", cls.max_payload_bytes / _MIB) or _MOST_MB) * _MIB
         return cls(
             model_dir=Path(environment.get("GREENSAGE_MODEL_DIR", "/opt/ml/model")),
@@ -85,6 +93,7 @@ class Settings:
             nan=environment.get("GREENSAGE_NAN"),
             metrics_seconds=number("GREENSAGE_METRICS_SECONDS", 0),
             log_percent=number("GREENSAGE_LOG_PERCENT", 0),
+            log_level=level("GREENSAGE_LOG_LEVEL", cls.log_level),
             run_as=int(number("GREENSAGE_RUN_AS", 0)),
             capture_uri=environment.get("GREENSAGE_CAPTURE_URI", ""),
             capture_percent=number("GREENSAGE_CAPTURE_PERCENT", 0),

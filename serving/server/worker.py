@@ -183,6 +183,6 @@ def single(settings: Settings) -> list[tuple[str, str]]:
     return [] if settings.multi_model else [(SINGLE, str(settings.model_dir))]
 
 
-def log_to_standard_error() -> None:
-    """One short line for each thing worth knowing; no payloads."""
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(message)s")
+def log_to_standard_error(level: str) -> None:
+    """One short line for each thing worth knowing, from `level` on; no payloads."""
+    logging.basicConfig(stream=sys.stderr, level=level, format="%(levelname)s %(message)s")

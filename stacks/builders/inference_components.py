@@ -13,6 +13,7 @@ from greensage.endpoints import InferenceComponent, InferenceComponentEndpoint, 
 from greensage.endpoints.base import Endpoint
 from greensage.endpoints.container_capture import captured
 from greensage.endpoints.scaling import CopyTracking
+from greensage.monitoring.log_archive import LogArchive
 from greensage.storage.artifacts import ArtifactLocation
 
 from ..props import schedule
@@ -41,6 +42,8 @@ def build(stack: ModelStack) -> Address:
         log_retention_days=model.spec.retention.logs_days, component_name=group_component_name(group, model.name),
     )  # fmt: skip
     component.needs(*stack.needed)
+    if model.spec.logs.archive_days:
+        LogArchive.include(component.log_group)
     # The parameter's value is a name known at synth, so nothing else makes it wait for the component.
     stack.publish_after(component.cfn_inference_component)
     return {"endpointParameter": group_endpoint(stack), "inferenceComponent": component.component_name}

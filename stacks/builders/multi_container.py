@@ -35,7 +35,7 @@ def build_group(stack: GroupStack) -> Endpoint:
             prefix=f"groups/{group.name}-containers/{item.name}/", name=item.name, encryption_key=stack.key,
         )  # fmt: skip
         needed += [artifact, *pin]
-        made = Container(image, artifact.location, environment_of(item.source))
+        made = Container(image, artifact.location, environment_of(item.source, stack.group.lead.logs))
         containers[item.name] = captured(made, stack.capture_of(item.name), stack.key)
     endpoint = MultiContainerEndpoint(
         stack, "Endpoint", containers=containers, instance_type=group.instance_type,

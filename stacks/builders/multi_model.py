@@ -9,7 +9,7 @@ from greensage.endpoints.base import Endpoint
 from greensage.spec import MultiModelHosting
 
 from ..props import tracking
-from ..shared import allowed, group_prefix
+from ..shared import allowed, group_prefix, logging_of
 from . import group_endpoint
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def build_group(stack: GroupStack) -> Endpoint:
     group = stack.group
     image, pin = stack.images.get(group.image)
     hosting = group.lead.hosting
-    environment = allowed(pickle=group.allow_pickle, code=group.allow_code)
+    environment = {**allowed(pickle=group.allow_pickle, code=group.allow_code), **logging_of(group.lead.logs)}
     endpoint = MultiModelEndpoint(
         stack, "Endpoint", bucket=stack.bucket, prefix=group_prefix(group.name), image=image,
         instance_type=group.instance_type, scaling=tracking(group.scaling, group.lead), environment=environment,

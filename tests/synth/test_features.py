@@ -32,6 +32,16 @@ FILES = {
         {VPC}
         {KEY}
         tags: {{team: credit}}""",
+    "quiet": f"""
+        {MODEL}
+        hosting: real-time
+        dashboard: false
+        logs: {{level: error, requests_percent: 1, storage: infrequent-access}}""",
+    "kept": f"""
+        {MODEL}
+        hosting: serverless
+        dashboard: true
+        logs: {{archive_days: 400}}""",
     "shadowed": f"""
         {MODEL}
         hosting: real-time
@@ -269,3 +279,37 @@ def test_a_known_device_gets_what_neo_compiled(fleet):
     assert (job["Framework"], job["Device"], job["InputShape"]) == ("ONNX", "rasp4b", '{"X": [1, 64]}')
     recipe = json.dumps(fleet.one("compiled", "AWS::GreengrassV2::ComponentVersion")["Properties"]["InlineRecipe"])
     assert "dlr" in recipe and "onnxruntime" not in recipe and ".File" in recipe.replace('", "File"', ".File")
+
+
+def endpoint_logs(fleet: Assembly, name: str) -> dict[str, Any]:
+    rows = [row["Properties"] for row in fleet.resources(name, "AWS::Logs::LogGroup").values()]
+    (found,) = [row for row in rows if "/aws/sagemaker/Endpoints/" in str(row.get("LogGroupName"))]
+    return found
+
+
+def test_logs_are_as_the_file_says(fleet):
+    quiet = endpoint_logs(fleet, "quiet")
+    assert quiet["LogGroupClass"] == "INFREQUENT_ACCESS"
+    # Another class is another group, and so another endpoint: CloudFormation changes neither's class.
+    assert fleet.one("quiet", "AWS::SageMaker::Endpoint")["Properties"]["EndpointName"].endswith("-ia")
+    environment = fleet.one("quiet", "AWS::SageMaker::Model")["Properties"]["PrimaryContainer"]["Environment"]
+    assert environment["GREENSAGE_LOG_LEVEL"] == "error" and environment["GREENSAGE_LOG_PERCENT"] == "1"
+    assert "LogGroupClass" not in json.dumps(fleet.resources("everything", "AWS::Logs::LogGroup"))
+
+
+def test_what_must_be_kept_is_archived_by_the_platform(fleet):
+    assert {"Key": "greensage:archive-logs", "Value": "true"} in endpoint_logs(fleet, "kept")["Tags"]
+    (name,) = [name for name in fleet.templates if name.startswith("greensage-platform")]
+    rules = [
+        rule
+        for row in fleet.resources(name, "AWS::S3::Bucket").values()
+        for rule in row["Properties"]["LifecycleConfiguration"]["Rules"]
+    ]
+    assert any(rule.get("ExpirationInDays") == 400 for rule in rules)
+    assert any(rule.get("Transitions") == [{"StorageClass": "GLACIER_IR", "TransitionInDays": 30}] for rule in rules)
+
+
+def test_a_dashboard_is_where_the_plan_has_one(fleet):
+    assert fleet.resources("quiet", "AWS::CloudWatch::Dashboard") == {}
+    assert len(fleet.resources("kept", "AWS::CloudWatch::Dashboard")) == 1
+    assert len(fleet.resources("everything", "AWS::CloudWatch::Dashboard")) == 1

@@ -213,6 +213,12 @@ def monitored(stack: Stack) -> None:
         log_retention_days=30,
     )  # fmt: skip
     gs.WeeklyReview(stack, "Usual", bucket=loop)
+    theirs_too = kms.Key.from_key_arn(stack, "ArchiveKey", "arn:aws:kms:eu-west-1:111111111111:key/k")
+    archive = gs.LogArchive(
+        stack, "Archive", expire_days=400, prefix="/theirs/", schedule="rate(1 day)", encryption_key=theirs_too, log_retention_days=7,
+    )  # fmt: skip
+    gs.LogArchive.include(log_group(stack, "Kept", 7))
+    archive.grant_read(iam.Role(stack, "Reader", assumed_by=iam.AccountRootPrincipal()))  # type: ignore[arg-type]
 
 
 def retrained(stack: Stack, **policy: Any) -> None:

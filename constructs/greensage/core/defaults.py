@@ -66,3 +66,5 @@ OPTIMIZE_MIN_COSINE = 0.995
 REVIEW_SCHEDULE = "cron(0 6 ? * MON *)"
 PARAMETERS_ROOT = "/greensage"
 LOW_USE_PERCENT = 5.0
+ARCHIVED_LOGS = "/aws/sagemaker/"
+ARCHIVE_SCHEDULE = "cron(0 4 * * ? *)"

@@ -10,7 +10,6 @@ from aws_cdk import Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sagemaker as sagemaker
 
 from constructs import Construct, IDependable
@@ -19,7 +18,7 @@ from ..catalog import limits
 from ..core import defaults
 from ..core.acknowledge import acknowledge_wildcards
 from ..core.checked import check_choice, check_whole
-from ..core.logs import log_group
+from ..core.logs import LogStorage, log_group
 from ..core.metrics import endpoint_metric, host_metric
 from ..core.names import endpoint_names
 from .access import ExecutionAccess
@@ -70,6 +69,7 @@ class Endpoint(Construct):
         role: iam.IRole | None = None,
         encryption_key: kms.IKey | None = None,
         log_retention_days: int = defaults.LOG_RETENTION_DAYS,
+        log_storage: LogStorage = "standard",
         endpoint_name: str | None = None,
         network: Network | None = None,
         network_isolation: bool = False,
@@ -84,9 +84,12 @@ class Endpoint(Construct):
             check_whole("volume_size_gb", volume_size_gb, 1, limits.VOLUME_GB_MAX)
         self._volume = {"volumeSizeInGb": volume_size_gb} if volume_size_gb is not None else {}
         self._definition, self._key, self._network, self._isolated = definition, encryption_key, network, network_isolation
-        self._names = endpoint_names(self, definition.generation, endpoint_name)
+        # A log group does not change its class, and is called like its endpoint: another class is another generation.
+        generation = definition.generation + ("-ia" if log_storage == "infrequent-access" else "")
+        self._names = endpoint_names(self, generation, endpoint_name)
         self.variant_name = definition.variants[0].name
-        self.log_group = endpoint_logs(self, "Logs", f"/aws/sagemaker/Endpoints/{self._names.endpoint}", log_retention_days)
+        name = f"/aws/sagemaker/Endpoints/{self._names.endpoint}"
+        self.log_group = log_group(self, "Logs", log_retention_days, name=name, storage=log_storage)
         self._access = ExecutionAccess(self, "Access", role=role)
         self.role = self._access.role
         self._grant_execution()
@@ -271,8 +274,3 @@ def grant_model(access: ExecutionAccess, model: ModelDefinition | None) -> None:
             # A prefix of many models, or of one uncompressed model, is listed; one archive is not.
             if container.artifact.key.endswith("/"):
                 access.list(container.artifact.bucket_arn, container.artifact.prefix)
-
-
-def endpoint_logs(scope: Construct, id: str, name: str, days: int) -> logs.LogGroup:
-    """Return the log group that SageMaker would otherwise create itself, without retention."""
-    return log_group(scope, id, days, name=name)

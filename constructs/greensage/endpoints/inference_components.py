@@ -18,11 +18,12 @@ from ..catalog import limits
 from ..catalog.instances import Processor, instance
 from ..core import defaults
 from ..core.checked import check_choice, check_count, check_number, check_order, check_whole, is_token
+from ..core.logs import log_group
 from ..core.metrics import metric
 from ..core.names import unique_component_name
 from ..planner.placement import Placement, Share, capacity_of, fits, place
 from ..storage.artifacts import ArtifactLocation
-from .base import DEFAULT_VARIANT, Endpoint, EndpointDefinition, VariantDefinition, endpoint_logs
+from .base import DEFAULT_VARIANT, Endpoint, EndpointDefinition, VariantDefinition
 from .container import Container
 from .deployment import DEFAULT_DEPLOYMENT
 from .image import ContainerImage
@@ -224,9 +225,8 @@ class InferenceComponent(Construct):
         super().__init__(scope, id)
         check_count("environment", container.environment, 0, limits.COMPONENT_ENVIRONMENT_MAX)
         self.component_name = component_name or unique_component_name(self)
-        self.log_group = endpoint_logs(
-            self, "Logs", f"/aws/sagemaker/InferenceComponents/{self.component_name}", log_retention_days
-        )
+        name = f"/aws/sagemaker/InferenceComponents/{self.component_name}"
+        self.log_group = log_group(self, "Logs", log_retention_days, name=name)
         self.cfn_inference_component = sagemaker.CfnInferenceComponent(
             self,
             "Component",

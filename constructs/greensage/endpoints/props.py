@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from aws_cdk import aws_kms as kms
     from aws_cdk import aws_s3 as s3
 
+    from ..core.logs import LogStorage
     from .deployment import GuardedDeployment
     from .network import Network
 
@@ -28,6 +29,9 @@ class EndpointProps(TypedDict, total=False):
         and reads the artifact.
     log_retention_days:
         One of CloudWatch's numbers of days; default 14.
+    log_storage:
+        standard, or infrequent-access: half the price to write, read by Logs Insights only; a change replaces the endpoint by
+        one that answers throughout. Default: standard.
     endpoint_name:
         A physical name. Without one the name is made from the stack, the id and the instance type; with one
         SageMaker will refuse a change of instance type while the endpoint is autoscaled.
@@ -36,6 +40,7 @@ class EndpointProps(TypedDict, total=False):
     role: iam.IRole | None
     encryption_key: kms.IKey | None
     log_retention_days: int
+    log_storage: LogStorage
     endpoint_name: str | None
 
 

@@ -9,7 +9,7 @@ from ..catalog import traffic
 from ..catalog._data import load
 from ..catalog.instances import instance
 from ..spec import ModelSpec
-from .demand import container_mb, demand_of, sources_of
+from .demand import container_mb, demand_of, log_kb_usual, sources_of
 from .kinds import always_on, instances_needed
 from .usage import Usage
 
@@ -26,8 +26,9 @@ def baseline_usage(spec: ModelSpec, region: str) -> Usage:
     count = instances_needed(name, demand.peak, demand.cpu_seconds)
     fixed = max(count, spec.sla.instances_kept)
     usage = always_on(demand, region, name, fixed, fixed=fixed)
-    forever = demand.logs_gb * load("baseline")["logs_months"]
-    return replace(usage, logs_kept_gb=forever)
+    usual = demand.requests * log_kb_usual() / 1e6
+    forever = usual * load("baseline")["logs_months"]
+    return replace(usage, logs_gb=usual, logs_kept_gb=forever)
 
 
 def baseline_type(spec: ModelSpec) -> str:

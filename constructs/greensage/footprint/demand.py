@@ -36,6 +36,7 @@ class Demand:
     artifact_gb: float
     logs_gb: float
     logs_days: int
+    logs_price_share: float = 1.0
     files_gb: float = 0.0
     files_days: int = 0
 
@@ -56,11 +57,24 @@ def demand_of(spec: ModelSpec) -> Demand:
         parallel=traffic.parallel_share(spec.model.framework),
         network_gb=requests * payload / 1e6,
         artifact_gb=sum(size_mb(item) for item in sources_of(spec)) / 1000,
-        logs_gb=requests * traffic.LOG_KB_PER_REQUEST / 1e6,
+        logs_gb=requests * _log_kb(spec) / 1e6,
         logs_days=spec.retention.logs_days,
+        logs_price_share=traffic.INFREQUENT_ACCESS_SHARE if spec.logs.storage == "infrequent-access" else 1.0,
         files_gb=requests * (spec.traffic.payload_kb or traffic.BATCH_KB_PER_RECORD) / 1e6,
         files_days=spec.retention.data_days,
     )
+
+
+def log_kb_usual() -> float:
+    """Return what a request is taken to log, in kB, where the file says nothing else."""
+    return traffic.LOG_KB_PER_REQUEST
+
+
+def _log_kb(spec: ModelSpec) -> float:
+    # Greensage's own container writes a line about a request only where it is asked to.
+    if "requests_percent" in spec.logs.model_fields_set and spec.model.image in ("auto", "serving"):
+        return traffic.LOG_LINE_KB * spec.logs.requests_percent / 100
+    return log_kb_usual()
 
 
 def hours_of(asked: TrafficSpec) -> tuple[Hours, ...]:

@@ -171,7 +171,8 @@ def _all_bytes(demands: Sequence[Demand], usage: Usage) -> Usage:
     return replace(
         usage,
         stored_gb=sum(item.artifact_gb for item in demands),
-        logs_gb=sum(item.logs_gb for item in demands),
+        # What is written is only billed; what is kept takes disks.
+        logs_gb=sum(item.logs_gb * item.logs_price_share for item in demands),
         logs_kept_gb=sum(item.logs_gb * item.logs_days / DAYS_PER_MONTH for item in demands),
         network_gb=sum(item.network_gb for item in demands),
     )

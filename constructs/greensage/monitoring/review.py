@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, cast
 
 from aws_cdk import ArnFormat, Stack
@@ -15,7 +10,6 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
-from aws_cdk import aws_s3_assets as assets
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_ssm as ssm
 
@@ -24,17 +18,13 @@ from constructs import Construct
 from ..catalog import layers
 from ..core import defaults
 from ..core.checked import check_cron, check_whole
-from ..core.folders import lambda_folder
 from ..core.function import Function
 from ..core.metrics import metric
 from ..core.state_machines import alarm_from_one
+from .review_code import review_code
 
 # 500 models are planned, observed and described well within that.
 _SECONDS, _MEMORY_MB = 900, 512
-_CODE_ID = "GreensageReviewCode"
-_NOT_CODE = shutil.ignore_patterns("__pycache__", "*.pyc", "*.so")
-_ROOMS = ("catalog", "footprint", "operate", "planner", "spec")
-_FILES = ("core/__init__.py", "core/cron.py", "core/defaults.py", "core/tags.py", "errors.py", "narrow.py", "text.py")
 _ANY = "*"
 _LISTS = "These list what there is: they take no ARN, or only that of everything."
 
@@ -79,7 +69,7 @@ class WeeklyReview(Construct):
             "root": parameters_root, "topic": self.topic.topic_arn, "keep_versions": keep_versions, "bucket": bucket.bucket_name,
         }  # fmt: skip
         self.function = Function(
-            self, "Weekly", handler="weekly_review.weekly.handler", code=_code(self), settings=settings, seconds=_SECONDS,
+            self, "Weekly", handler="weekly_review.weekly.handler", code=review_code(self), settings=settings, seconds=_SECONDS,
             memory_mb=_MEMORY_MB, layers=[_layer(self)], description="greensage: the weekly review",
             log_retention_days=log_retention_days,
         )  # fmt: skip
@@ -149,27 +139,3 @@ def _topic(scope: Construct) -> sns.ITopic:
 def _layer(scope: Construct) -> str:
     """AWS's layer with pydantic, by the public parameter in which AWS keeps its ARN."""
     return ssm.StringParameter.value_for_string_parameter(scope, layers.pydantic_layer())
-
-
-def _code(scope: Construct) -> assets.Asset:
-    stack = Stack.of(scope)
-    known = stack.node.try_find_child(_CODE_ID)
-    return known if isinstance(known, assets.Asset) else assets.Asset(stack, _CODE_ID, path=str(_gathered()))
-
-
-@cache
-def _gathered() -> Path:
-    """The rooms that the review imports, the handler, and PyYAML, which is pure Python where its C part is left out."""
-    folder = Path(tempfile.mkdtemp(prefix="greensage-review-"))
-    own = Path(__file__).parents[1]
-    (folder / "greensage/core").mkdir(parents=True)
-    (folder / "greensage/__init__.py").write_text('"""Only the rooms that the weekly review needs: not the whole library."""\n')
-    for room in _ROOMS:
-        shutil.copytree(own / room, folder / "greensage" / room, ignore=_NOT_CODE)
-    for name in _FILES:
-        shutil.copyfile(own / name, folder / "greensage" / name)
-    shutil.copytree(lambda_folder() / "operate", folder / "weekly_review", ignore=_NOT_CODE)
-    found = find_spec("yaml")
-    assert found is not None and found.origin is not None, "PyYAML is a dependency of greensage"
-    shutil.copytree(Path(found.origin).parent, folder / "yaml", ignore=_NOT_CODE)
-    return folder

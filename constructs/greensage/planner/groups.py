@@ -189,6 +189,7 @@ def _refuse_differences(name: str, pairs: list[Planned]) -> None:
         ("vpc", "VPC", lambda request, model: request.spec.vpc),
         ("network_isolation", "network isolation", lambda request, model: request.spec.network_isolation),
         ("deployment", "deployment", lambda request, model: request.spec.deployment),
+        ("logs", "logs", lambda request, model: request.spec.logs),
         ("schedule", "schedule", lambda request, model: request.spec.schedule),
         ("high_resolution_metrics", "resolution of metrics", lambda request, model: request.spec.high_resolution_metrics),
     ]

@@ -26,6 +26,7 @@ from .dashboard import choose_dashboard
 from .edge import check_edge
 from .explain import why_instance, why_kind, why_region, why_serverless_size
 from .groups import plan_groups
+from .logs import why_logs
 from .monitoring import plan_monitoring
 from .optimized import chosen_as_given, why_optimized
 from .options import memory_mb
@@ -147,7 +148,7 @@ def _plan_model(
         choices += whys
         base["quotas"] = quotas_of(kind, option.item, base.get("scaling"), request)
     base["monitoring"], watched = plan_monitoring(request, kind, image)
-    choices += watched
+    choices += [*watched, *why_logs(request.spec, kind, request.region)]
     base["green_hour"] = retraining_hour(request, intensity)
     notes = (*warnings, *notes_of(request, chosen, kind))
     made = ModelPlan(**base, choices=tuple(choices), notes=notes)

@@ -37,7 +37,7 @@ def check_matrix(request: Request, kind: Kind) -> tuple[str, ...]:
     problems = [problem for ask in asked if (problem := _refusal(request, kind, ask, asked))]
     problems += _conflicts(request, asked)
     problems += _ranges(request)
-    problems += _without_effect(request, kind)
+    problems += [*_without_effect(request, kind), *_logs_without_effect(request, kind)]
     if problems:
         raise PlanError(problems)
     return tuple(warning for ask in asked if (warning := _warning(kind, ask)))
@@ -46,7 +46,7 @@ def check_matrix(request: Request, kind: Kind) -> tuple[str, ...]:
 def why_not(request: Request, kind: Kind) -> str | None:
     """Return the first reason why `kind` cannot do what the file asks for, or None: for choosing among kinds."""
     problems = [problem for ask in _asks(request) if (problem := _refusal(request, kind, ask, []))]
-    problems += _without_effect(request, kind)
+    problems += [*_without_effect(request, kind), *_logs_without_effect(request, kind)]
     return problems[0].message if problems else None
 
 
@@ -155,6 +155,18 @@ def _without_effect(request: Request, kind: Kind) -> Iterator[Problem]:
     ):
         message = "a schedule moves the limits of warm environments, and there are none"
         yield request.located.problem(("schedule",), message, hint=f"hosting: {{kind: {kind}, provisioned_concurrency: 1}}")
+
+
+def _logs_without_effect(request: Request, kind: Kind) -> Iterator[Problem]:
+    """Where a kind has no log group of its own, or one whose name never changes."""
+    row, given = hosting_kind(kind), request.spec.logs
+    alone = row.runs_on != "devices" and row.answers != "files"
+    if given.storage != "standard" and not (alone and row.shares != "copies"):
+        message = f"{kind} has no log group of its own whose class could be chosen"
+        yield request.located.problem(("logs", "storage"), message, hint="leave it out")
+    if given.archive_days and not alone:
+        message = f"{kind} has no log group of its own to archive"
+        yield request.located.problem(("logs", "archive_days"), message, hint="leave it out")
 
 
 def _keys(path: str) -> list[str | int]:

@@ -17,7 +17,7 @@ from .hosting import (
     hosting_of,
 )
 from .load import load_neighbours, load_spec, load_specs
-from .model import ModelSpec, RegionSpec, RetentionSpec, SlaSpec, TrafficSpec
+from .model import LogsSpec, ModelSpec, RegionSpec, RetentionSpec, SlaSpec, TrafficSpec
 from .optimize import OptimizeSpec
 from .parts import CaptureSpec, DeploymentSpec, ModelSource, ScheduleSpec, ShadowSpec, VariantSpec, VpcSpec
 from .schema import json_schema
@@ -34,6 +34,7 @@ __all__ = [
     "hosting_of",
     "InferenceComponentHosting",
     "Located",
+    "LogsSpec",
     "ModelSource",
     "ModelSpec",
     "MultiContainerHosting",

@@ -115,6 +115,27 @@ class RetentionSpec(Part):
         return value
 
 
+class LogsSpec(Part):
+    """How much the container logs, and where that is kept."""
+
+    level: Literal["error", "warning", "info"] = Field(default="warning", description="Of greensage's container.")
+    requests_percent: float = Field(
+        default=0, ge=0, le=100, description="Share of the requests that greensage's container writes a line about."
+    )
+    storage: Literal["standard", "infrequent-access"] = Field(
+        default="standard", description="infrequent-access costs half to write; it is read by Logs Insights only."
+    )
+    archive_days: int | None = Field(
+        default=None, ge=1, le=3_650, description="Also keep them compressed in S3, so many days: for those who must."
+    )
+
+    @model_validator(mode="after")
+    def _archived(self) -> LogsSpec:
+        if self.archive_days and self.storage == "infrequent-access":
+            raise ValueError("logs of the infrequent-access class cannot be read for an archive | storage: standard")
+        return self
+
+
 class ModelSpec(Part):
     """One model as its owner describes it. The smallest valid file is `name` and `model`."""
 
@@ -149,6 +170,7 @@ class ModelSpec(Part):
         default=None, description="Serve the optimized model: true, or how (greensage optimize NAME makes it)."
     )
     retention: RetentionSpec = RetentionSpec()
+    logs: LogsSpec = LogsSpec()
     vpc: VpcSpec | None = None
     network_isolation: bool = Field(default=False, description="The container reaches nothing, not even AWS.")
     high_resolution_metrics: bool = Field(default=False, description="Metrics every 10 seconds; scales out sooner.")
@@ -191,6 +213,19 @@ class ModelSpec(Part):
     def _group_given(self) -> ModelSpec:
         if self.hosting != "auto" and self.group is None and hosting_kind(self.hosting.kind).shares:
             raise ValueError(f"hosting is {self.hosting.kind}, so the files that share the endpoint need the same group")
+        return self
+
+    @model_validator(mode="after")
+    def _archived_before_they_go(self) -> ModelSpec:
+        if self.logs.archive_days and self.retention.logs_days < limits.ARCHIVE_LOGS_DAYS_MIN:
+            raise ValueError(
+                f"logs.archive_days needs retention.logs_days of {limits.ARCHIVE_LOGS_DAYS_MIN} or more: a day is archived when "
+                "it is over, and may be tried again | retention: {logs_days: 7}"
+            )
+        if self.logs.storage == "infrequent-access" and "GREENSAGE_METRICS_SECONDS" in self.model.environment:
+            raise ValueError(
+                "infrequent-access makes no metrics of log lines | leave GREENSAGE_METRICS_SECONDS out, or storage: standard"
+            )
         return self
 
     @model_validator(mode="after")
