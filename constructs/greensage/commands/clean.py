@@ -82,10 +82,15 @@ def run(options: argparse.Namespace) -> int:
         print("\n".join(_lines(orphans, [item for _, part in found for item in part.items], regions, problems)))
     failed = False
     if options.yes:
-        failed = _delete(orphans, [(reading, part.items) for reading, part in found], options)
+        failed = _delete(orphans, [(reading, _to_delete(part.items, options)) for reading, part in found], options)
     elif not options.json and (any(part.items for _, part in found) or any(not item.used_by for item in orphans)):
         print("Delete with: greensage clean --yes")
     return 1 if problems or failed else 0
+
+
+def _to_delete(items: list[Unused], options: argparse.Namespace) -> list[Unused]:
+    """What is not somebody else's to do, and what is on request only where its kind was named."""
+    return [item for item in items if not item.advice and (not item.on_request or item.kind in options.only)]
 
 
 def _lines(orphans: list[Orphan], items: list[Unused], regions: list[str], problems: list[str]) -> list[str]:
@@ -105,6 +110,9 @@ def _lines(orphans: list[Orphan], items: list[Unused], regions: list[str], probl
         lines += ["", table([header, *rows], right=(2, 3))] if lines else [table([header, *rows], right=(2, 3))]
         whole = sum(item.gb for item in items)
         lines.append(f"{len(items)} that nothing uses{f', {number(whole)} GB' if whole else ''}.")
+        lines += [f"{item.name}: {item.advice}" for item in items if item.advice]
+        requested = sorted({item.kind for item in items if item.on_request})
+        lines += [f"Of the kind {kind}, nothing is deleted but with --only '{kind}'." for kind in requested]
     if not lines:
         lines.append(f"Nothing is left over in {', '.join(regions)}{', as far as could be read' if problems else ''}.")
     return lines

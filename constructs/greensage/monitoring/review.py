@@ -106,7 +106,7 @@ class WeeklyReview(Construct):
         allow(list(_LISTED), _ANY, why=_LISTS)
         allow(["s3:ListBucketMultipartUploads"], bucket.bucket_arn)
         self.function.allow_files(bucket.bucket_arn, ["s3:GetObject", "s3:PutObject"], "kpi/")
-        self.function.allow_listing(bucket.bucket_arn, "kpi/")
+        self.function.allow_listing(bucket.bucket_arn, "kpi/", "models/", "groups/")
         allow(["sns:Publish"], self.topic.topic_arn)
 
 
@@ -118,6 +118,8 @@ _DESCRIBED = (
     (["sagemaker:DescribeModelPackage", "sagemaker:ListTags"], "sagemaker:model-package"),
     (["sagemaker:ListModelPackages", "sagemaker:ListTags"], "sagemaker:model-package-group"),
     (["ecr:DescribeRepositories", "ecr:DescribeImages", "ecr:ListTagsForResource"], "ecr:repository"),
+    (["sagemaker:DescribeInferenceComponent"], "sagemaker:inference-component"),
+    (["sagemaker:DescribeTransformJob"], "sagemaker:transform-job"),
     (["cloudformation:ListStackResources"], "cloudformation:stack"),
     (["lambda:GetFunction"], "lambda:function:"),
     (["logs:DescribeLogGroups", "logs:ListTagsLogGroup"], "logs:log-group:"),
@@ -126,7 +128,7 @@ _DESCRIBED = (
 _LISTED = (
     "cloudformation:DescribeStacks", "cloudwatch:GetMetricData", "ecs:DescribeTaskDefinition", "ecs:ListTaskDefinitions",
     "lambda:ListFunctions", "sagemaker:ListEndpointConfigs", "sagemaker:ListEndpoints", "sagemaker:ListInferenceComponents",
-    "sagemaker:ListModelPackageGroups", "sagemaker:ListModels", "states:ListStateMachines",
+    "sagemaker:ListModelPackageGroups", "sagemaker:ListModels", "sagemaker:ListTransformJobs", "states:ListStateMachines",
 )  # fmt: skip
 
 

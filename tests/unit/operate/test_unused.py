@@ -37,6 +37,10 @@ class Account:
         self.kept: set[str] = set()
         self.refused: set[str] = set()
         self.calls: list[str] = []
+        self.called: dict[str, float] = {}
+        self.components: dict[str, str] = {}
+        self.objects: list[str] = []
+        self.parameters: dict[str, str] = {}
 
     def client(self, service: str, **_: Any) -> Client:
         return Client(self)
@@ -55,7 +59,11 @@ class Account:
 
     def endpoint(self, name: str, config: str, pending: str = "") -> None:
         moving = {"PendingDeploymentSummary": {"EndpointConfigName": pending}} if pending else {}
-        self.endpoints[name] = {"EndpointName": name, "EndpointConfigName": config, **moving}
+        self.endpoints[name] = {
+            "EndpointName": name, "EndpointConfigName": config, "EndpointArn": f"{ARN}:endpoint/{name}", "CreationTime": OLD,
+            "EndpointStatus": "InService", "ProductionVariants": [{"VariantName": "v"}], **moving,
+        }  # fmt: skip
+        self.called.setdefault(name, 5.0)
 
     def image(self, digest: str, *tags: str, pushed: datetime = OLD) -> None:
         row = {"imageDigest": f"sha256:{digest}", "imageTags": list(tags), "imagePushedAt": pushed, "imageSizeInBytes": 2e9}
@@ -103,7 +111,7 @@ class Client:
         return "Models", list(self.account.models.values())
 
     def _list_inference_components(self) -> Any:
-        return "InferenceComponents", []
+        return "InferenceComponents", [{"InferenceComponentName": name} for name in self.account.components]
 
     def _list_transform_jobs(self, **_: Any) -> Any:
         return "TransformJobSummaries", []
@@ -144,6 +152,32 @@ class Client:
 
     def _list_tags(self, ResourceArn: str) -> Any:
         return "Tags", [{"Key": "greensage:keep", "Value": ""}] if ResourceArn in self.account.kept else []
+
+    def _get_metric_data(self, MetricDataQueries: Any, **_: Any) -> Any:
+        found: list[dict[str, Any]] = []
+        for row in MetricDataQueries:
+            name = row["MetricStat"]["Metric"]["Dimensions"][0]["Value"]
+            calls = self.account.called.get(name, 0.0) if row["MetricStat"]["Metric"]["MetricName"] == "Invocations" else 0.0
+            found.append({"Id": row["Id"], "Timestamps": [NOW] if calls else [], "Values": [calls] if calls else []})
+        return "MetricDataResults", found
+
+    def _list_objects_v2(self, Prefix: str, **_: Any) -> Any:
+        keys = [key for key in self.account.objects if key.startswith(Prefix)]
+        return "Contents", [{"Key": key, "Size": 1e9, "LastModified": OLD} for key in keys]
+
+    def _get_parameters_by_path(self, Path: str, **_: Any) -> Any:
+        names = [name for name in self.account.parameters if name.startswith(f"{Path}/")]
+        return "Parameters", [{"Name": name, "Value": self.account.parameters[name]} for name in names]
+
+    def describe_inference_component(self, InferenceComponentName: str) -> Any:
+        return {"EndpointName": self.account.components[InferenceComponentName]}
+
+    def delete_endpoint(self, EndpointName: str) -> None:
+        del self.account.endpoints[EndpointName]
+
+    def delete_object(self, Bucket: str, Key: str) -> None:
+        assert Bucket == "bucket"
+        self.account.objects.remove(Key)
 
     def describe_endpoint(self, EndpointName: str) -> Any:
         return self.account.endpoints[EndpointName]
@@ -329,5 +363,67 @@ def test_one_that_cannot_be_deleted_is_said_and_the_others_go(account, tmp_path)
 
 
 def test_an_unknown_kind_is_refused_with_those_that_there_are(account):
-    with pytest.raises(GreensageError, match="bucket: no such kind; allowed: endpoint configuration, model, "):
+    with pytest.raises(GreensageError, match="bucket: no such kind; allowed: idle endpoint, endpoint configuration, model, "):
         find_unused(reading(account), ["bucket"])
+
+
+def test_an_endpoint_that_nobody_called_is_told_and_deleted_on_request_only():
+    account = Account()
+    for name in ("called", "idle", "in-a-stack", "kept", "by-component"):
+        account.config(f"{name}-config")
+        account.endpoint(name, f"{name}-config")
+        account.called[name] = 0.0
+    account.called |= {"called": 3.0, "component": 2.0}
+    account.components = {"component": "by-component"}
+    account.stacks = {"s": ["in-a-stack"]}
+    account.kept = {f"{ARN}:endpoint/kept"}
+    found = {item.name: item for item in find_unused(reading(account), ["idle endpoint"]).items}
+    assert set(found) == {"idle", "in-a-stack"}
+    assert found["idle"].on_request and not found["idle"].advice
+    assert "rightsize --write" in found["in-a-stack"].advice
+    assert found["idle"].definition == {"EndpointName": "idle", "EndpointConfigName": "idle-config"}
+
+
+def test_an_endpoint_that_is_called_again_stays(tmp_path):
+    account = Account()
+    account.config("c")
+    account.endpoint("idle", "c")
+    account.called["idle"] = 0.0
+    reading = reading(account)
+    (item,) = find_unused(reading, ["idle endpoint"]).items
+    account.called["idle"] = 1.0
+    assert [row.state for row in delete_unused(reading, [item], tmp_path / "l")] == ["in use again"]
+    account.called["idle"] = 0.0
+    assert [row.state for row in delete_unused(reading, [item], tmp_path / "l")] == ["deleted"]
+    assert account.endpoints == {} and account.configs != {}
+
+
+def test_archives_of_models_that_are_gone_and_that_nothing_names(tmp_path):
+    account = Account()
+    account.objects = [f"models/{name}/a.tar.gz" for name in ("gone", "living", "named", "champion")] + [
+        "groups/g/a",
+        "kpi/2026-01",
+    ]
+    account.parameters = {
+        "/greensage/models/living": "{}", "/greensage/groups/g/k/endpoint": "e",
+        "/greensage/champions/champion": json.dumps({"bucket": "bucket", "key": "models/champion/a.tar.gz"}),
+    }  # fmt: skip
+    account.model("m")
+    account.models["m"]["PrimaryContainer"]["ModelDataUrl"] = "s3://bucket/models/named/a.tar.gz"
+    reading = reading(account)
+    (item,) = find_unused(reading, ["artifact"]).items
+    assert item.name == "s3://bucket/models/gone/a.tar.gz" and item.gb == 1
+    account.parameters["/greensage/specs/gone"] = "{}"
+    assert [row.state for row in delete_unused(reading, [item], tmp_path / "l")] == ["in use again"]
+    del account.parameters["/greensage/specs/gone"]
+    assert [row.state for row in delete_unused(reading, [item], tmp_path / "l")] == ["deleted"]
+    assert len(account.objects) == 5
+
+
+def test_metrics_that_cannot_be_read_make_nothing_idle():
+    account = Account()
+    account.endpoint("e", "c")
+    account.config("c")
+    account.refused = {"get_metric_data"}
+    found = find_unused(reading(account), ["idle endpoint"])
+    assert found.items == [] and "not judged" in found.problems[0]

@@ -18,7 +18,8 @@ class Unused:
     """Something that nothing uses.
 
     `identity` is what its deletion needs; `definition` what it takes to make it again, where that can be; `created` is in
-    seconds since the epoch.
+    seconds since the epoch. With `advice` it is not for `clean` to delete, but something else is to be done about it;
+    `on_request` is deleted only where its kind is asked for by name.
     """
 
     kind: str
@@ -30,6 +31,8 @@ class Unused:
     gb: float = 0.0
     identity: tuple[tuple[str, str], ...] = ()
     definition: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    advice: str = ""
+    on_request: bool = False
 
     @property
     def ids(self) -> dict[str, str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from ...errors import GreensageError
-from . import hosting, images, leftovers, packages
+from . import artifacts, hosting, idle, images, leftovers, packages
 from .item import Reading, Unused
 
 
@@ -24,9 +24,11 @@ class _Kind(NamedTuple):
 
 # Configurations before the models that they name.
 KINDS = {
+    idle.KIND: _Kind(idle.find, idle),
     hosting.CONFIG: _Kind(hosting.configs, hosting), hosting.MODEL: _Kind(hosting.models, hosting),
     packages.KIND: _Kind(packages.find, packages), images.KIND: _Kind(images.find, images, "ecr"),
     leftovers.LOGS: _Kind(leftovers.log_groups, leftovers, "logs"), leftovers.UPLOAD: _Kind(leftovers.uploads, leftovers, "s3"),
+    artifacts.KIND: _Kind(artifacts.find, artifacts, "s3"),
 }  # fmt: skip
 
 
@@ -65,7 +67,7 @@ def find_unused(reading: Reading, kinds: Sequence[str] = (), *, say: Callable[[s
         try:
             # To the end before any counts: a page that fails may have named one of those before it.
             found.items += list(row.find(reading))
-        except (BotoCoreError, ClientError) as error:
+        except (BotoCoreError, ClientError, GreensageError) as error:
             found.problems.append(f"{reading.region}: {kind}: not judged: {error}")
     return found
 
@@ -90,7 +92,7 @@ def delete_unused(reading: Reading, items: Sequence[Unused], ledger: Path) -> It
                     continue
                 _write(lines, "deleting", item)
                 kind.room.delete(fresh.client(kind.service), item)
-            except (BotoCoreError, ClientError, RuntimeError) as error:
+            except (BotoCoreError, ClientError, GreensageError, RuntimeError) as error:
                 outcome = Outcome(item, "deleted", "was gone already") if _gone(error) else Outcome(item, "failed", str(error))
             else:
                 outcome = Outcome(item, "deleted")
