@@ -389,12 +389,12 @@ def test_an_endpoint_that_is_called_again_stays(tmp_path):
     account.config("c")
     account.endpoint("idle", "c")
     account.called["idle"] = 0.0
-    reading = reading(account)
-    (item,) = find_unused(reading, ["idle endpoint"]).items
+    look = reading(account)
+    (item,) = find_unused(look, ["idle endpoint"]).items
     account.called["idle"] = 1.0
-    assert [row.state for row in delete_unused(reading, [item], tmp_path / "l")] == ["in use again"]
+    assert [row.state for row in delete_unused(look, [item], tmp_path / "l")] == ["in use again"]
     account.called["idle"] = 0.0
-    assert [row.state for row in delete_unused(reading, [item], tmp_path / "l")] == ["deleted"]
+    assert [row.state for row in delete_unused(look, [item], tmp_path / "l")] == ["deleted"]
     assert account.endpoints == {} and account.configs != {}
 
 
@@ -410,13 +410,13 @@ def test_archives_of_models_that_are_gone_and_that_nothing_names(tmp_path):
     }  # fmt: skip
     account.model("m")
     account.models["m"]["PrimaryContainer"]["ModelDataUrl"] = "s3://bucket/models/named/a.tar.gz"
-    reading = reading(account)
-    (item,) = find_unused(reading, ["artifact"]).items
+    look = reading(account)
+    (item,) = find_unused(look, ["artifact"]).items
     assert item.name == "s3://bucket/models/gone/a.tar.gz" and item.gb == 1
     account.parameters["/greensage/specs/gone"] = "{}"
-    assert [row.state for row in delete_unused(reading, [item], tmp_path / "l")] == ["in use again"]
+    assert [row.state for row in delete_unused(look, [item], tmp_path / "l")] == ["in use again"]
     del account.parameters["/greensage/specs/gone"]
-    assert [row.state for row in delete_unused(reading, [item], tmp_path / "l")] == ["deleted"]
+    assert [row.state for row in delete_unused(look, [item], tmp_path / "l")] == ["deleted"]
     assert len(account.objects) == 5
 
 
