@@ -55,3 +55,14 @@ def wait_for(what: Callable[[], Any], seconds: float = 60) -> Any:
         assert time.monotonic() < deadline, f"not within {seconds} s"
         time.sleep(0.1)
     return found
+
+
+def invoke(session: boto3.Session, description: str) -> dict[str, Any]:
+    """Invoke the function with this description, as its schedule would, and return its answer; fail when it fails."""
+    functions = session.client("lambda")
+    rows = [row for page in functions.get_paginator("list_functions").paginate() for row in page["Functions"]]
+    name = next(row["FunctionName"] for row in rows if row.get("Description") == description)
+    answer = functions.invoke(FunctionName=name, Payload=b"{}")
+    text = answer["Payload"].read().decode()
+    assert "FunctionError" not in answer, text
+    return json.loads(text)

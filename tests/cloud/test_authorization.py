@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from greensage.client import EndpointClient
 from greensage.local.cloud import ACCOUNT, LocalCloud
+from tests.cloud import lookup
 from tests.cloud.conftest import EDGE_REGION, REGION, Cdk, bootstrapped, environment_of, session_of
 from tests.conftest import MODELS
 
@@ -27,6 +28,9 @@ def guarded(tmp_path_factory):
         folder = tmp_path_factory.mktemp("fleet")
         shutil.copytree(MODELS, folder / "models")
         session_of(cloud, region=EDGE_REGION).client("iot").create_thing_group(thingGroupName="field-sensors")
+        # One whose logs are archived, so that the platform has the function for it.
+        churn = folder / "models/churn.yaml"
+        churn.write_text(churn.read_text() + "logs: {archive_days: 30}\n")
         cdk = bootstrapped(Cdk(folder / "models", environment_of(cloud), folder / "cdk.out"), EDGE_REGION)
         cdk.deploy()
         yield cloud, cdk
@@ -85,6 +89,13 @@ def test_a_shared_endpoint_does_not_serve_a_model_outside_its_prefix(root):
     for outside in ("../models/churn/churn.tar.gz", "nothing.tar.gz"):
         with pytest.raises(ClientError, match="Failed to download model data"):
             runtime.invoke_endpoint(EndpointName=place["endpoint"], TargetModel=outside, Body=b"1", ContentType="text/csv")
+
+
+def test_what_runs_by_itself_has_every_right_that_it_needs(root):
+    """A line more than three would say what the review was not let read."""
+    found = lookup.invoke(root, "greensage: the weekly review")
+    assert len(found["lines"]) == 3, found["lines"]
+    assert lookup.invoke(root, "greensage: archives logs")["keys"] == []
 
 
 @pytest.fixture

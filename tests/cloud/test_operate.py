@@ -15,7 +15,7 @@ import pytest
 from greensage.client import EndpointClient
 from greensage.optimize import optimize
 from tests.cloud.conftest import Cdk, bootstrapped, environment_of
-from tests.cloud.lookup import endpoint_of, expected_of, wait_for
+from tests.cloud.lookup import endpoint_of, expected_of, invoke, wait_for
 from tests.conftest import ARTIFACTS
 
 pytestmark = pytest.mark.cloud
@@ -146,7 +146,7 @@ def test_a_fleet_is_brought_down_by_what_the_proposals_promised(fleet, session):
 def test_the_weekly_review_says_what_to_do_and_keeps_the_kpis(fleet, session):
     """The deployed function, by its own role's rights: three lines, a mail through its topic, and the month's table."""
     received = listen(session)
-    found = invoke_review(session)
+    found = invoke(session, "greensage: the weekly review")
     assert len(found["lines"]) == 3, found["lines"]
     sizes, unused, kpi = found["lines"]
     # The endpoints are some minutes old.
@@ -172,16 +172,6 @@ def listen(session: Any) -> Any:
     arn = queues.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     session.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
     return lambda: queues.receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages")
-
-
-def invoke_review(session: Any) -> dict[str, Any]:
-    functions = session.client("lambda")
-    rows = [row for page in functions.get_paginator("list_functions").paginate() for row in page["Functions"]]
-    name = next(row["FunctionName"] for row in rows if row.get("Description") == "greensage: the weekly review")
-    answer = functions.invoke(FunctionName=name, Payload=b"{}")
-    text = answer["Payload"].read().decode()
-    assert "FunctionError" not in answer, text
-    return json.loads(text)
 
 
 def test_what_was_left_behind_goes_and_nothing_that_serves(fleet, session, tmp_path):
