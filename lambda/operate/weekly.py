@@ -21,6 +21,8 @@ def handler(event: Any, context: Any) -> dict[str, Any]:
     )
     # First where it can be read again: a mail may be lost.
     key = "kpi/latest-review.txt"
-    session.client("s3").put_object(Bucket=settings["bucket"], Key=key, Body=found.text.encode(), ContentType="text/plain")
+    session.client("s3").put_object(
+        Bucket=settings["bucket"], Key=key, Body="\n".join([*found.lines, *found.problems]).encode(), ContentType="text/plain"
+    )
     session.client("sns").publish(TopicArn=settings["topic"], Subject=found.subject, Message=found.text)
-    return {"subject": found.subject, "lines": list(found.lines)}
+    return {"subject": found.subject, "lines": list(found.lines), "problems": list(found.problems)}

@@ -23,7 +23,7 @@ def mend() -> None:
     _refuse_to_delete_full_buckets()
     _say_when_an_image_is_missing()
     _delete_a_tag_and_not_the_image()
-    _name_the_project_of_builds()
+    _name_what_is_asked_for()
     _publish_the_layers()
     _take_alarms_of_expressions()
     _run_schedules_faster()
@@ -213,21 +213,26 @@ def _say_when_an_image_is_missing() -> None:
     ecr._describe_images = describe_or_fail
 
 
-def _name_the_project_of_builds() -> None:
-    """BatchGetBuilds is authorized on the builds' project on AWS; ministack asks for all resources."""
+def _name_what_is_asked_for() -> None:
+    """AWS authorizes these on a project, a path of parameters, or the log groups; ministack asks for all resources."""
     from ministack.core import iam_actions
 
     extract = iam_actions.extract_resource_arn
 
-    def extract_with_builds(
+    def extract_more(
         service: str, method: str, path: str, headers: dict[str, str], body: bytes, query: Any, region_name: str, account_id: str
     ) -> str:
-        if headers.get("x-amz-target", "").endswith(".BatchGetBuilds"):
+        action, place = headers.get("x-amz-target", "").rpartition(".")[2], f"{region_name}:{account_id}"
+        if action == "BatchGetBuilds":
             project = json.loads(body)["ids"][0].rsplit("/", 1)[-1].split(":")[0]
-            return f"arn:aws:codebuild:{region_name}:{account_id}:project/{project}"
+            return f"arn:aws:codebuild:{place}:project/{project}"
+        if action == "GetParametersByPath":
+            return f"arn:aws:ssm:{place}:parameter/{json.loads(body)['Path'].strip('/')}"
+        if action == "DescribeLogGroups":
+            return f"arn:aws:logs:{place}:log-group::log-stream:"
         return extract(service, method, path, headers, body, query, region_name, account_id)
 
-    iam_actions.extract_resource_arn = extract_with_builds
+    iam_actions.extract_resource_arn = extract_more
 
 
 def _delete_a_tag_and_not_the_image() -> None:

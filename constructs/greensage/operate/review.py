@@ -17,10 +17,11 @@ _NAMED = 3
 
 @dataclass(frozen=True)
 class Review:
-    """The mail: its subject in ASCII, and its lines."""
+    """The mail: its subject in ASCII, and its lines; `problems` has all that could not be read, of which they name one."""
 
     subject: str
     lines: tuple[str, ...]
+    problems: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -39,7 +40,7 @@ def review_of(
             f"Not read: {problems[0]}{f', and {len(problems) - 1} more' if len(problems) > 1 else ''}. So this is not all."
         )
     words = f"greensage {region}: {len(changes)} to right-size, {len(unused)} to clean up"
-    return Review(f"{words}{', something not read' if problems else ''}"[:_SUBJECT_MAX], tuple(lines))
+    return Review(f"{words}{', something not read' if problems else ''}"[:_SUBJECT_MAX], tuple(lines), tuple(problems))
 
 
 def _sizes(proposals: Sequence[Proposal], changes: list[Proposal]) -> str:
