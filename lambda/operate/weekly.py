@@ -20,9 +20,7 @@ def handler(event: Any, context: Any) -> dict[str, Any]:
         session, os.environ["AWS_REGION"], now=time.time(), root=settings["root"], keep_versions=settings["keep_versions"]
     )
     # First where it can be read again: a mail may be lost.
-    key = "kpi/latest-review.txt"
-    session.client("s3").put_object(
-        Bucket=settings["bucket"], Key=key, Body="\n".join([*found.lines, *found.problems]).encode(), ContentType="text/plain"
-    )
+    key, text = "kpi/latest-review.txt", "\n".join([*found.lines, *found.problems])
+    session.client("s3").put_object(Bucket=settings["bucket"], Key=key, Body=text.encode(), ContentType="text/plain")
     session.client("sns").publish(TopicArn=settings["topic"], Subject=found.subject, Message=found.text)
     return {"subject": found.subject, "lines": list(found.lines), "problems": list(found.problems)}
