@@ -23,6 +23,7 @@ from greensage.storage.artifacts import ArtifactLocation, ModelArtifact
 
 from .builders import Address, build
 from .loop import add_loop, loop_capture
+from .recommend import add_recommendation
 from .shared import Images, allow_unpinning, artifact_bucket, environment_of, group_prefix, key_from_arn, tag_stack
 
 
@@ -51,7 +52,7 @@ class ModelStack(Stack):
             add_loop(self, self.capture, self.watched)
             prefix = self.capture.prefix.removesuffix("capture/")
             address |= {"loop": {"bucket": self.capture.bucket.bucket_name, "prefix": prefix}}
-        self._publish(address)
+        self._publish({**address, **add_recommendation(self)})
         if self.watched is not None and model.spec.logs.archive_days:
             LogArchive.include(self.watched.log_group)
         tag_stack(self, {"greensage:model": model.name, "greensage:kind": model.kind, **model.spec.tags})

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .endpoints.batch import BatchTransform as BatchTransform
     from .endpoints.compilation import ModelCompilation as ModelCompilation
     from .endpoints.edge import EdgeComponent as EdgeComponent
+    from .endpoints.recommendation import InferenceRecommendation as InferenceRecommendation
     from .endpoints.scaling import BacklogTracking as BacklogTracking
     from .endpoints.scaling import CopyTracking as CopyTracking
     from .endpoints.scaling import ProvisionedConcurrency as ProvisionedConcurrency
@@ -101,6 +102,7 @@ _HOME = {
     "InferenceComponent": "endpoints",
     "InferenceComponentEndpoint": "endpoints",
     "LogArchive": "monitoring.log_archive",
+    "InferenceRecommendation": "endpoints.recommendation",
     "ModelArtifact": "storage.artifacts",
     "ModelQualityMonitor": "monitoring",
     "ModelSpec": "spec",
@@ -159,6 +161,7 @@ __all__ = [
     "GuardedDeployment",
     "InferenceComponent",
     "InferenceComponentEndpoint",
+    "InferenceRecommendation",
     "LogArchive",
     "ModelArtifact",
     "ModelCompilation",

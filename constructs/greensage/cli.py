@@ -19,6 +19,7 @@ from .commands import (
     local,
     optimize,
     plan,
+    recommend,
     regions,
     report,
     rightsize,
@@ -38,6 +39,7 @@ _EXAMPLES = """examples:
   greensage optimize churn --sample rows.csv  a smaller, faster model that answers the same
   greensage footprint --live           what it took, from CloudWatch, and where the plan was wrong
   greensage rightsize                  smaller sizes and better kinds, by what was used
+  greensage recommend churn            measure it on instance types, and pick by SLA, then carbon
   greensage kpi                        what each model took per 1,000 inferences, by month
   greensage catalog show eu-north-1    any figure down to its source
   greensage clean                      what nothing uses any more
@@ -79,8 +81,8 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for command in (
-        plan, why, regions, diff, report, check, baseline, optimize, footprint, rightsize, kpi, clean, carbon, catalog, schema,
-        local,
+        plan, why, regions, diff, report, check, baseline, optimize, footprint, rightsize, recommend, kpi, clean, carbon, catalog,
+        schema, local,
     ):  # fmt: skip
         command.add(commands)
     return parser

@@ -34,4 +34,6 @@ def overlay_words() -> tuple[str, ...]:
     """Return a line that says which shipped figures are replaced, so that nobody wonders why two machines differ."""
     folder = overlay_folder()
     names = [name for name in REFRESHED if overlaid(name)]
+    if folder is not None and (folder / "measured.json").is_file():
+        names.append("measured")
     return (f"  Figures of {folder} replace the shipped ones: {', '.join(names)}.",) if names else ()

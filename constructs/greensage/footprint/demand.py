@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from ..catalog import traffic
 from ..catalog.figures import DAYS_PER_MONTH
+from ..catalog.measured import measured_cpu_ms
 from ..spec import ModelSource, ModelSpec, SerialPipelineHosting, TrafficSpec
 
 
@@ -112,6 +113,8 @@ def cpu_seconds(spec: ModelSpec) -> float:
             return stated / 1000
         before, after = own.given.cost.cpu_seconds, own.cost.cpu_seconds
         return max(stated / 1000 - (before - after), stated / 1000 * after / before)
+    if (measured := measured_cpu_ms(spec.name)) is not None:
+        return measured / 1000
     return sum(map(_cpu_seconds, sources_of(spec)))
 
 

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from typing import Any
 
 from . import ministack_api as cloud
 from . import ministack_services as services
 from .protocol import Request
 from .rules import artifact_bytes, check_role
 from .state import arn, store
-from .tasks import demand
-from .wire import AwsError, check_request, operation, validation_error
+from .wire import AwsError, validation_error
 
 # How long a job is under way here.
 _SECONDS = 0.5
-TASK_PREFIX = "arn:aws:states:::aws-sdk:sagemaker:"
 
 
 def create(request: Request) -> Request:
@@ -55,26 +51,10 @@ def describe(request: Request) -> Request:
     return row
 
 
-def task(resource: str, given: Mapping[str, Any], role: str) -> Request:
-    """Do Step Functions' tasks of the SDK as the state machine's role. TaskFailed when it may not, or when Neo refuses."""
-    action = resource.rsplit(":", 1)[-1]
-    name = f"{action[0].upper()}{action[1:]}"
-    if name not in _TASKS:
-        raise services.TaskFailed("States.Runtime", f"the local cloud does not know the task {resource}")
-    demand(role, f"sagemaker:{name}", arn("compilation-job", given.get("CompilationJobName", "")))
-    if "RoleArn" in given:
-        demand(role, "iam:PassRole", given["RoleArn"], {"iam:PassedToService": "sagemaker.amazonaws.com"})
-    try:
-        check_request(operation("sagemaker", name), given)
-        return _TASKS[name](dict(given))
-    except AwsError as error:
-        raise services.TaskFailed(f"SageMaker.{error.code.removesuffix('Exception')}Exception", error.message) from None
-
-
 def stop(request: Request) -> Request:
     """Stop a job; here they end by themselves at once."""
     describe(request)
     return {}
 
 
-_TASKS = {"CreateCompilationJob": create, "DescribeCompilationJob": describe, "StopCompilationJob": stop}
+OPERATIONS = {"CreateCompilationJob": create, "DescribeCompilationJob": describe, "StopCompilationJob": stop}

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from . import compilation, components, faults, fleet, pipelines, processing, registry, rules, training, transform
+from . import compilation, components, faults, fleet, pipelines, processing, recommender, registry, rules, training, transform
 from . import ministack_api as cloud
 from .hosted import definitions_of
 from .images import find_image
@@ -33,26 +33,36 @@ async def handle(method: str, path: str, headers: dict[str, str], body: bytes, q
 def _authorize(name: str, request: Request, headers: dict[str, str], query: dict[str, list[str]]) -> Answer | None:
     if faults.take(name, json.dumps(request, default=str)):
         return refusal(AwsError("ThrottlingException", "Rate exceeded"))
-    target = request.get("ResourceArn") or request.get("ModelPackageArn") or request.get("PipelineExecutionArn") or "*"
-    if request.get("ModelPackageName", "").startswith("arn:"):
-        target = request["ModelPackageName"]
-    elif "CallbackToken" in request:
-        target = pipelines.waiting_for(request["CallbackToken"])
-        if target is None:  # the operation says that it is not there
-            return None
-    elif "ModelPackageGroupName" in request:
-        target = arn("model-package-group", request["ModelPackageGroupName"])
-    elif "Pipeline" in name and "PipelineName" in request:
-        target = arn("pipeline", request["PipelineName"])
-    for part, kind in _KIND_OF.items():
-        if name.endswith(part) and f"{part}Name" in request:
-            target = arn(kind, request[f"{part}Name"])
+    target = _target(name, request)
+    if target is None:
+        return None
     denied = cloud.authorize(headers, query, f"sagemaker:{name}", target)
     role = request.get("ExecutionRoleArn")
     if denied is None and role:
         passed = {"iam:PassedToService": "sagemaker.amazonaws.com"}
         denied = cloud.authorize(headers, query, "iam:PassRole", role, context=passed)
     return denied
+
+
+def _target(name: str, request: Request) -> str | None:
+    """The ARN that an operation is authorized on; None where it says itself that what it names is not there."""
+    target: str | None = (
+        request.get("ResourceArn") or request.get("ModelPackageArn") or request.get("PipelineExecutionArn") or "*"
+    )
+    if request.get("ModelPackageName", "").startswith("arn:"):
+        target = request["ModelPackageName"]
+    elif "CallbackToken" in request:
+        target = pipelines.waiting_for(request["CallbackToken"])
+    elif "ModelPackageGroupName" in request:
+        target = arn("model-package-group", request["ModelPackageGroupName"])
+    elif "Pipeline" in name and "PipelineName" in request:
+        target = arn("pipeline", request["PipelineName"])
+    elif name in recommender.OPERATIONS:
+        target = arn("inference-recommendations-job", request["JobName"])
+    for part, kind in _KIND_OF.items():
+        if name.endswith(part) and f"{part}Name" in request:
+            target = arn(kind, request[f"{part}Name"])
+    return target
 
 
 def create_model(request: Request) -> Request:
@@ -276,9 +286,8 @@ OPERATIONS: dict[str, Callable[[Request], Request]] = {
     "DescribeInferenceComponent": components.describe,
     "DeleteInferenceComponent": components.delete,
     "ListInferenceComponents": components.list_all,
-    "CreateCompilationJob": compilation.create,
-    "DescribeCompilationJob": compilation.describe,
-    "StopCompilationJob": compilation.stop,
+    **compilation.OPERATIONS,
+    **recommender.OPERATIONS,
     **transform.JOBS.operations(),
     **training.JOBS.operations(),
     **processing.JOBS.operations(),

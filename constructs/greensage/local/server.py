@@ -16,7 +16,6 @@ def main() -> int:
         autoscaling,
         cfn,
         cfn_edge,
-        compilation,
         greengrass,
         images,
         ministack_api,
@@ -24,6 +23,7 @@ def main() -> int:
         processing,
         runtime,
         sagemaker_api,
+        sdk_tasks,
         task_faults,
         training,
         transform,
@@ -50,7 +50,7 @@ def main() -> int:
     tasks = ((transform.JOBS, transform.task), (training.JOBS, training.JOBS.task), (processing.JOBS, processing.JOBS.task))
     for jobs, task in tasks:
         ministack_services.on_task(jobs.task_prefix, task)
-    ministack_services.on_task(compilation.TASK_PREFIX, compilation.task)
+    ministack_services.on_task(sdk_tasks.PREFIX, sdk_tasks.task)
     task_faults.install()
     ministack_services.replace_alarm_evaluation()
     Scaler().start()

@@ -130,6 +130,7 @@ class Store:
     components: dict[str, Component] = field(default_factory=dict)
     transform_jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
     compilation_jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    recommendation_jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
     training_jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
     processing_jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
     pipelines: dict[str, dict[str, Any]] = field(default_factory=dict)

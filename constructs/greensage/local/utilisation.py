@@ -99,8 +99,8 @@ class Utilisation:
     def _sum(self, hosted: Hosted, seconds: float, seen: dict[int, float]) -> tuple[float, float]:
         """Cores in use since the last round, and MB, of all processes of a model."""
         cpu = memory = 0.0
-        for pid in [pid for root in hosted.pids for pid in _family(root)]:
-            spent, resident = _usage(pid)
+        for pid in [pid for root in hosted.pids for pid in family(root)]:
+            spent, resident = usage(pid)
             seen[pid] = spent
             # What began since the last round has used all that it has used in it.
             cpu += max(0.0, spent - self._cpu.get(pid, 0.0))
@@ -108,7 +108,8 @@ class Utilisation:
         return cpu / seconds if seconds else 0.0, memory
 
 
-def _family(pid: int) -> list[int]:
+def family(pid: int) -> list[int]:
+    """Return a process and all that it has started."""
     found, waiting = [], [pid]
     while waiting:
         one = waiting.pop()
@@ -120,7 +121,7 @@ def _family(pid: int) -> list[int]:
     return found
 
 
-def _usage(pid: int) -> tuple[float, float]:
+def usage(pid: int) -> tuple[float, float]:
     """CPU seconds and MB that are the process's own."""
     try:
         fields = (_PROC / f"{pid}/stat").read_text().rpartition(")")[2].split()

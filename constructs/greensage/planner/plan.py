@@ -30,6 +30,7 @@ from .logs import why_logs
 from .monitoring import plan_monitoring
 from .optimized import chosen_as_given, why_optimized
 from .options import memory_mb
+from .recommend import plan_recommendation
 from .refusals import check_matrix, check_silicon
 from .rollout import choose_deployment
 from .sharing import share_endpoints
@@ -150,6 +151,8 @@ def _plan_model(
     base["monitoring"], watched = plan_monitoring(request, kind, image)
     choices += [*watched, *why_logs(request.spec, kind, request.region)]
     base["green_hour"] = retraining_hour(request, intensity)
+    base["recommend"], measured = plan_recommendation(request, kind, image, base.get("instance_type"))
+    choices += measured
     notes = (*warnings, *notes_of(request, chosen, kind))
     made = ModelPlan(**base, choices=tuple(choices), notes=notes)
     return request, made if row.shares else _watched(made)

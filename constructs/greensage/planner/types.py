@@ -105,6 +105,18 @@ class ScalingPlan:
 
 
 @dataclass(frozen=True)
+class RecommendPlan:
+    """A run of Inference Recommender: one request's body, the types to measure, how long each at most, and the most it costs."""
+
+    sample: str
+    content_type: str
+    job: Literal["default", "advanced"]
+    instance_types: tuple[str, ...]
+    minutes: float
+    most_usd: float
+
+
+@dataclass(frozen=True)
 class MonitoringPlan:
     """How requests are captured (by SageMaker or by our container), how many percent, when they are evaluated (a rate), and
     whether Model Monitor's container can take over large windows."""
@@ -137,6 +149,7 @@ class ModelPlan:
     deployment: DeploymentPlan | None = None
     monitoring: MonitoringPlan | None = None
     green_hour: int | None = None
+    recommend: RecommendPlan | None = None
     dashboard: bool = False
     notes: tuple[str, ...] = ()
     quotas: tuple[str, ...] = ()

@@ -20,6 +20,7 @@ from .load import load_neighbours, load_spec, load_specs
 from .model import LogsSpec, ModelSpec, RegionSpec, RetentionSpec, SlaSpec, TrafficSpec
 from .optimize import OptimizeSpec
 from .parts import CaptureSpec, DeploymentSpec, ModelSource, ScheduleSpec, ShadowSpec, VariantSpec, VpcSpec
+from .recommend import RecommendSpec
 from .schema import json_schema
 from .source import Located
 
@@ -41,6 +42,7 @@ __all__ = [
     "MultiModelHosting",
     "OptimizeSpec",
     "RealTimeHosting",
+    "RecommendSpec",
     "RegionSpec",
     "RetentionSpec",
     "RetrainingSpec",

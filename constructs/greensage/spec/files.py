@@ -39,6 +39,8 @@ def with_absolute_files(spec: ModelSpec, file: Path) -> ModelSpec:
         holdout = {"holdout": _absolute(part.holdout, file)} if part.holdout else {}
         found = {"source": _absolute(part.source, file), "data": _absolute(part.data, file), **holdout}
         changes["retraining"] = part.model_copy(update=found)
+    if spec.recommend is not None:
+        changes["recommend"] = spec.recommend.model_copy(update={"sample": _absolute(spec.recommend.sample, file)})
     if spec.optimize is not None and spec.optimize.sample:
         changes["optimize"] = spec.optimize.model_copy(update={"sample": _absolute(spec.optimize.sample, file)})
     return spec.model_copy(update=changes) if changes else spec
@@ -54,6 +56,10 @@ def _problems(spec: ModelSpec, file: Path, located: Located) -> Iterator[Problem
     sample = spec.optimize.sample if spec.optimize else None
     if sample and not (file.parent / sample).is_file():
         yield located.problem(("optimize", "sample"), MISSING, found=sample, hint="a CSV file with a header")
+    if spec.recommend is not None and not (file.parent / spec.recommend.sample).is_file():
+        yield located.problem(
+            ("recommend", "sample"), MISSING, found=spec.recommend.sample, hint="a file with the body of one request"
+        )
     part = spec.retraining
     if part is None:
         return

@@ -26,6 +26,7 @@ from .parts import (
     VariantSpec,
     VpcSpec,
 )
+from .recommend import RecommendSpec
 
 Pattern = Literal["steady", "office-hours", "bursty", "intermittent", "nightly"]
 
@@ -177,6 +178,7 @@ class ModelSpec(Part):
     kms_key_arn: str | None = Field(
         default=None, pattern=r"^arn:aws[a-z-]*:kms:", description="Encrypts the volume, the artifacts and captured data."
     )
+    recommend: RecommendSpec | None = None
     dashboard: Literal["auto"] | bool = Field(
         default="auto",
         description="A CloudWatch dashboard of its own, with alarms; auto: where that costs less than a tenth of the endpoint.",

@@ -14,7 +14,7 @@ from .source import Located
 # SSM takes 4 KB in a standard parameter, which is free (Systems Manager user guide, parameter tiers).
 _MOST = 4_096
 # What the planner does not look at, and may be long or private.
-_LEFT_OUT: Any = {"tags": True, "model": {"environment"}, "retraining": True}
+_LEFT_OUT: Any = {"tags": True, "model": {"environment"}, "retraining": True, "recommend": True}
 
 
 def published(spec: ModelSpec) -> str | None:
