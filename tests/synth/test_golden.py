@@ -178,6 +178,21 @@ def compiled(stack: Stack) -> None:
     neo.grant_start(iam.Role(stack, "Starter", assumed_by=iam.AccountRootPrincipal()))  # type: ignore[arg-type]
 
 
+def measured(stack: Stack) -> None:
+    sample = str(Path(__file__).with_name("row.csv"))
+    container = gs.Container(X86, archive(stack, "m/model.tar.gz"))
+    made = gs.InferenceRecommendation(
+        stack, "Own", model_name="m", container=container, sample=sample, instance_types=["ml.c7i.large", "ml.m5.large"],
+        content_type="text/csv", framework="xgboost", job="advanced", latency_ms=80, max_minutes=60, budget_usd=9, log_retention_days=7,
+    )  # fmt: skip
+    usual = gs.InferenceRecommendation(
+        stack, "Usual", model_name="m", container=container, sample=sample, instance_types=["ml.c7i.large"]
+    )
+    usual.needs(made)
+    usual.grant_start(iam.Role(stack, "Starter", assumed_by=iam.AccountRootPrincipal()))  # type: ignore[arg-type]
+    usual.metric_failed().create_alarm(stack, "Failed", threshold=1, evaluation_periods=1)
+
+
 def watched(stack: Stack, *, large: bool) -> tuple[gs.DriftMonitor, gs.MonitoringBucket]:
     loop = gs.MonitoringBucket(stack, "Loop", capture_days=6, report_days=90, prefixes=("m/",), encryption_key=key(stack))
     baseline = gs.Baseline(bucket(stack).bucket_name, bucket(stack).bucket_arn, "statistics.json", "theirs")
@@ -270,6 +285,7 @@ GOLDEN: dict[str, Callable[[Stack], Any]] = {
     ),
     "components": components, "serverless": serverless, "asynchronous": asynchronous, "batch": batch,
     "batch_by_lines": batch_by_lines, "edge": edge, "stored": stored, "serving_image": serving_image, "compiled": compiled, "monitored": monitored,
+    "measured": measured,
     "retrained": retrained, "approved": approved, "logs": lambda s: log_group(s, "L", 7), "granted": granted,
 }  # fmt: skip
 

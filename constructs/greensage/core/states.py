@@ -89,5 +89,5 @@ def last(result: Any) -> State:
 
 
 def fail(error: str, cause: str) -> State:
-    """Return an end that is a failure."""
-    return {"Type": "Fail", "Error": error, "Cause": cause}
+    """Return an end that is a failure; a cause that begins with $. is a path to its words."""
+    return {"Type": "Fail", "Error": error, "CausePath" if cause.startswith("$.") else "Cause": cause}

@@ -203,12 +203,13 @@ def _definition(stack: Stack, request: dict[str, Any], base: str) -> State:
         "IsItDone": states.choice(
             {
                 ("$.job.Status", "COMPLETED"): "Measured", ("$.job.Status", "FAILED"): "Failed",
-                ("$.job.Status", "STOPPED"): "Failed",
+                ("$.job.Status", "STOPPED"): "Stopped",
             },
             "Wait",
         ),
         "Measured": states.last({"job.$": "$.name", "recommendations.$": "$.job.InferenceRecommendations"}),
-        "Failed": states.fail("RecommendationFailed", "DescribeInferenceRecommendationsJob says why."),
+        "Failed": states.fail("RecommendationFailed", "$.job.FailureReason"),
+        "Stopped": states.fail("RecommendationStopped", "The job was stopped before it had measured every type."),
     }  # fmt: skip
     return {"Comment": "greensage: measures a model on instance types", "StartAt": "Name", "States": machine}
 

@@ -90,8 +90,8 @@ OPERATIONS = {
 
 def _run(row: dict[str, Any], model: dict[str, Any], samples: list[bytes], kind: str, types: list[str]) -> None:
     try:
-        # Without a type: the image may be for silicon that this machine is not, as everywhere in the local cloud.
-        hosted = Hosted(model, instance_type=None, variant="recommendation", log=lambda line: None)
+        # With a type, because an image for other silicon fails on it as on AWS.
+        hosted = Hosted(model, instance_type=types[0], variant="recommendation", log=lambda line: None)
         try:
             hosted.wait("recommendation")
             latency, cpu = _measured(hosted, samples, kind)

@@ -25,18 +25,18 @@ def plan_recommendation(
         what = f"Inference Recommender measures models alone on instances that answer at once, and {kind} is not that"
         raise request.refuse("recommend", what, hint="hosting: real-time, or leave it out")
     minutes = recommender.setting(f"{asked.job}_minutes")
-    types: tuple[str, ...] = tuple(asked.instance_types) or _usual(request, kind, image, planned)
+    types = list(asked.instance_types or _usual(request, kind, image, planned))
     most = recommender.most_usd(types, request.region, minutes)
     if asked.instance_types and most > asked.budget_usd:
         what = f"these types for {minutes:g} minutes may cost {most:.2f} USD"
         raise request.refuse("recommend.budget_usd", what, found=f"{asked.budget_usd:g}", hint="fewer types, or a larger budget")
     while len(types) > 1 and most > asked.budget_usd:
-        types = types[:-1]
+        types.pop()
         most = recommender.most_usd(types, request.region, minutes)
     if most > asked.budget_usd:
         what = f"{types[0]} alone for {minutes:g} minutes may cost {most:.2f} USD"
         raise request.refuse("recommend.budget_usd", what, found=f"{asked.budget_usd:g}", hint="a larger budget")
-    plan = RecommendPlan(asked.sample, asked.content_type, asked.job, types, minutes, most)
+    plan = RecommendPlan(asked.sample, asked.content_type, asked.job, tuple(types), minutes, most)
     return plan, [Choice("recommend", f"{asked.job} job on {len(types)}", f"{', '.join(types)}; at most {most:.2f} USD a run")]
 
 
