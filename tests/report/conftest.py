@@ -27,6 +27,11 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+HISTORY = [
+    {"month": f"2026-{month:02}", "requests": requests, "g": 60.0 - month, "kwh": 2.0, "usd": 40.0, "vcpu_hours": 1_400.0,
+     "models": {"churn": 1.4 - month / 20, "wine": None}}
+    for month, requests in ((8, 1e6), (9, 0.0), (10, 2e6))
+]  # fmt: skip
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
@@ -50,6 +55,7 @@ def pages(tmp_path_factory) -> Callable[[str], Path]:
         "many": many,
         "hostile": hostile,
         "unknown": unknown,
+        "history": three,
     }
 
     def _page(name: str) -> Path:
@@ -57,7 +63,8 @@ def pages(tmp_path_factory) -> Callable[[str], Path]:
         if not path.exists():
             plan, chosen = plan_with_choices(sources[name]())
             title = "</script><script>document.title='owned'</script>" if name == "hostile" else f"Report of {name}"
-            data = report_data(plan, chosen, fleet_footprint(plan), title=title)
+            history = HISTORY if name == "history" else ()
+            data = report_data(plan, chosen, fleet_footprint(plan), title=title, history=history)
             path.write_text(report_html(data), encoding="utf-8")
         return path
 

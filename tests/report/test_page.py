@@ -21,7 +21,7 @@ def violations(page: Page) -> list[str]:
     return [f"{row['id']}: {row['nodes'][0]['target']} {row['nodes'][0]['failureSummary']}" for row in found["violations"]]
 
 
-@pytest.mark.parametrize("name", ["three", "fleet", "many"])
+@pytest.mark.parametrize("name", ["three", "fleet", "many", "history"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing(open_page, name, scheme):
     page = open_page(name, color_scheme=scheme)
@@ -40,7 +40,7 @@ def test_the_page_is_soon_there_and_whole(open_page, name):
     page.wait_for_function(f"document.querySelectorAll('#fleet tbody tr').length === {count}")
 
 
-@pytest.mark.parametrize("name", ["three", "fleet", "many"])
+@pytest.mark.parametrize("name", ["three", "fleet", "many", "history"])
 @pytest.mark.parametrize("width", [360, 768, 1280])
 def test_nothing_hangs_over_the_edge(open_page, name, width):
     page = open_page(name, viewport={"width": width, "height": 740})
@@ -174,3 +174,13 @@ def test_what_is_vendored_is_what_npm_has():
     assert (vendor / "chart.umd.min.js").read_bytes() == upstream.read_bytes()
     assert (vendor / "chart.LICENSE.md").exists() and (vendor / "land.LICENSE").exists()
     assert Path(vendor / "land.svgpath").stat().st_size < 100_000
+
+
+def test_the_history_is_shown_where_there_is_one(open_page):
+    assert open_page("three").locator("#history").is_hidden()
+    page = open_page("history")
+    assert page.locator("#trend-table tbody tr").count() == 3
+    page.locator("#history details").nth(1).evaluate("item => { item.open = true; }")
+    # Against September; a model that nobody asked has no figure.
+    assert page.locator("#kpi-table tbody tr").first.inner_text().split("\t")[-1].strip() == "\u22125 %"
+    assert "\u2013" in page.locator("#kpi-table tbody tr").nth(1).inner_text()
