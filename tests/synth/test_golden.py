@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_cdk import App, RemovalPolicy, Stack
+from aws_cdk import App, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_iam as iam
@@ -175,6 +175,7 @@ def compiled(stack: Stack) -> None:
     )  # fmt: skip
     neo = gs.ModelCompilation(stack, "Neo", artifact=made.location, target="ml_c6g", framework="xgboost")
     neo.needs(made)
+    neo.metric_failed(period=Duration.hours(1)).create_alarm(stack, "Failed", threshold=1, evaluation_periods=1)
     neo.grant_start(iam.Role(stack, "Starter", assumed_by=iam.AccountRootPrincipal()))  # type: ignore[arg-type]
 
 

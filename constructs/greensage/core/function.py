@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aws_cdk import Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3_assets as assets
@@ -14,6 +16,7 @@ from constructs import Construct
 
 from .acknowledge import acknowledge, acknowledge_wildcards
 from .logs import log_group
+from .metrics import metric
 from .roles import service_role
 
 # PutMetricData has no resource-level permissions in IAM; the namespace limits it.
@@ -68,6 +71,20 @@ class Function(Construct):
     def arn(self) -> str:
         """The function's ARN."""
         return self.function.attr_arn
+
+    def run_by(self, scope: Construct, id: str, schedule: str, description: str) -> events.CfnRule:
+        """Have the function invoked by time, as `schedule` says; return the rule."""
+        target = {"arn": self.arn, "id": "run", "retryPolicy": {"maximumRetryAttempts": 2}}
+        rule = events.CfnRule(scope, id, schedule_expression=schedule, targets=[target], description=description)
+        lambda_.CfnPermission(
+            scope, f"{id}Permission", action="lambda:InvokeFunction", function_name=self.arn, principal="events.amazonaws.com",
+            source_arn=rule.attr_arn,
+        )  # fmt: skip
+        return rule
+
+    def metric_errors(self, **options: Any) -> cloudwatch.Metric:
+        """Return how often the function failed, summed."""
+        return metric("AWS/Lambda", "Errors", {"FunctionName": self.function.ref}, options)
 
     def allow(self, actions: Sequence[str], *arns: str, conditions: Mapping[str, Any] | None = None, why: str = "") -> None:
         """Add one statement to the role; `why` says for cdk-nag what a wildcard stands for."""

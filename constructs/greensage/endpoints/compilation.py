@@ -7,19 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from aws_cdk import Stack
-from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3_assets as assets
-from aws_cdk import aws_stepfunctions as sfn
 
-from constructs import Construct, IDependable
+from constructs import Construct
 
 from ..catalog.neo import neo_framework, neo_targets, neuron_compiler_target, neuron_targets
 from ..core import defaults, states
 from ..core.acknowledge import acknowledge_wildcards
 from ..core.checked import check_choice, check_whole
-from ..core.metrics import failed_executions
 from ..core.names import job_base
+from ..core.on_request import OnRequest
 from ..core.processing import PROCESSING, job_input, job_output
 from ..core.state_machines import TRANSIENT, job_logs_arn, job_statements, pass_role, retain_job_logs, state_machine
 from ..core.states import State, States
@@ -35,7 +33,7 @@ _COMPILER = str(Path(__file__).with_name("neuron_job"))
 _PASSING = ["SageMaker.ResourceLimitExceededException", "SageMaker.SageMakerException", "SageMaker.ThrottlingException"]
 
 
-class ModelCompilation(Construct):
+class ModelCompilation(OnRequest):
     """Compiles an archive whenever it is started: by SageMaker Neo, or by the Neuron compiler in a job without accelerator.
 
     Parameters
@@ -96,21 +94,7 @@ class ModelCompilation(Construct):
         machine = state_machine(self, made[0], made[1], log_retention_days=log_retention_days)
         machine.policy.node.add_dependency(self._access.policy)
         acknowledge_wildcards(machine.policy, made[2], "Names of the jobs end in an id of the run.")
-        self.state_machine: sfn.CfnStateMachine = machine.resource
-
-    def needs(self, *resources: IDependable) -> None:
-        """Be there only after `resources`, for instance the copy of the archive."""
-        self.state_machine.node.add_dependency(*resources)
-
-    def grant_start(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Let `grantee` start a compilation."""
-        return iam.Grant.add_to_principal(
-            grantee=grantee, actions=["states:StartExecution"], resource_arns=[self.state_machine.attr_arn]
-        )
-
-    def metric_failed(self, **options: Any) -> cloudwatch.Metric:
-        """Return how many compilations failed."""
-        return failed_executions(self.state_machine.attr_arn, **options)
+        self.state_machine = machine.resource
 
     def _neo_key(self, target: str) -> str:
         # Neo names what it makes after what it got.

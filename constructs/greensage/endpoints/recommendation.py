@@ -11,19 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from aws_cdk import Stack, Token
-from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3_assets as assets
-from aws_cdk import aws_stepfunctions as sfn
 
-from constructs import Construct, IDependable
+from constructs import Construct
 
 from ..catalog import recommender
 from ..core import defaults, states
 from ..core.acknowledge import acknowledge_wildcards
 from ..core.checked import check_choice, check_count, check_number, check_whole
-from ..core.metrics import failed_executions
 from ..core.names import job_base
+from ..core.on_request import OnRequest
 from ..core.state_machines import job_logs_arn, pass_role, retain_job_logs, state_machine
 from ..core.states import State, States
 from ..storage.artifacts import ArtifactLocation
@@ -37,7 +35,7 @@ _NAMESPACES = ["/aws/sagemaker/InferenceRecommendationsJobs", "/aws/sagemaker/En
 _STAIRS = {"DurationInSeconds": 120, "NumberOfSteps": 5, "UsersPerStep": 2}
 
 
-class InferenceRecommendation(Construct):
+class InferenceRecommendation(OnRequest):
     """Measures a model on instance types whenever it is started: how many requests each answers, and how fast.
 
     It answers with AWS's `InferenceRecommendations`; `greensage recommend` starts it, adds energy and carbon, and picks.
@@ -96,21 +94,7 @@ class InferenceRecommendation(Construct):
                                 log_retention_days=log_retention_days)  # fmt: skip
         machine.policy.node.add_dependency(self._access.policy)
         acknowledge_wildcards(machine.policy, [self._jobs], "Names of the jobs end in an id of the run.")
-        self.state_machine: sfn.CfnStateMachine = machine.resource
-
-    def needs(self, *resources: IDependable) -> None:
-        """Be there only after `resources`, for instance the model."""
-        self.state_machine.node.add_dependency(*resources)
-
-    def grant_start(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Let `grantee` start a run, and read how it goes."""
-        return iam.Grant.add_to_principal(
-            grantee=grantee, actions=["states:StartExecution"], resource_arns=[self.state_machine.attr_arn]
-        )
-
-    def metric_failed(self, **options: Any) -> cloudwatch.Metric:
-        """Return how many runs failed."""
-        return failed_executions(self.state_machine.attr_arn, options)
+        self.state_machine = machine.resource
 
     def _check_budget(self, types: Sequence[str], minutes: int, budget: float) -> None:
         region = Stack.of(self).region

@@ -6,10 +6,8 @@ from typing import Any
 
 from aws_cdk import Duration, Stack, Tags
 from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
-from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 
@@ -18,11 +16,10 @@ from constructs import Construct
 from ..core import defaults
 from ..core.checked import check_cron, check_whole
 from ..core.function import Function
-from ..core.metrics import metric
 from ..core.state_machines import alarm_from_one
 from ..core.tags import ARCHIVE_LOGS_TAG
 from ..storage.retention import DataBucket
-from .review_code import review_code
+from .upkeep_code import upkeep_code
 
 _SECONDS, _MEMORY_MB = 900, 256
 # Glacier Instant Retrieval bills ninety days at least (S3 user guide, storage classes).
@@ -66,17 +63,12 @@ class LogArchive(Construct):
             colder = s3.Transition(storage_class=cold, transition_after=Duration.days(_COLD_AFTER))
             self.bucket.add_lifecycle_rule(id="colder", transitions=[colder])
         self.function = Function(
-            self, "Archive", handler="weekly_review.archive.handler", code=review_code(self),
+            self, "Archive", handler="upkeep.archive.handler", code=upkeep_code(self),
             settings={"bucket": self.bucket.bucket_name, "prefix": prefix}, seconds=_SECONDS, memory_mb=_MEMORY_MB, layers=[],
             description="greensage: archives logs", log_retention_days=log_retention_days,
         )  # fmt: skip
         self._allow(prefix, encryption_key)
-        target = {"arn": self.function.arn, "id": "archive", "retryPolicy": {"maximumRetryAttempts": 2}}
-        self.rule = events.CfnRule(self, "Daily", schedule_expression=schedule, targets=[target])
-        lambda_.CfnPermission(
-            self, "Permission", action="lambda:InvokeFunction", function_name=self.function.arn, principal="events.amazonaws.com",
-            source_arn=self.rule.attr_arn,
-        )  # fmt: skip
+        self.rule = self.function.run_by(self, "Schedule", schedule, "greensage: archives logs")
         self.failed_alarm = alarm_from_one(self, "FailedAlarm", self.metric_failed(), "Logs could not be archived")
 
     @staticmethod
@@ -90,7 +82,7 @@ class LogArchive(Construct):
 
     def metric_failed(self, **options: Any) -> cloudwatch.Metric:
         """Return how often archiving failed; it is tried again the next day."""
-        return metric("AWS/Lambda", "Errors", {"FunctionName": self.function.function.ref}, options)
+        return self.function.metric_errors(**options)
 
     def _allow(self, prefix: str, key: kms.IKey | None) -> None:
         own, stack = f"{self.bucket.bucket_arn}", Stack.of(self)

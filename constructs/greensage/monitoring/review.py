@@ -6,7 +6,6 @@ from typing import Any, cast
 
 from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_events as events
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
@@ -19,9 +18,8 @@ from ..catalog import layers
 from ..core import defaults
 from ..core.checked import check_cron, check_whole
 from ..core.function import Function
-from ..core.metrics import metric
 from ..core.state_machines import alarm_from_one
-from .review_code import review_code
+from .upkeep_code import upkeep_code
 
 # 500 models are planned, observed and described well within that.
 _SECONDS, _MEMORY_MB = 900, 512
@@ -69,19 +67,12 @@ class WeeklyReview(Construct):
             "root": parameters_root, "topic": self.topic.topic_arn, "keep_versions": keep_versions, "bucket": bucket.bucket_name,
         }  # fmt: skip
         self.function = Function(
-            self, "Weekly", handler="weekly_review.weekly.handler", code=review_code(self), settings=settings, seconds=_SECONDS,
+            self, "Weekly", handler="upkeep.weekly.handler", code=upkeep_code(self), settings=settings, seconds=_SECONDS,
             memory_mb=_MEMORY_MB, layers=[_layer(self)], description="greensage: the weekly review",
             log_retention_days=log_retention_days,
         )  # fmt: skip
         self._allow(bucket, parameters_root)
-        target = {"arn": self.function.arn, "id": "review", "retryPolicy": {"maximumRetryAttempts": 2}}
-        self.rule = events.CfnRule(
-            self, "Weekly-Rule", schedule_expression=schedule, targets=[target], description="greensage: the weekly review"
-        )
-        lambda_.CfnPermission(
-            self, "Permission", action="lambda:InvokeFunction", function_name=self.function.arn, principal="events.amazonaws.com",
-            source_arn=self.rule.attr_arn,
-        )  # fmt: skip
+        self.rule = self.function.run_by(self, "Schedule", schedule, "greensage: the weekly review")
         # By Lambda and not by an alarm: CloudWatch may not use the key of AWS's that encrypts the topic.
         lambda_.CfnEventInvokeConfig(
             self, "Failures", function_name=self.function.function.ref, qualifier="$LATEST",
@@ -91,7 +82,7 @@ class WeeklyReview(Construct):
 
     def metric_failed(self, **options: Any) -> cloudwatch.Metric:
         """Return how many reviews failed; what could not be read only is said in the mail."""
-        return metric("AWS/Lambda", "Errors", {"FunctionName": self.function.function.ref}, options)
+        return self.function.metric_errors(**options)
 
     def _allow(self, bucket: s3.IBucket, root: str) -> None:
         allow, stack = self.function.allow, Stack.of(self)

@@ -13,7 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from greensage.errors import GreensageError
-from greensage.monitoring.review_code import _gathered
+from greensage.monitoring.upkeep_code import _gathered
 from greensage.operate import weekly
 from greensage.operate.deployed import Deployed
 from greensage.operate.review import review_of
@@ -141,7 +141,7 @@ def test_the_code_of_the_function_imports_nothing_that_it_does_not_carry():
             if name.split(".")[0] in ("aws_cdk", "constructs", "jsii", "numpy"):
                 raise ImportError(name)
     sys.meta_path.insert(0, Refuse())
-    import weekly_review.weekly, weekly_review.archive, greensage, yaml
+    import upkeep.weekly, upkeep.archive, greensage, yaml
     assert greensage.__file__.startswith(FOLDER) and yaml.__file__.startswith(FOLDER), (greensage.__file__, yaml.__file__)
     """
     text = textwrap.dedent(code).replace("FOLDER", json.dumps(str(_gathered())))
