@@ -178,13 +178,14 @@ def test_what_was_left_behind_goes_and_nothing_that_serves(fleet, session, tmp_p
     options = ["--older-than", "1m", "--ledger", str(tmp_path / "ledger.jsonl"), "--json"]
     found = json.loads(greensage(fleet, "clean", str(fleet.models), *options).stdout)
     # The first deployment's groups of logs are stacks' own; what scaled, moved or was replaced left nothing.
-    assert {row["name"] for row in found["unused"]} == {
-        "left-behind", "left-behind-config", "/aws/sagemaker/Endpoints/left-behind",
-    }  # fmt: skip
+    left, idle = ([row for row in found["unused"] if (row["kind"] == "idle endpoint") is which] for which in (False, True))
+    assert {row["name"] for row in left} == {"left-behind", "left-behind-config", "/aws/sagemaker/Endpoints/left-behind"}
+    # They have stacks: told, and not deleted.
+    assert len(idle) >= IDLE and all("rightsize --write" in row["advice"] for row in idle)
     assert found["problems"] == []
     greensage(fleet, "clean", str(fleet.models), *options, "--yes")
     found = json.loads(greensage(fleet, "clean", str(fleet.models), *options).stdout)
-    assert found["unused"] == [] and found["stacks"] == []
+    assert {row["kind"] for row in found["unused"]} == {"idle endpoint"} and found["stacks"] == []
     row = expected_of("churn")["rows"][:1]
     for name in (names()[0], names()[-1]):
         assert EndpointClient(name, session=session).predict(row)

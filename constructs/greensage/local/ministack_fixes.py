@@ -230,6 +230,8 @@ def _name_what_is_asked_for() -> None:
             return f"arn:aws:ssm:{place}:parameter/{json.loads(body)['Path'].strip('/')}"
         if action == "DescribeRepositories" and (names := json.loads(body or b"{}").get("repositoryNames")):
             return f"arn:aws:ecr:{place}:repository/{names[0]}"
+        if service == "ecr" and action == "ListTagsForResource":
+            return str(json.loads(body)["resourceArn"])
         if action == "DescribeLogGroups":
             return f"arn:aws:logs:{place}:log-group::log-stream:"
         return extract(service, method, path, headers, body, query, region_name, account_id)
