@@ -24,10 +24,11 @@ EXAMPLES = """examples:
   greensage clean --yes                delete it
   greensage clean --only image --only "log group"
   greensage clean --older-than 30d --regions eu-west-1 --json
-Looked at are shared endpoints that the plan no longer has, endpoint configurations and models that nothing names, versions in the
-model registry beyond the newest, images of the serving repository, log groups of endpoints that are gone, and unfinished uploads,
-in the plan's Regions and those of --regions. What a stack has, what is younger than --older-than, and what has the tag
-greensage:keep stays. Each item is looked at again before it is deleted; the ledger says how to restore it.
+Looked at: shared endpoints that the plan no longer has, endpoints that nobody called, configurations and models that
+nothing names, registry versions beyond the newest, images of the serving repository, log groups of endpoints that are
+gone, archives of models that are gone, and unfinished uploads; in the plan's Regions and those of --regions. What a
+stack has, what is younger than --older-than, and what has the tag greensage:keep stays. An endpoint without a stack
+that nobody called is deleted with --only "idle endpoint" --yes.
 Exit code 1: something could not be read or deleted.
 """
 
