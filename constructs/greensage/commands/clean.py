@@ -28,7 +28,8 @@ Looked at: shared endpoints that the plan no longer has, endpoints that nobody c
 nothing names, registry versions beyond the newest, images of the serving repository, log groups of endpoints that are
 gone, archives of models that are gone, and unfinished uploads; in the plan's Regions and those of --regions. What a
 stack has, what is younger than --older-than, and what has the tag greensage:keep stays. An endpoint without a stack
-that nobody called is deleted with --only "idle endpoint" --yes.
+that nobody called is deleted with --only "idle endpoint" --yes. Each item is looked at again before it is deleted;
+the ledger says how to restore it.
 Exit code 1: something could not be read or deleted.
 """
 
