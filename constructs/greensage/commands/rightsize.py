@@ -42,7 +42,7 @@ def add(commands: Commands) -> None:
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--patch", action="store_true", help="print a unified diff of the model files")
     how.add_argument("--write", action="store_true", help="change the model files")
-    how.add_argument("--json", action="store_true", help="for programs")
+    parser.add_argument("--json", action="store_true", help="for programs; with --write, the files are changed too")
     parser.set_defaults(run=run)
 
 
@@ -65,6 +65,8 @@ def run(options: argparse.Namespace) -> int:
     tell_problems(deployed.problems)
     files = {spec.name: located.file for spec, located in specs}
     if options.json:
+        if options.write:
+            _write(proposals, files)
         print(json.dumps({"proposals": [_json(item, files) for item in proposals], "problems": deployed.problems}, indent=2))
     elif options.patch:
         print("".join(patch for patch, _ in _patches(proposals, files).values()), end="")
