@@ -259,3 +259,10 @@ def test_a_broken_neighbour_does_not_stop_one_model(copy, tmp_path):
     assert set(alone.templates) == {"churn"}
     with pytest.raises(SpecError):
         build_fleet(copy)(None)  # type: ignore[arg-type]
+
+
+def test_no_stack_holds_another_one(fleet):
+    """Nothing is exported or imported: each is deployed and deleted alone, and the platform is updated under its models."""
+    for name, template in fleet.templates.items():
+        assert "Fn::ImportValue" not in json.dumps(template), name
+        assert not [row for row in template.get("Outputs", {}).values() if "Export" in row], name
