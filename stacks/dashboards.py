@@ -24,20 +24,23 @@ def add_dashboard(
     footprint: FleetFootprint | None,
     *,
     id: str = "Dashboard",
-) -> ProxyMetrics | None:
-    """Add the dashboard of an endpoint to `stack` if the plan has one, and return what the platform's shows of it."""
+) -> list[tuple[float, ProxyMetrics]]:
+    """Add the dashboard of an endpoint to `stack` if the plan has one.
+
+    Return its planned gCO2e a month and its metrics, for the platform's dashboard; nothing for what has no endpoint.
+    """
     if endpoint is None:
-        return None
+        return []
     members = host.members if isinstance(host, GroupPlan) else (host.name,)
     metrics = _metrics(host, endpoint)
+    planned = [footprint.of(name).footprint for name in members] if footprint else []
+    grams, requests = sum(item.carbon_g.mid for item in planned), sum(item.requests for item in planned)
     if host.dashboard:
-        planned = [footprint.of(name).footprint for name in members] if footprint else []
-        grams, requests = sum(item.carbon_g.mid for item in planned), sum(item.requests for item in planned)
         EndpointDashboard(
             stack, id, metrics=metrics, models=len(members), log_group_name=f"/aws/sagemaker/Endpoints/{metrics.endpoint_name}",
             planned_g_per_1000=grams * 1000 / requests if requests else None, topic=told(stack),
         )  # fmt: skip
-    return metrics
+    return [(grams, metrics)]
 
 
 def told(stack: Stack) -> sns.ITopic | None:

@@ -41,22 +41,22 @@ def add_fleet(
         return
     platforms = {region: _platform(app, plan, region, account, parameters) for region in plan.regions}
     groups: dict[tuple[str, str], Stack] = {}
-    shown: dict[str, list[ProxyMetrics | None]] = {region: [] for region in plan.regions}
+    shown: dict[str, list[tuple[float, ProxyMetrics]]] = {region: [] for region in plan.regions}
     for group in plan.groups:
         stack = GroupStack(app, group.stack_name, group=group, parameters=parameters, env=_env(account, group.region))
         stack.add_stack_dependency(platforms[group.region])
         # In the platform's stack: a group's own is not touched when a model joins it.
         id = f"Dashboard-{group.stack_name}"
-        shown[group.region].append(add_dashboard(platforms[group.region], group, stack.endpoint, footprint, id=id))
+        shown[group.region] += add_dashboard(platforms[group.region], group, stack.endpoint, footprint, id=id)
         groups[group.name, group.kind] = stack
     for model in plan.models:
         stack = ModelStack(app, model.name, model=model, parameters=parameters, env=_env(account, model.region))
         add_estimate(stack, footprint, model.name)
-        shown[model.region].append(add_dashboard(stack, model, stack.watched, footprint))
+        shown[model.region] += add_dashboard(stack, model, stack.watched, footprint)
         shared = groups.get((model.group or "", model.kind))
         stack.add_stack_dependency(shared or platforms[model.region])
     for region, platform in platforms.items():
-        platform.dashboard.show_hosts([metrics for metrics in shown[region] if metrics])
+        platform.dashboard.show_hosts([metrics for _, metrics in sorted(shown[region], key=lambda row: -row[0])])
 
 
 def _platform(app: App, plan: Plan, region: str, account: str | None, parameters: Parameters) -> PlatformStack:

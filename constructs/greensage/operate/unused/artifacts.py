@@ -43,19 +43,15 @@ def _living(reading: Reading) -> frozenset[str]:
 
 def in_use(key: str, named: frozenset[str]) -> bool:
     """Whether a key is named, or lies below a prefix that is: a multi-model endpoint may be asked for any file of its own."""
-    return key in named or any(prefix and key.startswith(prefix) for prefix in named if prefix.endswith("/"))
+    return key in named or any(key.startswith(prefix) for prefix in named if prefix.endswith("/"))
 
 
 def references(reading: Reading, bucket: str) -> frozenset[str]:
     """Return the keys and prefixes of `bucket` that models, registry versions and greensage's parameters name."""
-    client = reading.client("sagemaker")
     found = {uri for row in reading.models for item in containers_of(row) for uri in _uris(item)}
-    for row in (row for _, versions in reading.packages for row in versions):
-        described = client.describe_model_package(ModelPackageName=row["ModelPackageArn"])
-        found |= {uri for item in described.get("InferenceSpecification", {}).get("Containers", []) for uri in _uris(item)}
-    for name in reading.components:
-        described = client.describe_inference_component(InferenceComponentName=name)
-        found.add((described.get("Specification", {}).get("Container") or {}).get("ArtifactUrl", ""))
+    found |= {uri for item in reading.package_containers for uri in _uris(item)}
+    specifications = ((row.get("Specification") or {}) for row in reading.described_components)
+    found |= {(item.get("Container") or {}).get("ArtifactUrl", "") for item in specifications}
     for row in reading.pages("ssm", "get_parameters_by_path", "Parameters", Path=f"{reading.root}/champions", Recursive=True):
         found |= _strings(row["Value"])
     own = f"s3://{bucket}/"

@@ -47,9 +47,7 @@ def models_in_use(reading: Reading, *, without: frozenset[str] = frozenset()) ->
             rows = [*row.get("ProductionVariants", []), *row.get("ShadowProductionVariants", [])]
             found.update(item["ModelName"] for item in rows if "ModelName" in item)
     client = reading.client("sagemaker")
-    for name in reading.components:
-        described = client.describe_inference_component(InferenceComponentName=name)
-        found.add((described.get("Specification") or {}).get("ModelName", ""))
+    found.update((row.get("Specification") or {}).get("ModelName", "") for row in reading.described_components)
     for row in reading.pages("sagemaker", "list_transform_jobs", "TransformJobSummaries", StatusEquals="InProgress"):
         found.add(client.describe_transform_job(TransformJobName=row["TransformJobName"])["ModelName"])
     return frozenset(found)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..metrics import HOUR, Query, Window, read_metrics
-from .item import Reading, Unused, without_answer
+from .item import Reading, Unused
 
 KIND = "idle endpoint"
 _ADVICE = "greensage rightsize --write makes it serverless or lets it go to zero; then cdk deploy"
@@ -27,7 +27,7 @@ def find(reading: Reading) -> Iterator[Unused]:
         owned = reading.in_a_stack(name, arn)
         yield Unused(
             KIND, reading.region, name, f"not called in {days:.3g} days", row["CreationTime"].timestamp(), _RESTORE,
-            identity=(("EndpointName", name),), definition=without_answer(_made_of(row)), advice=_ADVICE if owned else "",
+            identity=(("EndpointName", name),), definition=_made_of(row), advice=_ADVICE if owned else "",
             on_request=not owned,
         )  # fmt: skip
 
@@ -42,10 +42,8 @@ def _calls(reading: Reading, there: list[dict[str, Any]]) -> _Calls:
     for row in there:
         for item in row.get("ProductionVariants", []):
             of_endpoint[("EndpointName", row["EndpointName"]), ("VariantName", item["VariantName"])] = row["EndpointName"]
-    client = reading.client("sagemaker")
-    for name in reading.components if there else ():
-        described = client.describe_inference_component(InferenceComponentName=name)
-        of_endpoint[(("InferenceComponentName", name),)] = described["EndpointName"]
+    for row in reading.described_components if there else ():
+        of_endpoint[(("InferenceComponentName", row["InferenceComponentName"]),)] = row["EndpointName"]
     queries = {
         Query("AWS/SageMaker", metric, target, statistic): endpoint
         for target, endpoint in of_endpoint.items()

@@ -51,16 +51,9 @@ def in_use(repository: str, image: dict[str, Any], named: frozenset[str]) -> boo
 def references(reading: Reading) -> frozenset[str]:
     """Return what models, model packages, functions, task definitions and state machines name as their image."""
     found = {str(item.get("Image", "")) for row in reading.models for item in containers_of(row)}
-    found |= _of_packages(reading) | _of_functions(reading) | _of_tasks(reading) | _of_state_machines(reading)
+    found |= {str(item.get("Image", "")) for item in reading.package_containers}
+    found |= _of_functions(reading) | _of_tasks(reading) | _of_state_machines(reading)
     return frozenset(found)
-
-
-def _of_packages(reading: Reading) -> set[str]:
-    client, found = reading.client("sagemaker"), set[str]()
-    for row in (row for _, versions in reading.packages for row in versions):
-        described = client.describe_model_package(ModelPackageName=row["ModelPackageArn"])
-        found |= {item.get("Image", "") for item in described.get("InferenceSpecification", {}).get("Containers", [])}
-    return found
 
 
 def _of_functions(reading: Reading) -> set[str]:

@@ -140,6 +140,26 @@ class Reading:
         return frozenset(row["InferenceComponentName"] for row in rows)
 
     @cached_property
+    def described_components(self) -> tuple[dict[str, Any], ...]:
+        """Every inference component, described."""
+        client = self.client("sagemaker")
+        return tuple(
+            {**client.describe_inference_component(InferenceComponentName=name), "InferenceComponentName": name}
+            for name in sorted(self.components)
+        )
+
+    @cached_property
+    def package_containers(self) -> tuple[dict[str, Any], ...]:
+        """The containers of every version of every model package group."""
+        client = self.client("sagemaker")
+        described = (
+            client.describe_model_package(ModelPackageName=row["ModelPackageArn"])
+            for _, versions in self.packages
+            for row in versions
+        )
+        return tuple(item for row in described for item in row.get("InferenceSpecification", {}).get("Containers", []))
+
+    @cached_property
     def packages(self) -> tuple[tuple[str, tuple[dict[str, Any], ...]], ...]:
         """The ARN of every model package group with its versions."""
         groups = list(self.pages("sagemaker", "list_model_package_groups", "ModelPackageGroupSummaryList"))
