@@ -121,6 +121,21 @@ def statements(fleet: Assembly, name: str) -> list[dict]:
     ]
 
 
+def test_the_right_to_write_goes_before_the_bucket_is_emptied(fleet):
+    """What still writes (captures, functions) leaves a bucket that CloudFormation cannot delete."""
+    seen = 0
+    for stack in ALL:
+        emptied = {row["Properties"]["Bucket"]["Ref"]: name
+                   for name, row in fleet.resources(stack, "Custom::GreensageEmptyBucket").items()}  # fmt: skip
+        for name, policy in fleet.resources(stack, "AWS::IAM::Policy").items():
+            statements = policy["Properties"]["PolicyDocument"]["Statement"]
+            text = json.dumps([row["Resource"] for row in statements if "s3:PutObject" in row["Action"]])
+            written = [empty for bucket, empty in emptied.items() if f'"{bucket}"' in text and "Helper" not in name]
+            assert set(written) <= set(policy.get("DependsOn", [])), (stack, name)
+            seen += len(written)
+    assert seen >= 4
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_no_policy_is_broad(fleet, name):
     for statement in statements(fleet, name):

@@ -17,7 +17,7 @@ from constructs import Construct
 from .acknowledge import acknowledge, acknowledge_wildcards
 from .logs import log_group
 from .metrics import metric
-from .roles import service_role
+from .roles import give_back_before_emptying, service_role
 
 # PutMetricData has no resource-level permissions in IAM; the namespace limits it.
 _ANY = "*"
@@ -91,6 +91,7 @@ class Function(Construct):
         self.policy.add_statements(
             iam.PolicyStatement(actions=list(actions), resources=list(arns), conditions=dict(conditions or {}) or None)
         )
+        give_back_before_emptying(self.policy, actions, arns)
         acknowledge_wildcards(self.policy, arns, why or "Files below a prefix of the loop's own.")
 
     def allow_files(self, bucket_arn: str, actions: Sequence[str], *prefixes: str) -> None:

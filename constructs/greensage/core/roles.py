@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, cast
 
+from aws_cdk import CfnResource, Reference, Stack, Tokenization
 from aws_cdk import aws_iam as iam
 
 from constructs import Construct
@@ -12,3 +14,18 @@ from constructs import Construct
 def service_role(scope: Construct, id: str, service: str) -> iam.IRole:
     """Return a new role that `service`, for instance sagemaker.amazonaws.com, may assume; it has no rights yet."""
     return cast(iam.IRole, iam.Role(scope, id, assumed_by=cast(Any, iam.ServicePrincipal(service))))
+
+
+def give_back_before_emptying(policy: iam.Policy, actions: Sequence[str], arns: Sequence[str]) -> None:
+    """Have the right to write to a bucket of this stack taken away before the bucket is emptied for its deletion.
+
+    Whatever writes after that leaves a bucket that CloudFormation cannot delete: "The bucket you tried to delete is not
+    empty". What empties a bucket (greensage's helper, the CDK's `auto_delete_objects`) stands below the bucket's construct.
+    """
+    if "s3:PutObject" not in actions:
+        return
+    references = [part for arn in arns for part in Tokenization.reverse_string(arn).tokens if Reference.is_reference(part)]
+    for bucket in {cast(Any, part).target for part in references}:
+        if CfnResource.is_cfn_resource(bucket) and bucket.stack is Stack.of(policy):
+            # Not on the bucket itself: the policy's text refers to it, and CloudFormation sees that.
+            policy.node.add_dependency(*(below for below in bucket.node.scope.node.children if below.node.id != bucket.node.id))

@@ -13,7 +13,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from ..core.acknowledge import acknowledge_wildcards
-from ..core.roles import service_role
+from ..core.roles import give_back_before_emptying, service_role
 from ..storage.artifacts import ArtifactLocation
 from .image import ContainerImage
 from .network import Network
@@ -123,6 +123,7 @@ class ExecutionAccess(Construct):
         self.policy.add_statements(
             iam.PolicyStatement(sid=sid, actions=list(actions), resources=list(arns), conditions=dict(conditions or {}) or None)
         )
+        give_back_before_emptying(self.policy, actions, arns)
 
     def _explain(self, arns: Sequence[str], reason: str) -> None:
         acknowledge_wildcards(self.policy, arns, reason)
