@@ -1,1 +1,1 @@
-"""What the app deploys: a platform per Region, a stack per group and one per model."""
+"""This project's stacks: greensage's, and what the team wants of each."""

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
-
-import app  # noqa: E402
-from greensage.endpoints.base import Endpoint  # noqa: E402
-from greensage.storage.retention import ArtifactBucket  # noqa: E402
-from stacks import platform_stack  # noqa: E402
-
-build = app.add_fleet
+from constructs import Construct
+from greensage.app import GroupStack, ModelStack, platform_stack, synthesize
+from greensage.endpoints.base import Endpoint
+from greensage.storage.retention import ArtifactBucket
 
 
 def bucket(scope: Any, id: str, **props: Any) -> ArtifactBucket:
@@ -23,17 +17,31 @@ def bucket(scope: Any, id: str, **props: Any) -> ArtifactBucket:
     return ArtifactBucket(scope, scope.node.try_get_context("bucket") or id, **props)
 
 
-def add_fleet(made: Any, *arguments: Any, **options: Any) -> None:
-    """Build the fleet, then use the escape hatch as a user would."""
-    build(made, *arguments, **options)
-    asked = json.loads(made.node.try_get_context("override") or "{}")
-    for endpoint in (item for item in made.node.find_all() if isinstance(item, Endpoint)):
+def override(stack: Construct) -> None:
+    """Use the escape hatch as a user would."""
+    asked = json.loads(stack.node.try_get_context("override") or "{}")
+    for endpoint in (item for item in stack.node.find_all() if isinstance(item, Endpoint)):
         for path, value in asked.get("config", {}).items():
             endpoint.cfn_endpoint_config.add_property_override(path, value)
         for path, value in asked.get("model", {}).items():
             endpoint.cfn_model.add_property_override(path, value)
 
 
+class OwnModelStack(ModelStack):
+    """With what the context asks for."""
+
+    def __init__(self, scope: Construct, id: str, **props: Any) -> None:
+        super().__init__(scope, id, **props)
+        override(self)
+
+
+class OwnGroupStack(GroupStack):
+    """With what the context asks for."""
+
+    def __init__(self, scope: Construct, id: str, **props: Any) -> None:
+        super().__init__(scope, id, **props)
+        override(self)
+
+
 platform_stack.ArtifactBucket = bucket  # type: ignore[misc, assignment]  # pyright: ignore
-app.add_fleet = add_fleet
-sys.exit(app.main())
+sys.exit(synthesize("models", model_stack=OwnModelStack, group_stack=OwnGroupStack))

@@ -12,10 +12,10 @@ import pytest
 from aws_cdk import App, Environment, Stack, Validations
 from cdk_nag import AwsSolutionsChecks
 
+from greensage.app.fleet import add_fleet
+from greensage.app.read_plan import read_plan
 from greensage.core.names import Parameters
 from greensage.planner import fleet_footprint
-from stacks.fleet import add_fleet
-from stacks.read import read_plan
 from tests.conftest import MODELS
 
 ENV = Environment(account="111111111111", region="eu-north-1")

@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from greensage.commands.plan_output import estimate_words, synth_line
 from greensage.planner import Plan, fleet_footprint, plan_with_choices
+from greensage.planner.words import estimate_words, synth_line
 from greensage.report import report_data
 from greensage.spec import load_specs
 from tests.conftest import MODELS

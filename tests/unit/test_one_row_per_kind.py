@@ -28,7 +28,7 @@ OTHERWISE = {
 def own_files(kind: str) -> set[str]:
     module = kind.replace("-", "_")
     return {
-        "constructs/greensage/spec/hosting.py", f"constructs/greensage/endpoints/{module}.py", f"stacks/builders/{module}.py",
+        "constructs/greensage/spec/hosting.py", f"constructs/greensage/endpoints/{module}.py", f"constructs/greensage/app/builders/{module}.py",
     }  # fmt: skip
 
 
@@ -61,7 +61,12 @@ def test_every_kind_has_its_files_and_the_page_names_them(kind):
     for file in own_files(kind):
         assert (ROOT / file).is_file(), file
     page = (ROOT / "docs/adding-a-kind.md").read_text()
-    for place in ("catalog/data/hosting.json", "spec/hosting.py", "endpoints/NAME.py", "stacks/builders/NAME.py"):
+    for place in (
+        "catalog/data/hosting.json",
+        "spec/hosting.py",
+        "endpoints/NAME.py",
+        "constructs/greensage/app/builders/NAME.py",
+    ):
         assert place in page
 
 

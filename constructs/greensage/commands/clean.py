@@ -67,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
     from ..operate.unused import Reading, find_unused
     from . import orphans as stacks
 
-    plan = read_fleet(options).plan
+    plan = read_fleet(options, whole=True).plan
     regions = sorted({*plan.regions, *options.regions})
     session, oldest = stacks.account_session(), time.time() - seconds_of(options.older_than)
     readings = [

@@ -5,37 +5,43 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ..planner import Chosen, FleetFootprint, Plan
+    from ..spec import Located
 
 
+MODELS = "models"
 # From here on planning may take longer than two seconds.
 _MANY = 300
 
 
 @dataclass(frozen=True)
 class Fleet:
-    """A plan, what each model was chosen from, and the footprint."""
+    """A plan, what each model was chosen from, the footprint, and where each file's keys stand."""
 
     plan: Plan
     chosen: dict[str, Chosen]
     footprint: FleetFootprint
+    located: dict[str, Located]
 
 
 def add_model_arguments(parser: argparse.ArgumentParser, *, positional: bool = True) -> None:
-    """Add the folder of model files, the default Region and the hourly intensity."""
+    """Add what to read, for which environment, the default Region and the hourly intensity."""
     if positional:
         parser.add_argument(
-            "models", nargs="*", default=["models"], metavar="FOLDER", help="folders of model files (default: models)"
-        )
+            "models", nargs="*", default=[MODELS], metavar="WHAT",
+            help="folders of model files, single files, or names of models in ./models (default: models)",
+        )  # fmt: skip
     else:
         parser.add_argument(
-            "--models", nargs="+", default=["models"], metavar="FOLDER", help="folders of model files (default: models)"
+            "--models", nargs="+", default=[MODELS], metavar="FOLDER", help="folders of model files (default: models)"
         )
+    add_environment_argument(parser)
     parser.add_argument("--region", help="for files that allow any Region (default: $AWS_REGION)")
     parser.add_argument(
         "--intensity", type=Path, metavar="CSV", help="hourly grid intensity: region,hour,gco2e_kwh; moves flexible batch jobs"
@@ -43,19 +49,63 @@ def add_model_arguments(parser: argparse.ArgumentParser, *, positional: bool = T
     parser.add_argument("--json", action="store_true", help="for programs")
 
 
-def read_fleet(options: argparse.Namespace) -> Fleet:
-    """Return the fleet that the options name."""
+def add_environment_argument(parser: argparse.ArgumentParser) -> None:
+    """Add the choice among the files' environments."""
+    parser.add_argument("--environment", metavar="NAME", help="one of the files' `environments` (default: none)")
+
+
+def read_fleet(options: argparse.Namespace, *, whole: bool = False) -> Fleet:
+    """Return the fleet that the options name. Single files and names are planned with their neighbours, which may share an
+    endpoint with them, and returned alone; with `whole`, with their neighbours."""
     from ..catalog.intensity import read_intensity
-    from ..planner import fleet_footprint, plan_with_choices
+    from ..planner import FleetFootprint, Plan, fleet_footprint, plan_with_choices
     from ..spec import load_specs
 
-    specs = load_specs([Path(folder) for folder in options.models])
+    folders, files, names = _asked(options.models)
+    specs = load_specs(folders, environment=options.environment)
     if len(specs) > _MANY:
         print(f"planning {len(specs):,} models ...", file=sys.stderr)
     intensity = read_intensity(options.intensity) if options.intensity else None
     region = options.region or os.environ.get("AWS_REGION")
     plan, chosen = plan_with_choices(specs, default_region=region, intensity=intensity)
-    return Fleet(plan, chosen, fleet_footprint(plan))
+    fleet = Fleet(plan, chosen, fleet_footprint(plan), {spec.name: located for spec, located in specs})
+    wanted = {find_model(fleet, name) for name in names}
+    wanted |= {spec.name for spec, located in specs if Path(located.file).resolve() in files}
+    if whole or not wanted:
+        return fleet
+    groups = tuple(group for group in plan.groups if wanted & set(group.members))
+    return Fleet(
+        Plan(tuple(model for model in plan.models if model.name in wanted), groups),
+        {name: found for name, found in chosen.items() if name in wanted},
+        FleetFootprint(tuple(row for row in fleet.footprint.models if row.name in wanted)),
+        fleet.located,
+    )
+
+
+def _asked(given: Sequence[str]) -> tuple[list[Path], set[Path], list[str]]:
+    """Sort what was given into folders to read, single files of them, and names. Raises CatalogError for what is neither."""
+    from ..errors import CatalogError
+
+    folders, files, names = list[Path](), set[Path](), list[str]()
+    for item in given:
+        path = Path(item)
+        if path.is_dir():
+            folders.append(path)
+        elif path.suffix in (".yaml", ".yml"):
+            if not path.is_file():
+                raise CatalogError(f"{item}: there is no such file")
+            folders.append(path.parent)
+            files.add(path.resolve())
+        elif len(path.parts) == 1 and Path(MODELS).is_dir():
+            names.append(item)
+        elif item == MODELS:
+            raise CatalogError("there is no folder `models` here; greensage init makes one, or name a folder")
+        else:
+            raise CatalogError(f"{item}: neither a folder of model files, nor a model file (*.yaml), nor a model in ./{MODELS}")
+    if names:
+        folders.append(Path(MODELS))
+    # Each folder once, however often it was named, and in the order given.
+    return list(dict.fromkeys(folders)), files, names
 
 
 def find_model(fleet: Fleet, name: str) -> str:

@@ -10,7 +10,10 @@ from .models import add_model_arguments, find_model, read_fleet
 
 EXAMPLES = """examples:
   greensage plan                       models/*.yaml
+  greensage plan churn                 one of them; it is planned with those it may share an endpoint with
+  greensage plan models/churn.yaml     one file
   greensage plan models/fleet          another folder
+  greensage plan --environment prod    with what the files say for prod
   greensage plan --explain churn       why, what lost and by how much, what a looser SLA would save
   greensage plan --json                the same for a program
 """
@@ -29,7 +32,7 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the plan."""
-    from .plan_output import optimize_lines, plan_json, plan_overview, plan_reasons
+    from .plan_output import optimize_lines, origin_lines, plan_json, plan_overview, plan_reasons
     from .why import advice_lines
 
     fleet = read_fleet(options)
@@ -38,7 +41,8 @@ def run(options: argparse.Namespace) -> int:
         return 0
     if options.explain and options.explain != "all":
         name = find_model(fleet, options.explain)
-        print("\n".join([plan_reasons(fleet.plan, name), *advice_lines(fleet, name)]))
+        rows = [plan_reasons(fleet.plan, name), *advice_lines(fleet, name), *origin_lines(fleet.located[name])]
+        print("\n".join(rows))
         return 0
     print(plan_overview(fleet.plan, fleet.footprint))
     if lines := optimize_lines(fleet.plan):

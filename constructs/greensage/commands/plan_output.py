@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import asdict, fields, is_dataclass
 from typing import Any, cast
@@ -13,6 +14,7 @@ from ..footprint.band import Band, percent_range, percent_saved
 from ..footprint.baseline import baseline_words
 from ..footprint.estimate import PARTS
 from ..planner import Choice, FleetFootprint, GroupPlan, ModelFootprint, ModelPlan, Plan, VariantPlan
+from ..spec import Located
 from ..text import bold, green, money, number, table
 
 _FIGURES = ("kWh", "gCO2e", "USD", "CO2e", "COST")
@@ -68,29 +70,6 @@ def _cost_line(total: Footprint, usual: Footprint, saved: Band) -> str:
         return "  cost    unknown: for an instance type above no price is known (greensage catalog refresh fetches it)"
     words = f"{green(percent_saved(saved))} (worst to best case {percent_range(saved)})"
     return f"  cost    {money(total.cost_usd.mid)} USD instead of {money(usual.cost_usd.mid)}: {words}"
-
-
-def synth_line(footprint: FleetFootprint, only: str | None = None) -> str:
-    """Return the line that synthesis leaves in the console: the estimate of all models, or of one."""
-    total, usual, what = footprint.total, footprint.baseline, f"{len(footprint.models)} models"
-    if only is not None:
-        total, usual, what = footprint.of(only).footprint, footprint.of(only).baseline, only
-    carbon, cost = total.carbon_g.saved_against(usual.carbon_g), total.cost_usd.saved_against(usual.cost_usd)
-    return (
-        f"greensage: {what}: about {number(total.carbon_g.mid)} gCO2e, {number(total.energy_kwh.mid)} kWh and "
-        f"{money(total.cost_usd.mid)} USD a month, an estimate; {percent_saved(carbon)} carbon and {percent_saved(cost)} cost "
-        "against the usual deployment (greensage plan)"
-    )
-
-
-def estimate_words(model: ModelFootprint) -> str:
-    """Return one model's estimate for an output of its stack."""
-    now, usual = model.footprint, model.baseline
-    band = f"{number(now.carbon_g.low)} to {number(now.carbon_g.high)}"
-    return (
-        f"{number(now.carbon_g.mid)} gCO2e ({band}), {number(now.energy_kwh.mid)} kWh, {money(now.cost_usd.mid)} USD a month; "
-        f"usual: {number(usual.carbon_g.mid)} gCO2e, {money(usual.cost_usd.mid)} USD; an estimate"
-    )
 
 
 def plan_reasons(plan: Plan, only: str | None = None) -> str:
@@ -210,3 +189,14 @@ def _choice(choice: Choice) -> Iterator[str]:
     yield f"  {choice.about:<9} {choice.value}: {choice.reason}"
     for loser in choice.rejected:
         yield f"            not {loser.value}: {loser.why}"
+
+
+def origin_lines(located: Located) -> list[str]:
+    """Return each setting that came from elsewhere than the model file, with where; nothing where all stands in the file."""
+    shared = [
+        (key, value, where) for key, value, where in located.settings() if where.partition(":")[0] != located.file or "(" in where
+    ]
+    if not shared:
+        return []
+    lines = [(f"  {key}", json.dumps(value), where) for key, value, where in shared]
+    return ["", "settings from elsewhere", table(lines)]

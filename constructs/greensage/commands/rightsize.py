@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import Commands
+from .models import add_environment_argument
 from .observe import add_window_arguments, look, seconds_of, tell_problems
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--models", nargs="+", default=["models"], metavar="FOLDER", help="folders of model files (default: models)"
     )
+    add_environment_argument(parser)
     parser.add_argument("--region", help="for files that allow any Region (default: $AWS_REGION)")
     add_window_arguments(parser, window="14d")
     parser.add_argument("--min-history", default="3d", metavar="TIME", help="less is not enough data (default: 3d)")
@@ -54,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
     from ..spec import load_specs
 
     least = seconds_of(options.min_history) / 3600
-    specs = load_specs([Path(folder) for folder in options.models])
+    specs = load_specs([Path(folder) for folder in options.models], environment=options.environment)
     _check_names(options.names, specs)
     region = options.region or os.environ.get("AWS_REGION")
     current = plan(specs, default_region=region)
@@ -66,14 +68,14 @@ def run(options: argparse.Namespace) -> int:
     files = {spec.name: located.file for spec, located in specs}
     if options.json:
         if options.write:
-            _write(proposals, files)
+            _write(proposals, files, options.environment)
         print(json.dumps({"proposals": [_json(item, files) for item in proposals], "problems": deployed.problems}, indent=2))
     elif options.patch:
-        print("".join(patch for patch, _ in _patches(proposals, files).values()), end="")
+        print("".join(patch for patch, _ in _patches(proposals, files, options.environment).values()), end="")
     else:
         print("\n".join(_lines(proposals)))
         if options.write:
-            _write(proposals, files)
+            _write(proposals, files, options.environment)
         elif any(item.changes for item in proposals):
             print("\nTake it: greensage rightsize --write, then cdk diff and cdk deploy. A patch: --patch.")
     return 1 if deployed.problems else 0
@@ -126,21 +128,22 @@ def _key(path: tuple[str | int, ...]) -> str:
     return ".".join(map(str, path))
 
 
-def _patches(proposals: list[Proposal], files: dict[str, str]) -> dict[str, tuple[str, str]]:
-    """The patch and the new text of each file that a proposal changes."""
+def _patches(proposals: list[Proposal], files: dict[str, str], environment: str | None) -> dict[str, tuple[str, str]]:
+    """The patch and the new text of each file that a proposal changes; for one environment, what the file says for it."""
+    place = ("environments", environment) if environment else ()
     from ..checks.fix import patch, with_values
 
     found: dict[str, tuple[str, str]] = {}
     for item in proposals:
         if item.state == "change" and item.changes:
             before = Path(files[item.model]).read_text(encoding="utf-8")
-            after = with_values(before, item.changes)
+            after = with_values(before, [((*place, *path), value) for path, value in item.changes])
             found[files[item.model]] = (patch(before, after, files[item.model]), after)
     return found
 
 
-def _write(proposals: list[Proposal], files: dict[str, str]) -> None:
-    for name, (_, text) in _patches(proposals, files).items():
+def _write(proposals: list[Proposal], files: dict[str, str], environment: str | None) -> None:
+    for name, (_, text) in _patches(proposals, files, environment).items():
         # In one step: a file that is half written would be no model file.
         beside = Path(f"{name}.new")
         beside.write_text(text, encoding="utf-8")

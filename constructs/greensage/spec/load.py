@@ -14,6 +14,7 @@ from ..catalog import limits
 from ..errors import Problem, SpecError
 from .files import MISSING, file_problems, with_absolute_files
 from .hosting import SerialPipelineHosting
+from .merge import DEFAULTS_FILE, check_environment, environments_of, merged, shared_settings
 from .model import ModelSpec
 from .optimize import optimized_source
 from .parts import ModelSource, ShadowSpec, VariantSpec
@@ -26,15 +27,17 @@ _MISSING = "the artifact does not exist"
 _HasModel = TypeVar("_HasModel", VariantSpec, ShadowSpec)
 
 
-def load_spec(file: Path | str, *, assume_artifacts: bool = False) -> tuple[ModelSpec, Located]:
-    """Return the spec in `file` and where its keys stand.
+def load_spec(file: Path | str, *, assume_artifacts: bool = False, environment: str | None = None) -> tuple[ModelSpec, Located]:
+    """Return the spec in `file`, with what `_defaults.yaml` beside it says for all, and where its keys stand.
 
-    A relative artifact path is resolved against the folder of the file and must exist, unless `assume_artifacts`: then
-    what is missing keeps an unknown size, for which the catalog has an assumption.
+    `environment` chooses among the `environments` of both files. A relative artifact path is resolved against the folder
+    of the file and must exist, unless `assume_artifacts`: then what is missing keeps an unknown size, for which the catalog
+    has an assumption.
     Raises SpecError with all problems of the file.
     """
     path = Path(file)
-    located = read_yaml(path, _shown(path))
+    shared = shared_settings(path.parent, _shown(path.parent / DEFAULTS_FILE))
+    located = merged(read_yaml(path, _shown(path)), shared, environment)
     try:
         spec = ModelSpec.model_validate(located.content)
     except ValidationError as error:
@@ -56,7 +59,11 @@ def load_spec(file: Path | str, *, assume_artifacts: bool = False) -> tuple[Mode
 
 
 def load_specs(
-    folder: Path | str | Sequence[Path | str], *, only: str | None = None, assume_artifacts: bool = False
+    folder: Path | str | Sequence[Path | str],
+    *,
+    only: str | None = None,
+    assume_artifacts: bool = False,
+    environment: str | None = None,
 ) -> list[tuple[ModelSpec, Located]]:
     """Return every *.yaml and *.yml of `folder` (or of several), in the order of their names, each with its positions.
 
@@ -69,6 +76,8 @@ def load_specs(
         model of that name. Default: all.
     assume_artifacts:
         Do not look whether archives and data are there; default false.
+    environment:
+        One of the `environments` that the files name; default none.
 
     Raises SpecError with the problems of all files.
     """
@@ -77,7 +86,9 @@ def load_specs(
     root = roots[0]
     if not files:
         raise SpecError([Problem(_shown(root), 1, 1, "", "no model file (*.yaml) here", hint="the folder with your model files")])
-    specs, problems = _read_all(files, assume_artifacts)
+    specs, problems = _read_all(files, assume_artifacts, environment)
+    if not problems:
+        _check_environment(environment, files, root)
     problems += _duplicate_names(specs)
     if only is not None:
         return _only(specs, only, problems, root)
@@ -87,31 +98,47 @@ def load_specs(
 
 
 def model_files(folder: Path) -> list[Path]:
-    """Return the model files of `folder` in the order of their names."""
-    return sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")])
+    """Return the model files of `folder` in the order of their names; what begins with an underscore is none."""
+    return sorted(file for ending in ("yaml", "yml") for file in folder.glob(f"*.{ending}") if not file.name.startswith("_"))
 
 
-def load_neighbours(folder: Path | str, name: str) -> tuple[list[tuple[ModelSpec, Located]], list[Problem]]:
+def load_neighbours(
+    folder: Path | str, name: str, *, environment: str | None = None
+) -> tuple[list[tuple[ModelSpec, Located]], list[Problem]]:
     """Return all readable model files of `folder`, one of which is `name`'s, and the problems of the others.
 
     Models may share an endpoint, so one is planned with its neighbours. Raises SpecError for problems of its own file.
     """
     root = Path(folder)
-    specs, problems = _read_all(model_files(root), assume_artifacts=False)
+    specs, problems = _read_all(model_files(root), False, environment)
+    if not problems:
+        _check_environment(environment, model_files(root), root)
     problems += _duplicate_names(specs)
     _only(specs, name, problems, root)
     broken = {problem.file for problem in problems}
     return [pair for pair in specs if pair[1].file not in broken], problems
 
 
-def _read_all(files: Iterable[Path], assume_artifacts: bool) -> tuple[list[tuple[ModelSpec, Located]], list[Problem]]:
+def _check_environment(environment: str | None, files: Sequence[Path], root: Path) -> None:
+    if environment is None:
+        return
+    known: set[str] = set()
+    for file in [*files, *{file.parent / DEFAULTS_FILE for file in files}]:
+        if file.is_file():
+            known |= environments_of([read_yaml(file, _shown(file), may_be_empty=True)])
+    check_environment(environment, known, _shown(root))
+
+
+def _read_all(
+    files: Iterable[Path], assume_artifacts: bool, environment: str | None
+) -> tuple[list[tuple[ModelSpec, Located]], list[Problem]]:
     specs: list[tuple[ModelSpec, Located]] = []
     problems: list[Problem] = []
     for file in files:
         try:
-            specs.append(load_spec(file, assume_artifacts=assume_artifacts))
+            specs.append(load_spec(file, assume_artifacts=assume_artifacts, environment=environment))
         except SpecError as error:
-            problems += error.problems
+            problems += [problem for problem in error.problems if problem not in problems]
     return specs, problems
 
 

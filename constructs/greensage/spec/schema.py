@@ -17,6 +17,14 @@ def json_schema() -> dict[str, Any]:
     hosting = schema["properties"]["hosting"]
     # The short form, a kind alone, is turned into a mapping before pydantic sees it, so it is added here.
     hosting["anyOf"] = [{"enum": ["auto", *hosting_kinds()]}, *(row for row in hosting["anyOf"] if "const" not in row)]
+    # `_defaults.yaml` may say all but the name, and an environment may change all but the name.
+    schema["required"] = ["name"]
+    shared = {key: row for key, row in schema["properties"].items() if key != "name"}
+    schema["properties"]["environments"] = {
+        "type": "object",
+        "description": "Other settings by environment, for instance prod; chosen by `-c environment=NAME` or --environment.",
+        "additionalProperties": {"type": "object", "properties": shared, "additionalProperties": False},
+    }
     return schema
 
 

@@ -10,6 +10,7 @@ import yaml
 
 from ..catalog import limits
 from ..errors import Problem, SpecError
+from ..narrow import is_mapping
 
 _yaml: Any = yaml  # whose types are partial
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -20,13 +21,16 @@ Path_ = tuple[str | int, ...]
 class Located:
     """A file's content as plain Python values, with the position of every key and value.
 
-    `keys` and `values` map a path such as ("sla", "latency_p95_ms") to (line, column), from 1.
+    `keys` and `values` map a path such as ("sla", "latency_p95_ms") to (line, column), from 1. Where the content was merged
+    from several files, `files` says which one a path stands in, and `origins` the same with its environment.
     """
 
     file: str
     content: Any
     keys: dict[Path_, tuple[int, int]] = field(default_factory=dict[Path_, tuple[int, int]])
     values: dict[Path_, tuple[int, int]] = field(default_factory=dict[Path_, tuple[int, int]])
+    files: dict[Path_, str] = field(default_factory=dict[Path_, str])
+    origins: dict[Path_, str] = field(default_factory=dict[Path_, str])
 
     def problem(self, path: Path_, message: str, *, at_key: bool = False, **details: str) -> Problem:
         """Return a Problem at `path`, or at its nearest parent that stands in the file."""
@@ -35,11 +39,23 @@ class Located:
         while probe and probe not in table:
             probe = probe[:-1]
         line, column = table.get(probe) or self.values.get(probe) or (1, 1)
-        return Problem(self.file, line, column, ".".join(map(str, path)), message, **details)
+        return Problem(self.files.get(probe, self.file), line, column, ".".join(map(str, path)), message, **details)
+
+    def settings(self) -> list[tuple[str, Any, str]]:
+        """Return each single value or list with its dotted key and where it stands, `file:line` and the environment."""
+        rows: list[tuple[str, Any, str]] = []
+        for path, (line, _) in sorted(self.values.items(), key=lambda row: tuple(map(str, row[0]))):
+            value: Any = self.content
+            for part in path:
+                value = value[part]
+            if path and not is_mapping(value) and not any(isinstance(part, int) for part in path):
+                file, _, environment = self.origins.get(path, self.file).partition(",")
+                rows.append((".".join(map(str, path)), value, f"{file}:{line}{environment and f' ({environment.strip()})'}"))
+        return rows
 
 
-def read_yaml(file: Path, shown_as: str) -> Located:
-    """Return the content of `file` with positions.
+def read_yaml(file: Path, shown_as: str, *, may_be_empty: bool = False) -> Located:
+    """Return the content of `file` with positions; of one with comments alone an empty mapping, if it `may_be_empty`.
 
     Raises SpecError for what is not UTF-8, not YAML, not one mapping, too large, nested too deep, has
     duplicate keys, tags, or aliases (an alias can expand without bound).
@@ -51,6 +67,8 @@ def read_yaml(file: Path, shown_as: str) -> Located:
         node: yaml.Node | None = _yaml.compose(text, Loader=_Loader)
     except yaml.YAMLError as error:
         raise SpecError([_syntax_problem(error, shown_as)]) from None
+    if node is None and may_be_empty:
+        return Located(shown_as, {})
     if node is None or not isinstance(node, yaml.MappingNode):
         found = (
             "an empty file"

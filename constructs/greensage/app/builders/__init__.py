@@ -6,14 +6,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from greensage.planner import VariantPlan
-
+from ...planner import VariantPlan
 from ..props import instance_props
 
 if TYPE_CHECKING:
-    from greensage.endpoints import Variant
-    from greensage.endpoints.base import Endpoint
-
+    from ...endpoints import Variant
+    from ...endpoints.base import Endpoint
     from ..group_stack import GroupStack
     from ..model_stack import ModelStack
 
@@ -46,7 +44,7 @@ def own_instances(stack: ModelStack) -> dict[str, Any]:
 
 def variant(stack: ModelStack, plan: VariantPlan) -> Variant:
     """Return a variant beside the main one."""
-    from greensage.endpoints import Variant
+    from ...endpoints import Variant
 
     return Variant(stack.container(plan.container), plan.weight)
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from aws_cdk import CfnOutput, Stack
 
-from greensage.commands.plan_output import estimate_words
-from greensage.planner import FleetFootprint
-
+from ..planner import FleetFootprint
+from ..planner.words import estimate_words
 from .shared import tag_stack
 
 

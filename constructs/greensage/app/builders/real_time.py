@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from greensage.endpoints import RealTimeEndpoint
-
+from ...endpoints import RealTimeEndpoint
 from ..props import capture, tracking
 from . import address_of, own_instances, variant
 

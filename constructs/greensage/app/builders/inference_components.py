@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING
 from aws_cdk import ArnFormat
 from aws_cdk import aws_ssm as ssm
 
-from greensage.core.acknowledge import acknowledge_wildcards
-from greensage.core.names import group_component_name
-from greensage.endpoints import InferenceComponent, InferenceComponentEndpoint, Resources
-from greensage.endpoints.base import Endpoint
-from greensage.endpoints.container_capture import captured
-from greensage.endpoints.scaling import CopyTracking
-from greensage.monitoring.log_archive import LogArchive
-from greensage.storage.artifacts import ArtifactLocation
-
+from ...core.acknowledge import acknowledge_wildcards
+from ...core.names import group_component_name
+from ...endpoints import InferenceComponent, InferenceComponentEndpoint, Resources
+from ...endpoints.base import Endpoint
+from ...endpoints.container_capture import captured
+from ...endpoints.scaling import CopyTracking
+from ...monitoring.log_archive import LogArchive
+from ...storage.artifacts import ArtifactLocation
 from ..props import schedule
 from ..shared import group_prefix
 from . import group_endpoint

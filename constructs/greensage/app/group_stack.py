@@ -9,14 +9,14 @@ from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_ssm as ssm
 
 from constructs import Construct
-from greensage.core.names import Parameters
-from greensage.core.tags import GROUP_TAG, KIND_TAG, ROOT_TAG
-from greensage.endpoints import DataCapture
-from greensage.endpoints.base import Endpoint
-from greensage.endpoints.container_capture import MODEL, allow_capture
-from greensage.monitoring.log_archive import LogArchive
-from greensage.planner import GroupPlan
 
+from ..core.names import Parameters
+from ..core.tags import GROUP_TAG, KIND_TAG, ROOT_TAG
+from ..endpoints import DataCapture
+from ..endpoints.base import Endpoint
+from ..endpoints.container_capture import MODEL, allow_capture
+from ..monitoring.log_archive import LogArchive
+from ..planner import GroupPlan
 from .builders import build_group
 from .loop import group_loop
 from .props import instance_props

@@ -10,17 +10,17 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_ssm as ssm
 
 from constructs import Construct, IDependable
-from greensage.catalog.kinds import hosting_kind
-from greensage.core.names import Parameters
-from greensage.endpoints import Container
-from greensage.endpoints.base import Endpoint
-from greensage.monitoring.log_archive import LogArchive
-from greensage.planner import ContainerPlan, ModelPlan
-from greensage.retraining import Champion
-from greensage.spec import ModelSource
-from greensage.spec.published import published
-from greensage.storage.artifacts import ArtifactLocation, ModelArtifact
 
+from ..catalog.kinds import hosting_kind
+from ..core.names import Parameters
+from ..endpoints import Container
+from ..endpoints.base import Endpoint
+from ..monitoring.log_archive import LogArchive
+from ..planner import ContainerPlan, ModelPlan
+from ..retraining import Champion
+from ..spec import ModelSource
+from ..spec.published import published
+from ..storage.artifacts import ArtifactLocation, ModelArtifact
 from .builders import Address, build
 from .loop import add_loop, loop_capture
 from .recommend import add_recommendation

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from greensage.endpoints.batch import BatchTransform
-from greensage.spec import BatchHosting
-from greensage.storage.retention import DataBucket
-
+from ...endpoints.batch import BatchTransform
+from ...spec import BatchHosting
+from ...storage.retention import DataBucket
 from ..props import network
 
 if TYPE_CHECKING:

@@ -10,12 +10,12 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_ssm as ssm
 
-from greensage.core.names import Parameters
-from greensage.endpoints import ContainerImage
-from greensage.planner import ImagePlan
-from greensage.spec import LogsSpec, ModelSource
-from greensage.storage.retention import ImagePin, allow_unpin
-from greensage.storage.serving_tag import serving_tag
+from ..core.names import Parameters
+from ..endpoints import ContainerImage
+from ..planner import ImagePlan
+from ..spec import LogsSpec, ModelSource
+from ..storage.retention import ImagePin, allow_unpin
+from ..storage.serving_tag import serving_tag
 
 
 def artifact_bucket(stack: Stack, parameters: Parameters) -> s3.IBucket:

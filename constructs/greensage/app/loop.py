@@ -10,17 +10,17 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_ssm as ssm
 
-from greensage.catalog import drift as catalog
-from greensage.catalog.checks import line
-from greensage.catalog.engines import Engine
-from greensage.catalog.kinds import hosting_kind
-from greensage.core.acknowledge import acknowledge_own
-from greensage.core.names import Parameters
-from greensage.endpoints import ContainerImage, DataCapture
-from greensage.endpoints.base import Endpoint
-from greensage.monitoring import Baseline, DriftMonitor, DriftSettings, MonitoringBucket, QualitySettings
-from greensage.planner import GroupPlan, training_engine
-from greensage.retraining import (
+from ..catalog import drift as catalog
+from ..catalog.checks import line
+from ..catalog.engines import Engine
+from ..catalog.kinds import hosting_kind
+from ..core.acknowledge import acknowledge_own
+from ..core.names import Parameters
+from ..endpoints import ContainerImage, DataCapture
+from ..endpoints.base import Endpoint
+from ..monitoring import Baseline, DriftMonitor, DriftSettings, MonitoringBucket, QualitySettings
+from ..planner import GroupPlan, training_engine
+from ..retraining import (
     DataFile,
     DriftAlerts,
     DriftTriggeredRetraining,
@@ -28,10 +28,9 @@ from greensage.retraining import (
     RetrainingPolicy,
     TrainingSource,
 )
-from greensage.spec import DriftSpec, RetrainingSpec
-from greensage.spec.parts import CaptureSpec
-from greensage.storage.serving_tag import serving_tag
-
+from ..spec import DriftSpec, RetrainingSpec
+from ..spec.parts import CaptureSpec
+from ..storage.serving_tag import serving_tag
 from .shared import environment_of, serving_base
 
 if TYPE_CHECKING:

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from aws_cdk import App, Environment, Stack
 
-from greensage.core.names import Parameters
-from greensage.monitoring.proxies import ProxyMetrics
-from greensage.planner import FleetFootprint, Plan
-
+from ..core.names import Parameters
+from ..monitoring.proxies import ProxyMetrics
+from ..planner import FleetFootprint, Plan
 from .dashboards import add_dashboard
 from .estimate import add_estimate
 from .group_stack import GroupStack
 from .model_stack import ModelStack
-
-if TYPE_CHECKING:
-    from .platform_stack import PlatformStack
+from .platform_stack import PlatformStack
 
 
 def add_fleet(
@@ -27,6 +22,9 @@ def add_fleet(
     parameters: Parameters,
     only: str | None = None,
     footprint: FleetFootprint | None = None,
+    model_stack: type[ModelStack] = ModelStack,
+    group_stack: type[GroupStack] = GroupStack,
+    platform_stack: type[PlatformStack] = PlatformStack,
 ) -> None:
     """Add the stacks of `plan` to `app`; with `only` just the stack of that model, to synthesize it quickly.
 
@@ -35,22 +33,22 @@ def add_fleet(
     # No dependency on platform or group: those are not in this assembly, but deployed before.
     if only is not None:
         model = next(item for item in plan.models if item.name == only)
-        stack = ModelStack(app, only, model=model, parameters=parameters, env=_env(account, model.region))
+        stack = model_stack(app, only, model=model, parameters=parameters, env=_env(account, model.region))
         add_estimate(stack, footprint, only)
         add_dashboard(stack, model, stack.watched, footprint)
         return
-    platforms = {region: _platform(app, plan, region, account, parameters) for region in plan.regions}
+    platforms = {region: _platform(platform_stack, app, plan, region, account, parameters) for region in plan.regions}
     groups: dict[tuple[str, str], Stack] = {}
     shown: dict[str, list[tuple[float, ProxyMetrics]]] = {region: [] for region in plan.regions}
     for group in plan.groups:
-        stack = GroupStack(app, group.stack_name, group=group, parameters=parameters, env=_env(account, group.region))
+        stack = group_stack(app, group.stack_name, group=group, parameters=parameters, env=_env(account, group.region))
         stack.add_stack_dependency(platforms[group.region])
         # In the platform's stack: a group's own is not touched when a model joins it.
         id = f"Dashboard-{group.stack_name}"
         shown[group.region] += add_dashboard(platforms[group.region], group, stack.endpoint, footprint, id=id)
         groups[group.name, group.kind] = stack
     for model in plan.models:
-        stack = ModelStack(app, model.name, model=model, parameters=parameters, env=_env(account, model.region))
+        stack = model_stack(app, model.name, model=model, parameters=parameters, env=_env(account, model.region))
         add_estimate(stack, footprint, model.name)
         shown[model.region] += add_dashboard(stack, model, stack.watched, footprint)
         shared = groups.get((model.group or "", model.kind))
@@ -59,13 +57,12 @@ def add_fleet(
         platform.dashboard.show_hosts([metrics for _, metrics in sorted(shown[region], key=lambda row: -row[0])])
 
 
-def _platform(app: App, plan: Plan, region: str, account: str | None, parameters: Parameters) -> PlatformStack:
-    # Loaded here, because one model alone needs neither the platform nor CodeBuild.
-    from .platform_stack import PlatformStack
-
+def _platform(
+    stack: type[PlatformStack], app: App, plan: Plan, region: str, account: str | None, parameters: Parameters
+) -> PlatformStack:
     days = [model.spec.retention.artifact_versions_days for model in plan.models if model.region == region]
     archived = [model.spec.logs.archive_days for model in plan.models if model.region == region and model.spec.logs.archive_days]
-    return PlatformStack(
+    return stack(
         app,
         f"greensage-platform-{region}",
         parameters=parameters,

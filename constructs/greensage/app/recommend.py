@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from greensage.endpoints.recommendation import InferenceRecommendation
+from ..endpoints.recommendation import InferenceRecommendation
 
 if TYPE_CHECKING:
     from .builders import Address

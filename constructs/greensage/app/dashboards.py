@@ -7,13 +7,12 @@ from typing import cast
 from aws_cdk import Stack
 from aws_cdk import aws_sns as sns
 
-from greensage.catalog.kinds import hosting_kind
-from greensage.core.names import group_component_name
-from greensage.endpoints.base import Endpoint
-from greensage.monitoring.dashboard import EndpointDashboard
-from greensage.monitoring.proxies import ProxyMetrics
-from greensage.planner import FleetFootprint, GroupPlan, ModelPlan
-
+from ..catalog.kinds import hosting_kind
+from ..core.names import group_component_name
+from ..endpoints.base import Endpoint
+from ..monitoring.dashboard import EndpointDashboard
+from ..monitoring.proxies import ProxyMetrics
+from ..planner import FleetFootprint, GroupPlan, ModelPlan
 from .props import HIGH_RESOLUTION_SECONDS
 
 

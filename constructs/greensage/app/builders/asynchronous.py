@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from greensage.endpoints import AsynchronousEndpoint
-from greensage.endpoints.scaling import BacklogTracking
-from greensage.spec import AsynchronousHosting
-from greensage.storage.retention import DataBucket
-
+from ...endpoints import AsynchronousEndpoint
+from ...endpoints.scaling import BacklogTracking
+from ...spec import AsynchronousHosting
+from ...storage.retention import DataBucket
 from ..props import schedule
 from . import address_of, own_instances
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from greensage.endpoints import Container, MultiContainerEndpoint
-from greensage.endpoints.base import Endpoint
-from greensage.endpoints.container_capture import captured
-from greensage.storage.artifacts import ModelArtifact
+from constructs import IDependable
 
+from ...endpoints import Container, MultiContainerEndpoint
+from ...endpoints.base import Endpoint
+from ...endpoints.container_capture import captured
+from ...storage.artifacts import ModelArtifact
 from ..props import tracking
 from ..shared import environment_of
 from . import group_endpoint
@@ -26,7 +27,7 @@ def build(stack: ModelStack) -> Address:
 
 def build_group(stack: GroupStack) -> Endpoint:
     """An instance with a container for each member."""
-    group, needed, containers = stack.group, [], {}
+    group, needed, containers = stack.group, list[IDependable](), dict[str, Container]()
     for item in group.containers:
         image, pin = stack.images.get(item.image)
         artifact = ModelArtifact(

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from greensage.endpoints import MultiModelEndpoint
-from greensage.endpoints.base import Endpoint
-from greensage.spec import MultiModelHosting
-
+from ...endpoints import MultiModelEndpoint
+from ...endpoints.base import Endpoint
+from ...spec import MultiModelHosting
 from ..props import tracking
 from ..shared import allowed, group_prefix, logging_of
 from . import group_endpoint

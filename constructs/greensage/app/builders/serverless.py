@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from greensage.endpoints import ServerlessEndpoint
-from greensage.endpoints.scaling import ProvisionedConcurrency
-from greensage.spec import ServerlessHosting
-
+from ...endpoints import ServerlessEndpoint
+from ...endpoints.scaling import ProvisionedConcurrency
+from ...spec import ServerlessHosting
 from ..props import endpoint_props, schedule
 from . import address_of
 

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from greensage.catalog.intensity import read_intensity
-from greensage.errors import SpecError
-from greensage.planner import Plan, plan
-from greensage.spec import load_neighbours, load_specs
+from ..catalog.intensity import read_intensity
+from ..errors import SpecError
+from ..planner import Plan, plan
+from ..spec import load_neighbours, load_specs
 
 
-def read_plan(models: Path, *, only: str | None = None, region: str | None = None, intensity: str | None = None) -> Plan:
+def read_plan(
+    models: Path, *, only: str | None = None, region: str | None = None, intensity: str | None = None,
+    environment: str | None = None,
+) -> Plan:  # fmt: skip
     """Return the plan of all files in `models`.
 
     One model alone is planned with the others too, because it may share an endpoint with them; problems of other files
     stop it only then. Raises GreensageError for what the user can mend.
     """
-    specs, problems = (load_specs(models), []) if only is None else load_neighbours(models, only)
+    if only is None:
+        specs, problems = load_specs(models, environment=environment), []
+    else:
+        specs, problems = load_neighbours(models, only, environment=environment)
     hourly = read_intensity(intensity) if intensity else None
     fleet = plan(specs, default_region=region, intensity=hourly, only=only)
     # A broken neighbour might belong to this group, and its plan would then be wrong.

@@ -8,12 +8,12 @@ from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_kms as kms
 
-from greensage.core.logs import LogStorage
-from greensage.endpoints import DataCapture, GuardedDeployment, Network
-from greensage.endpoints.scaling import ScheduledLimits, TargetTracking
-from greensage.planner import DeploymentPlan, ScalingPlan
-from greensage.spec import ModelSpec
-from greensage.storage.retention import DataBucket
+from ..core.logs import LogStorage
+from ..endpoints import DataCapture, GuardedDeployment, Network
+from ..endpoints.scaling import ScheduledLimits, TargetTracking
+from ..planner import DeploymentPlan, ScalingPlan
+from ..spec import ModelSpec
+from ..storage.retention import DataBucket
 
 HIGH_RESOLUTION_SECONDS = 10
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from greensage.endpoints.edge import EdgeComponent
-from greensage.endpoints.neo import NeoCompilation
-from greensage.spec import EdgeHosting
-
+from ...endpoints.edge import EdgeComponent
+from ...endpoints.neo import NeoCompilation
+from ...spec import EdgeHosting
 from ..shared import environment_of
 
 if TYPE_CHECKING:

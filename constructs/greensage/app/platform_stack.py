@@ -10,15 +10,15 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_ssm as ssm
 
 from constructs import Construct
-from greensage.catalog.engines import Engine
-from greensage.catalog.instances import Architecture
-from greensage.core.names import Parameters
-from greensage.monitoring.dashboard import UseDashboard
-from greensage.monitoring.log_archive import LogArchive
-from greensage.monitoring.review import WeeklyReview
-from greensage.storage.retention import ArtifactBucket, ServingRepository
-from greensage.storage.serving_image import ServingImage
 
+from ..catalog.engines import Engine
+from ..catalog.instances import Architecture
+from ..core.names import Parameters
+from ..monitoring.dashboard import UseDashboard
+from ..monitoring.log_archive import LogArchive
+from ..monitoring.review import WeeklyReview
+from ..storage.retention import ArtifactBucket, ServingRepository
+from ..storage.serving_image import ServingImage
 from .dashboards import told
 from .shared import serving_base
 
