@@ -15,8 +15,11 @@ from .commands import (
     clean,
     diff,
     footprint,
+    init,
+    invoke,
     kpi,
     local,
+    logs,
     optimize,
     plan,
     recommend,
@@ -24,11 +27,13 @@ from .commands import (
     report,
     rightsize,
     schema,
+    status,
     why,
 )
 from .errors import GreensageError, ProblemsError, render
 
 _EXAMPLES = """examples:
+  greensage init my-models             a project that deploys, with one model that answers
   greensage plan                       what would be deployed for models/*.yaml, and what it takes
   greensage why churn serverless       why not serverless
   greensage regions churn              which Region, and what data residency costs in carbon
@@ -37,6 +42,9 @@ _EXAMPLES = """examples:
   greensage check cdk.out              sustainability checks of any CDK app or template
   greensage baseline train.csv -o model.statistics.json  what requests are compared with
   greensage optimize churn --sample rows.csv  a smaller, faster model that answers the same
+  greensage invoke churn row.csv       ask a deployed model
+  greensage logs churn --follow        what its container writes
+  greensage status                     what is deployed, and whether it is well
   greensage footprint --live           what it took, from CloudWatch, and where the plan was wrong
   greensage rightsize                  smaller sizes and better kinds, by what was used
   greensage recommend churn            measure it on instance types, and pick by SLA, then carbon
@@ -81,8 +89,8 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for command in (
-        plan, why, regions, diff, report, check, baseline, optimize, footprint, rightsize, recommend, kpi, clean, carbon, catalog,
-        schema, local,
+        init, plan, why, regions, diff, report, check, baseline, optimize, invoke, logs, status, footprint, rightsize, recommend,
+        kpi, clean, carbon, catalog, schema, local,
     ):  # fmt: skip
         command.add(commands)
     return parser

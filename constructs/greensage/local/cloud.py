@@ -16,13 +16,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ..errors import LocalError
-from .environment import python_for_local_cloud
+from .environment import link_package, python_for_local_cloud
 
 # Waits, alarm periods and scaling run 50 times faster than on AWS.
 TIME_SCALE = "0.02"
 PREFERRED_PORT = 4566
 ACCOUNT = "000000000000"
-_PACKAGE = Path(__file__).resolve().parents[1]
 _START_SECONDS = 60
 _STOP_SECONDS = 30
 Say = Callable[[str], None]
@@ -134,10 +133,8 @@ class LocalCloud:
     def _start(self, python: Path, port: int, auth: bool) -> subprocess.Popen[bytes]:
         work = self.folder / "work"
         work.mkdir(parents=True, exist_ok=True)
-        # Only greensage is put on the path: a private environment must not see the user's other packages.
         link = self.folder / "path"
-        link.mkdir(exist_ok=True)
-        (link / "greensage").symlink_to(_PACKAGE, target_is_directory=True)
+        link_package(link)
         with self.log_file.open("ab") as log:
             return subprocess.Popen(
                 [str(python), "-m", "greensage.local.server"],

@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
+import tempfile
 import venv
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
 from ..core.folders import serving_folder
 from ..errors import LocalError
 
+# What greensage needs and the local cloud does not, or pins itself.
+_NOT_HERE = ("aws-cdk-lib", "constructs", "boto3")
 BASE = ("ministack==1.5.33", "boto3==1.43.106", "cryptography==50.0.2")
 Say = Callable[[str], None]
 
@@ -38,9 +42,14 @@ def python_for_local_cloud(say: Say) -> Path:
 
 
 def requirements() -> list[str]:
-    """Return what the local cloud needs: its base and the packages of the serving image."""
+    """Return what the local cloud needs: its base, what greensage itself imports, and the packages of the serving image."""
     lines = (serving_folder() / "requirements.txt").read_text().splitlines()
-    return [*BASE, *(line.strip() for line in lines if line.strip() and not line.startswith("#"))]
+    own = [line for line in requires("greensage") or [] if "extra ==" not in line and _name(line) not in _NOT_HERE]
+    return [*BASE, *own, *(line.strip() for line in lines if line.strip() and not line.startswith("#"))]
+
+
+def _name(requirement: str) -> str:
+    return re.split(r"[<>=!~;\[ (]", requirement, maxsplit=1)[0]
 
 
 def cache_folder() -> Path:
@@ -51,9 +60,10 @@ def cache_folder() -> Path:
 
 
 def _has(requirement: str) -> bool:
-    name, _, wanted = requirement.partition("==")
+    wanted = requirement.partition("==")[2]
     try:
-        return version(name) == wanted
+        # A range is greensage's own, and pip has seen to it.
+        return version(_name(requirement)) == wanted if wanted else bool(version(_name(requirement)))
     except PackageNotFoundError:
         return False
 
@@ -65,4 +75,21 @@ def _make(folder: Path, python: Path, wanted: list[str]) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise LocalError(f"pip could not install the local cloud's packages:\n{done.stderr.strip()[-2000:]}")
+    _verify(python)
     (folder / "complete").touch()
+
+
+def _verify(python: Path) -> None:
+    """Import the server as it will be started: what cannot be imported must not be marked as complete."""
+    with tempfile.TemporaryDirectory() as path:
+        link_package(Path(path))
+        command, environment = [str(python), "-m", "greensage.local.server", "--verify"], {**os.environ, "PYTHONPATH": path}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise LocalError(f"the local cloud's environment was made, but does not work:\n{done.stderr.strip()[-2000:]}")
+
+
+def link_package(folder: Path) -> None:
+    """Put greensage alone into `folder`, for PYTHONPATH: a private environment must not see the user's other packages."""
+    folder.mkdir(exist_ok=True)
+    (folder / "greensage").symlink_to(Path(__file__).resolve().parents[1], target_is_directory=True)

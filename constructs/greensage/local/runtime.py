@@ -13,13 +13,21 @@ from ..catalog import limits
 from . import asynchronous, capture, components, fleet
 from . import ministack_api as cloud
 from .containers import ContainerStopping
+from .event_stream import payload_parts
 from .ministack_api import Answer
 from .outcomes import model_error, record
 from .state import Endpoint, Fleet, Variant, arn, store
 from .wire import AwsError, refusal
 
 _SWAP_SECONDS = 0.01
-_ACTIONS = {"invocations": "sagemaker:InvokeEndpoint", "async-invocations": "sagemaker:InvokeEndpointAsync"}
+# The container here answers at once; its answer is cut so that a client sees what it has to put together.
+_PART_BYTES = 1_024
+_STREAM = "invocations-response-stream"
+_ACTIONS = {
+    "invocations": "sagemaker:InvokeEndpoint",
+    "async-invocations": "sagemaker:InvokeEndpointAsync",
+    _STREAM: "sagemaker:InvokeEndpointWithResponseStream",
+}
 _CONTEXT = {
     "x-amzn-sagemaker-target-model": "sagemaker:TargetModel",
     "x-amzn-sagemaker-target-container-hostname": "sagemaker:TargetContainerHostname",
@@ -27,7 +35,7 @@ _CONTEXT = {
 
 
 async def handle(method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, list[str]]) -> Answer:
-    """Answer POST /endpoints/NAME/invocations and /async-invocations."""
+    """Answer POST /endpoints/NAME/invocations, /invocations-response-stream and /async-invocations."""
     parts = [unquote(part) for part in path.strip("/").split("/")]
     try:
         if method != "POST" or len(parts) != 3 or parts[0] != "endpoints" or parts[2] not in _ACTIONS:
@@ -35,7 +43,7 @@ async def handle(method: str, path: str, headers: dict[str, str], body: bytes, q
         denied = _authorize(parts[1], _ACTIONS[parts[2]], headers, query)
         if denied:
             return denied
-        work: Callable[..., Answer] = _invoke if parts[2] == "invocations" else _enqueue
+        work: Callable[..., Answer] = {"invocations": _invoke, _STREAM: _stream}.get(parts[2], _enqueue)
         # Models take their time; on the event loop they would stop every other service.
         return await asyncio.to_thread(work, parts[1], headers, body)
     except AwsError as error:
@@ -72,6 +80,13 @@ def _invoke(name: str, headers: dict[str, str], body: bytes) -> Answer:
             return _invoke_once(name, headers, body)
         except ContainerStopping:
             time.sleep(_SWAP_SECONDS)
+
+
+def _stream(name: str, headers: dict[str, str], body: bytes) -> Answer:
+    status, answered, content = _invoke(name, headers, body)
+    kept = {"x-Amzn-Invoked-Production-Variant": answered.get("x-Amzn-Invoked-Production-Variant", "")}
+    headers = {"Content-Type": "application/vnd.amazon.eventstream", "X-Amzn-SageMaker-Content-Type": answered["Content-Type"]}
+    return status, headers | kept, payload_parts(content, _PART_BYTES)
 
 
 def _invoke_once(name: str, headers: dict[str, str], body: bytes) -> Answer:

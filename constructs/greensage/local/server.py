@@ -8,6 +8,9 @@ import os
 import signal
 import sys
 
+# Only see whether all that is needed can be imported.
+VERIFY = "--verify"
+
 
 def main() -> int:
     """Serve on 127.0.0.1:$GATEWAY_PORT; everything else is in the environment too (see `cloud`)."""
@@ -36,6 +39,8 @@ def main() -> int:
     if missing:
         print(f"the installed ministack lacks {', '.join(missing)}; greensage needs the pinned version", file=sys.stderr)
         return 1
+    if VERIFY in sys.argv:
+        return 0
     ministack_api.install(
         {
             "sagemaker": sagemaker_api.handle,

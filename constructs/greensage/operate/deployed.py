@@ -29,7 +29,8 @@ class Variant:
 class Host:
     """An endpoint with the models that it serves.
 
-    `components` has the inference component of each model that has one. `queued` says that it is asynchronous.
+    `components` has the inference component of each model that has one. `queued` says that it is asynchronous. `updated` is
+    the time of the last change, and `failure` what SageMaker said of one that failed.
     """
 
     region: str
@@ -40,6 +41,8 @@ class Host:
     queued: bool
     models: tuple[str, ...]
     components: tuple[tuple[str, str], ...] = ()
+    updated: float = 0.0
+    failure: str = ""
 
 
 @dataclass
@@ -123,6 +126,8 @@ def _host(client: Any, region: str, endpoint: str, models: list[tuple[str, str |
         queued="AsyncInferenceConfig" in config,
         models=tuple(sorted(name for name, _ in models)),
         components=tuple(sorted((name, component) for name, component in models if component)),
+        updated=row["LastModifiedTime"].timestamp(),
+        failure=row.get("FailureReason", ""),
     )  # fmt: skip
 
 

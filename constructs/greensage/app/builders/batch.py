@@ -31,5 +31,5 @@ def build(stack: ModelStack) -> Address:
         log_retention_days=spec.retention.logs_days,
     )  # fmt: skip
     job.needs(*stack.needed)
-    files = {"bucket": bucket.bucket_name, "input": job.input_prefix, "output": job.output_prefix}
+    files = {"bucket": bucket.bucket_name, "input": job.input_prefix, "output": job.output_prefix, "onArrival": arrival}
     return {"stateMachine": job.state_machine.attr_arn, "batch": files}

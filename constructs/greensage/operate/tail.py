@@ -1,0 +1,58 @@
+"""What a model's containers and jobs have logged: which log groups are its, and their events in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import GreensageError
+
+_ENDPOINTS, _COMPONENTS, _JOBS = (
+    "/aws/sagemaker/Endpoints/", "/aws/sagemaker/InferenceComponents/", "/aws/sagemaker/TransformJobs",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Source:
+    """A log group, and the prefix of the streams in it that are the model's."""
+
+    group: str
+    streams: str = ""
+
+
+@dataclass(frozen=True)
+class Event:
+    """One line: when, in milliseconds, from which stream, what."""
+
+    at: int
+    stream: str
+    text: str
+    id: str
+
+
+def sources_of(address: dict[str, Any], endpoint: str | None) -> list[Source]:
+    """Return where a model logs, by the content of its parameter. Raises GreensageError for one that logs elsewhere."""
+    if "inferenceComponent" in address:
+        return [Source(f"{_COMPONENTS}{address['inferenceComponent']}")]
+    if endpoint is not None:
+        return [Source(f"{_ENDPOINTS}{endpoint}", address.get("targetContainer", ""))]
+    if "stateMachine" in address:
+        # A job's name begins with that of its state machine's construct; the streams with the job's.
+        return [Source(_JOBS)]
+    raise GreensageError("the model runs on devices and logs there: /greengrass/v2/logs")
+
+
+def events(logs: Any, sources: list[Source], since_ms: int, pattern: str | None = None) -> Iterator[Event]:
+    """Yield what was logged since, in the order of time. Raises GreensageError where a group is not there."""
+    found: list[Event] = []
+    for source in sources:
+        asked: dict[str, Any] = {"logGroupName": source.group, "startTime": since_ms}
+        asked |= {"logStreamNamePrefix": source.streams} if source.streams else {}
+        asked |= {"filterPattern": pattern} if pattern else {}
+        try:
+            for page in logs.get_paginator("filter_log_events").paginate(**asked):
+                found += [Event(row["timestamp"], row["logStreamName"], row["message"], row["eventId"]) for row in page["events"]]
+        except logs.exceptions.ResourceNotFoundException:
+            raise GreensageError(f"there is no log group {source.group}: nothing has run there yet") from None
+    yield from sorted(found, key=lambda event: event.at)

@@ -1,0 +1,4 @@
+"""A new project: what `greensage init` writes."""
+
+from .write import Written as Written
+from .write import write_project as write_project
