@@ -7,7 +7,7 @@ import json
 import time
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from . import Commands
 from .observe import add_account_arguments, say, tell_problems
@@ -46,9 +46,11 @@ def run(options: argparse.Namespace) -> int:
     from ..operate.observed import observe
     from ..operate.status import status_of, status_of_jobs
 
-    session, now = boto3.Session(), time.time()
+    session: Any = boto3.Session()
+    now = time.time()
     asked: list[str] = options.regions
-    regions = sorted({*([str(session.region_name)] if session.region_name else []), *asked})
+    here: list[str] = [str(session.region_name)] if session.region_name else []
+    regions = sorted({*here, *asked})
     if not regions:
         raise GreensageError("no Region: set AWS_REGION, or name it: greensage status --regions eu-north-1")
     month = datetime.now(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0).timestamp()
@@ -76,7 +78,8 @@ def _lines(rows: list[Status], regions: list[str], now: float) -> list[str]:
     header = ("MODEL", "RUNS", "STATE", "CHANGED", "REQUESTS", "ERRORS", "kWh")
     cells: list[tuple[str, ...]] = [header]
     for row in rows:
-        amounts = ("" if value is None else number(value) for value in (row.requests, row.errors, row.kwh))
+        counts = ("" if value is None else f"{value:,.0f}" for value in (row.requests, row.errors))
+        amounts = (*counts, "" if row.kwh is None else number(row.kwh))
         cells.append((row.model, row.runs, row.state, _ago(row.updated, now), *amounts))
     notes = [f"  {row.model}: {row.detail}" for row in rows if row.detail]
     return [table(cells, right=range(4, 7)), "", "Since the month began. kWh are estimates from measured use.", *notes]

@@ -19,6 +19,7 @@ from ..errors import GreensageError
 _FILES = Path(__file__).parent / "files"
 # Of this repository: what `init` writes is what its own app is made of.
 _OWN = ("app.py", "stacks/__init__.py", "stacks/model.py", "stacks/group.py", "stacks/platform.py")
+_REGION = "eu-north-1"
 _EXAMPLE = {
     "models/churn.yaml": "models/churn.yaml",
     "row.csv": "row.csv",
@@ -40,19 +41,21 @@ class Written:
     files: tuple[str, ...]
 
 
-def write_project(folder: Path, models: Mapping[str, bytes] | None = None) -> Written:
+def write_project(folder: Path, *, region: str = _REGION, models: Mapping[str, bytes] | None = None) -> Written:
     """Write a project into `folder`.
 
     Parameters
     ----------
     folder:
         Is made if it is not there; may hold other files.
+    region:
+        The one that models may run in, to begin with; default eu-north-1, whose grid is among the cleanest.
     models:
         Model files and archives by their paths in the project; default: an example that answers.
 
     Returns what was written. Raises GreensageError, before anything is written, where a file is there already.
     """
-    content = _content(models)
+    content = _content(region, models)
     there = sorted(name for name in content if (folder / name).exists())
     if there:
         listed = ", ".join(there[:6]) + (f" and {len(there) - 6} more" if len(there) > 6 else "")
@@ -64,12 +67,13 @@ def write_project(folder: Path, models: Mapping[str, bytes] | None = None) -> Wr
     return Written(folder, tuple(content))
 
 
-def _content(models: Mapping[str, bytes] | None) -> dict[str, bytes]:
+def _content(region: str, models: Mapping[str, bytes] | None) -> dict[str, bytes]:
     found = {name: (project_files() / name).read_bytes() for name in _OWN}
     found |= {name: (_FILES / source).read_bytes() for name, source in _COPIED.items()}
     found |= {name: text.encode() for name, text in {
         "cdk.json": _cdk_json(), "package.json": _package_json(), "requirements.txt": _requirements(),
     }.items()}  # fmt: skip
+    found["models/_defaults.yaml"] = found["models/_defaults.yaml"].replace(b"REGION", region.encode())
     if models is not None:
         return {**found, **models}
     found |= {name: (_FILES / source).read_bytes() for name, source in _EXAMPLE.items()}
