@@ -18,6 +18,7 @@ sys.path[:0] = [str(ROOT / "constructs")]
 from greensage.catalog import drift as catalog  # noqa: E402
 from greensage.catalog.figures import coefficient  # noqa: E402
 from greensage.catalog.prices import service_price  # noqa: E402
+from greensage.core.archive import packed  # noqa: E402
 from greensage.drift.monitor_files import to_statistics  # noqa: E402
 from greensage.drift.window import of_table  # noqa: E402
 from greensage.footprint.estimate import Footprint, estimate  # noqa: E402
@@ -174,7 +175,7 @@ FILES_A_DAY = 24 * 60  # an endpoint writes a file a minute at most
 
 def sampled(requests: int) -> int:
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "model.tar.gz").write_bytes(b"x")
+        (Path(folder) / "model.tar.gz").write_bytes(packed({"model.json": b"{}"}))
         (Path(folder) / "model.statistics.json").write_text("{}")
         (Path(folder) / "m.yaml").write_text(
             f"name: m\nmodel: {{artifact: model.tar.gz, framework: xgboost}}\nsla: {{latency_p95_ms: 200}}\nhosting: real-time\n"

@@ -22,6 +22,8 @@ import optimized
 import sharing
 import state_machines
 
+from greensage.core.archive import packed
+
 ROOT = Path(__file__).resolve().parents[1]
 ROUNDS = 5
 QUIET = {**os.environ, "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "1", "NODE_NO_WARNINGS": "1"}
@@ -108,7 +110,7 @@ def one_synthesis(kind: str, names: tuple[str, ...]) -> tuple[str, str, str]:
 
 def planning() -> tuple[str, str, str]:
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "model.tar.gz").write_bytes(b"x")
+        (Path(folder) / "model.tar.gz").write_bytes(packed({"model.json": b"{}"}))
         kinds = ("xgboost", "lightgbm", "sklearn", "onnx")
         for index in range(1000):
             group = f"group: g{index % 20}\n" if index % 3 == 0 else ""

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import importlib.util
+import io
 import os
+import random
+import tarfile
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +26,7 @@ ARTIFACTS = MODELS / "artifacts"
 @pytest.fixture
 def write(tmp_path: Path) -> Callable[..., Path]:
     """Write a model file beside an artifact that exists, and return its path."""
-    (tmp_path / "model.tar.gz").write_bytes(b"not read by the planner")
+    (tmp_path / "model.tar.gz").write_bytes(archive_of())
 
     def _write(text: str, name: str = "model.yaml") -> Path:
         path = tmp_path / name
@@ -39,3 +43,20 @@ def tool(name: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def archive_of(size: int = 0, seed: int = 0) -> bytes:
+    """A model.tar.gz of exactly `size` bytes, or as small as can be."""
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        entry = tarfile.TarInfo("model.ubj")
+        entry.size = max(1, (size - 12_000) // 10_240 * 10_240)
+        archive.addfile(entry, io.BytesIO(random.Random(seed).randbytes(entry.size)))
+    smallest = gzip.compress(content.getvalue(), compresslevel=9, mtime=0)
+    if len(smallest) >= size:
+        return smallest
+    # The rest is a name in the head of the gzip file.
+    made = io.BytesIO()
+    with gzip.GzipFile("n" * (size - len(smallest) - 1), "wb", 9, made, mtime=0) as file:
+        file.write(content.getvalue())
+    return made.getvalue()

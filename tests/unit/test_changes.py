@@ -12,6 +12,7 @@ from greensage.cli import main
 from greensage.commands.changes import Side, changes, parse_budget
 from greensage.errors import GreensageError
 from greensage.planner import fleet_footprint, plan
+from tests.conftest import archive_of
 from tests.unit.fleets import Pair, spec
 
 FAST = {"latency_p95_ms": 100, "cold_start_ok": False}
@@ -71,7 +72,7 @@ def repository(tmp_path, monkeypatch) -> Path:
     """A git repository with two revisions of models/, whose archives git does not keep."""
     models = tmp_path / "models"
     (models / "artifacts").mkdir(parents=True)
-    (models / "artifacts" / "a.tar.gz").write_bytes(b"x" * 1000)
+    (models / "artifacts" / "a.tar.gz").write_bytes(archive_of(1000))
     (tmp_path / ".gitignore").write_text("artifacts\n")
     file = models / "a.yaml"
     text = "name: a\nmodel: {artifact: artifacts/a.tar.gz, framework: xgboost}\nregion: {allowed: [eu-west-1]}\n"

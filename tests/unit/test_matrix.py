@@ -11,6 +11,7 @@ from greensage.catalog.kinds import hosting_kind, hosting_kinds
 from greensage.errors import PlanError, SpecError
 from greensage.planner import plan
 from greensage.spec import load_specs
+from tests.conftest import archive_of
 
 # What a model file says to ask for each feature.
 ASKS = {
@@ -48,7 +49,7 @@ def hosting(kind: str) -> dict:
 def files(tmp_path, feature: str, kind: str) -> None:
     """One file, or two of a group where the kind shares."""
     ask = ASKS[feature]
-    (tmp_path / "model.tar.gz").write_bytes(b"x")
+    (tmp_path / "model.tar.gz").write_bytes(archive_of())
     for name in ("a", "b") if hosting_kind(kind).shares else ("a",):
         model = {
             "artifact": "model.tar.gz",
@@ -92,7 +93,7 @@ def test_each_cell_is_refused_warned_about_or_let_through(tmp_path, feature, kin
 
 
 def test_the_way_out_offers_everything_that_was_asked_for(tmp_path):
-    (tmp_path / "model.tar.gz").write_bytes(b"x")
+    (tmp_path / "model.tar.gz").write_bytes(archive_of())
     content = {
         "name": "a", "model": {"artifact": "model.tar.gz", "framework": "xgboost"}, "hosting": "asynchronous",
         "region": {"allowed": ["eu-west-1"]}, "capture": {}, **ASKS["shadow"],

@@ -15,6 +15,7 @@ from greensage.footprint.baseline import baseline_usage
 from greensage.footprint.demand import container_mb, cpu_seconds
 from greensage.planner import plan_with_choices
 from greensage.spec import load_spec, load_specs
+from tests.conftest import archive_of
 
 FILE = """
 name: churn
@@ -39,8 +40,8 @@ def models(tmp_path, monkeypatch) -> Path:
     overlay.mkdir()
     monkeypatch.setenv("GREENSAGE_CATALOG", str(overlay))
     (folder / "churn.yaml").write_text(FILE)
-    (folder / "churn.tar.gz").write_bytes(b"given")
-    (folder / "churn.optimized.tar.gz").write_bytes(b"better")
+    (folder / "churn.tar.gz").write_bytes(archive_of(seed=1))
+    (folder / "churn.optimized.tar.gz").write_bytes(archive_of(seed=2))
     keep(folder, ROW)
     return folder
 
@@ -94,9 +95,9 @@ def test_the_plan_gets_smaller_and_says_why(models, capsys, monkeypatch):
     ("change", "text"),
     [
         (lambda folder: remember("churn", None), "has not been run: greensage optimize churn"),
-        (lambda folder: (folder / "churn.tar.gz").write_bytes(b"retrained"), "was run on another archive"),
+        (lambda folder: (folder / "churn.tar.gz").write_bytes(archive_of(seed=3)), "was run on another archive"),
         (lambda folder: (folder / "churn.optimized.tar.gz").unlink(), "is missing or another one"),
-        (lambda folder: (folder / "churn.optimized.tar.gz").write_bytes(b"other"), "is missing or another one"),
+        (lambda folder: (folder / "churn.optimized.tar.gz").write_bytes(archive_of(seed=4)), "is missing or another one"),
     ],
 )
 def test_without_what_it_names_the_model_is_planned_as_it_is_and_that_is_said(models, capsys, change, text):

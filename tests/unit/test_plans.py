@@ -17,6 +17,7 @@ from syrupy.extensions.json import JSONSnapshotExtension
 from greensage.errors import ProblemsError
 from greensage.planner import Plan, plan
 from greensage.spec import load_specs
+from tests.conftest import archive_of
 from tests.unit.test_planner import DRIFT, MODEL, REFUSED
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -92,7 +93,7 @@ REFUSALS = {
 
 
 def planned(folder: Path, files: dict[str, str]) -> Plan:
-    (folder / "model.tar.gz").write_bytes(b"x" * 2_000_000)
+    (folder / "model.tar.gz").write_bytes(archive_of(2_000_000))
     (folder / "train").mkdir()
     (folder / "train/train.py").write_text("")
     for name, text in files.items():
@@ -118,7 +119,7 @@ def test_the_examples_are_planned_as_reviewed(whole, tmp_path):
         text = file.read_text()
         (tmp_path / file.name).write_text(text)
         for name in re.findall(r"artifacts/[\w-]+\.tar\.gz", text):
-            (tmp_path / name).write_bytes(b"x" * 100_000)
+            (tmp_path / name).write_bytes(archive_of(100_000))
     assert shown(plan(load_specs(tmp_path)), tmp_path) == whole
 
 

@@ -1,4 +1,4 @@
-"""Unpacks model archives, which are untrusted: no links, no devices, no paths outside, no bombs."""
+"""Unpacks model archives, which are untrusted: no devices, no links or paths outside, no bombs."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import io
 import tarfile
 from pathlib import Path
 
+from ..core.archive import ArchiveError, checked
 from .wire import AwsError
 
 _MOST_BYTES = 20_000_000_000
-_MOST_FILES = 100_000
 
 
 def unpack(content: bytes, folder: Path, source: str) -> None:
@@ -18,17 +18,8 @@ def unpack(content: bytes, folder: Path, source: str) -> None:
     try:
         with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz") as archive:
             # All members first: nothing of a bad archive is written.
-            _check(archive, source)
+            if sum(member.size for member in checked(archive)) > _MOST_BYTES:
+                raise ArchiveError("it unpacks to more than an instance holds")
             archive.extractall(folder, filter="data")
-    except (tarfile.TarError, EOFError, OSError) as error:
+    except (ArchiveError, tarfile.TarError, EOFError, OSError) as error:
         raise AwsError("ValidationException", f"Unable to extract model data archive {source}: {error}") from None
-
-
-def _check(archive: tarfile.TarFile, source: str) -> None:
-    size = 0
-    for files, member in enumerate(archive, start=1):
-        size += member.size
-        if not (member.isfile() or member.isdir()):
-            raise tarfile.TarError(f"{member.name} is a link or a device")
-        if files > _MOST_FILES or size > _MOST_BYTES:
-            raise tarfile.TarError("it unpacks to more than an instance holds")

@@ -18,7 +18,10 @@ from ..core.folders import lambda_folder
 _CODE_ID = "GreensageUpkeepCode"
 _NOT_CODE = shutil.ignore_patterns("__pycache__", "*.pyc", "*.so")
 _ROOMS = ("catalog", "footprint", "operate", "planner", "spec")
-_FILES = ("core/__init__.py", "core/cron.py", "core/defaults.py", "core/tags.py", "errors.py", "narrow.py", "text.py")
+_FILES = (
+    "core/__init__.py", "core/archive.py", "core/cron.py", "core/defaults.py", "core/tags.py", "errors.py", "narrow.py",
+    "text.py",
+)  # fmt: skip
 
 
 def upkeep_code(scope: Construct) -> assets.Asset:

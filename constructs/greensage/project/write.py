@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import gzip
-import io
 import json
 import os
 import sys
-import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from ..core.archive import packed
 from ..core.folders import project_files
 from ..errors import GreensageError
 
@@ -77,19 +75,8 @@ def _content(region: str, models: Mapping[str, bytes] | None) -> dict[str, bytes
     if models is not None:
         return {**found, **models}
     found |= {name: (_FILES / source).read_bytes() for name, source in _EXAMPLE.items()}
-    found["models/artifacts/churn.tar.gz"] = archive({"xgboost-model.json": (_FILES / "xgboost-model.json").read_bytes()})
+    found["models/artifacts/churn.tar.gz"] = packed({"xgboost-model.json": (_FILES / "xgboost-model.json").read_bytes()})
     return found
-
-
-def archive(files: Mapping[str, bytes]) -> bytes:
-    """Return a model.tar.gz of `files` by their names; equal input gives equal bytes."""
-    content = io.BytesIO()
-    with tarfile.open(fileobj=content, mode="w", format=tarfile.USTAR_FORMAT) as made:
-        for name, data in sorted(files.items()):
-            entry = tarfile.TarInfo(name)
-            entry.size, entry.mode = len(data), 0o644
-            made.addfile(entry, io.BytesIO(data))
-    return gzip.compress(content.getvalue(), compresslevel=9, mtime=0)
 
 
 def _cdk_json() -> str:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from ..catalog import limits
+from ..core.archive import ArchiveError, look
 from ..errors import Problem, SpecError
 from .files import MISSING, file_problems, with_absolute_files
 from .hosting import SerialPipelineHosting
@@ -194,13 +195,20 @@ def _artifact_problem(source: ModelSource, place: Path_, file: Path, located: Lo
             return located.problem(at, message, found=artifact, allowed="a key ending in .tar.gz, or in / for a prefix")
         return None
     path = file.parent / artifact
-    if not path.is_file():
+    if not path.exists():
         hint = "make train" if artifact.startswith("artifacts/") else "train and pack the model first"
         return located.problem(at, _MISSING, found=str(_shown(path)), hint=hint)
     if not artifact.endswith((".tar.gz", ".tgz")):
         return located.problem(at, "SageMaker takes a gzipped tar", found=artifact, allowed="a path ending in .tar.gz")
     if path.stat().st_size > limits.MODEL_SIZE_MB * 1_000_000:
         return located.problem(at, "the artifact is larger than SageMaker takes", found=f"{path.stat().st_size:,} bytes")
+    try:
+        look(path)
+    except ArchiveError as error:
+        message, _, way = str(error).partition("; ")
+        return located.problem(at, f"the artifact cannot be unpacked: {message}", found=str(_shown(path)), hint=way)
+    except OSError as error:
+        return located.problem(at, f"the artifact cannot be read: {error.strerror}", found=str(_shown(path)))
     return None
 
 

@@ -15,13 +15,14 @@ from greensage.operate.observed import Machines, Observed, Traffic
 from greensage.operate.rightsize import Proposal, propose, totals
 from greensage.planner import plan
 from greensage.spec import load_specs
+from tests.conftest import archive_of
 
 HOUR, DAY = 3_600.0, 86_400.0
 END = 1_790_000_000.0 // DAY * DAY
 
 
 def write_model(folder: Path, name: str, rest: str = "") -> None:
-    (folder / "model.tar.gz").write_bytes(b"not read by the planner")
+    (folder / "model.tar.gz").write_bytes(archive_of())
     text = f"name: {name}\nmodel: {{artifact: model.tar.gz, framework: xgboost}}\nregion: {{allowed: [eu-north-1]}}\n"
     (folder / f"{name}.yaml").write_text(text + textwrap.dedent(rest))
 
