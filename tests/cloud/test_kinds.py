@@ -53,6 +53,30 @@ def test_each_answers_with_the_models_own_predictions(cdk, session, name):
     np.testing.assert_allclose(answer, wanted["predictions"], atol=1e-5)
 
 
+# The command line
+
+
+def test_each_kind_is_asked_logged_and_told_of_by_the_command_line(cdk, local_cloud, tmp_path, monkeypatch, capfdbinary):
+    for key, value in environment_of(local_cloud).items():
+        monkeypatch.setenv(key, value)
+    for name in (*CALLED, "claims"):
+        wanted = expected_of(name)
+        rows = tmp_path / f"{name}.csv"
+        rows.write_text("\n".join(",".join(map(repr, row)) for row in wanted["rows"]) + "\n")
+        assert main(["invoke", name, str(rows), "--accept", "text/csv"]) == 0
+        answered = [[float(cell) for cell in line.split(b",")] for line in capfdbinary.readouterr().out.split()]
+        np.testing.assert_allclose(np.squeeze(answered), np.squeeze(wanted["predictions"]), atol=1e-5)
+        assert main(["logs", name]) == 0
+    rows = expected_of("diabetes")["rows"]
+    streamed = b"".join(EndpointClient("diabetes").stream(json.dumps(rows * 40).encode(), content_type="application/json"))
+    assert len(json.loads(streamed)["predictions"]) == 40 * len(rows) and len(streamed) > 1_024
+    assert main(["invoke", "sensor", str(tmp_path / "claims.csv")]) == 2
+    assert b"runs on devices" in capfdbinary.readouterr().err
+    assert main(["status", "--json", "--regions", EDGE_REGION]) == 0
+    found = {row["model"]: row for row in json.loads(capfdbinary.readouterr().out)["models"]}
+    assert set(NAMES) <= set(found) and found["claims"]["state"] == "succeeded" and found["sensor"]["state"] == "on devices"
+
+
 # Multi-container
 
 
@@ -319,27 +343,3 @@ def test_destroy_leaves_nothing(cdk, session, local_cloud):
     assert device_of(local_cloud)["lifecycleState"] == "RUNNING", "devices keep what they have, as on AWS"
     groups = [row["logGroupName"] for row in session.client("logs").describe_log_groups()["logGroups"]]
     assert groups == ["/aws/sagemaker/TransformJobs"], "shared by the account's other jobs, and it expires"
-
-
-# The command line
-
-
-def test_each_kind_is_asked_logged_and_told_of_by_the_command_line(cdk, local_cloud, tmp_path, monkeypatch, capfdbinary):
-    for key, value in environment_of(local_cloud).items():
-        monkeypatch.setenv(key, value)
-    for name in (*CALLED, "claims"):
-        wanted = expected_of(name)
-        rows = tmp_path / f"{name}.csv"
-        rows.write_text("\n".join(",".join(map(repr, row)) for row in wanted["rows"]) + "\n")
-        assert main(["invoke", name, str(rows), "--accept", "text/csv"]) == 0
-        answered = [[float(cell) for cell in line.split(b",")] for line in capfdbinary.readouterr().out.split()]
-        np.testing.assert_allclose(np.squeeze(answered), np.squeeze(wanted["predictions"]), atol=1e-5)
-        assert main(["logs", name]) == 0
-    rows = expected_of("diabetes")["rows"]
-    streamed = b"".join(EndpointClient("diabetes").stream(json.dumps(rows * 40).encode(), content_type="application/json"))
-    assert len(json.loads(streamed)["predictions"]) == 40 * len(rows) and len(streamed) > 1_024
-    assert main(["invoke", "sensor", str(tmp_path / "claims.csv")]) == 2
-    assert b"runs on devices" in capfdbinary.readouterr().err
-    assert main(["status", "--json", "--regions", EDGE_REGION]) == 0
-    found = {row["model"]: row for row in json.loads(capfdbinary.readouterr().out)["models"]}
-    assert set(NAMES) <= set(found) and found["claims"]["state"] == "succeeded" and found["sensor"]["state"] == "on devices"
