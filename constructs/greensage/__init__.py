@@ -52,6 +52,8 @@ if TYPE_CHECKING:
     from .monitoring.log_archive import LogArchive as LogArchive
     from .monitoring.proxies import ProxyMetrics as ProxyMetrics
     from .monitoring.review import WeeklyReview as WeeklyReview
+    from .packaging import Packaged as Packaged
+    from .packaging import package as package
     from .planner import FleetFootprint as FleetFootprint
     from .planner import Plan as Plan
     from .planner import fleet_footprint as fleet_footprint
@@ -110,6 +112,7 @@ _HOME = {
     "MultiContainerEndpoint": "endpoints",
     "MultiModelEndpoint": "endpoints",
     "Network": "endpoints",
+    "Packaged": "packaging",
     "Plan": "planner",
     "PlanError": "errors",
     "ProvisionedConcurrency": "endpoints.scaling",
@@ -132,6 +135,7 @@ _HOME = {
     "WeeklyReview": "monitoring.review",
     "fleet_footprint": "planner",
     "load_specs": "spec",
+    "package": "packaging",
     "plan": "planner",
 }
 __all__ = [
@@ -172,6 +176,7 @@ __all__ = [
     "MultiModelEndpoint",
     "Network",
     "Optimization",
+    "Packaged",
     "Plan",
     "PlanError",
     "ProvisionedConcurrency",
@@ -194,6 +199,7 @@ __all__ = [
     "WeeklyReview",
     "fleet_footprint",
     "load_specs",
+    "package",
     "plan",
 ]
 __version__ = "0.1.0"

@@ -21,6 +21,7 @@ from .commands import (
     local,
     logs,
     optimize,
+    package,
     plan,
     recommend,
     regions,
@@ -34,6 +35,7 @@ from .errors import GreensageError, ProblemsError, render
 
 _EXAMPLES = """examples:
   greensage init my-models             a project that deploys, with one model that answers
+  greensage package booster.ubj        an archive of your own model, and its YAML
   greensage plan                       what would be deployed for models/*.yaml, and what it takes
   greensage why churn serverless       why not serverless
   greensage regions churn              which Region, and what data residency costs in carbon
@@ -89,8 +91,8 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for command in (
-        init, plan, why, regions, diff, report, check, baseline, optimize, invoke, logs, status, footprint, rightsize, recommend,
-        kpi, clean, carbon, catalog, schema, local,
+        init, package, plan, why, regions, diff, report, check, baseline, optimize, invoke, logs, status, footprint, rightsize,
+        recommend, kpi, clean, carbon, catalog, schema, local,
     ):  # fmt: skip
         command.add(commands)
     return parser

@@ -10,3 +10,9 @@ class ServingError(Exception):
         super().__init__(message)
         self.status = status
         self.message = message
+
+
+def first_lines(error: Exception) -> str:
+    """What an error says, without the stack of native calls that some libraries add."""
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return " ".join(lines[:2])[:300] or type(error).__name__

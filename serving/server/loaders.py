@@ -11,7 +11,7 @@ import numpy as np
 
 from . import trees
 from .engines import ENDINGS, SAMPLES, files_of, kind_of
-from .errors import ServingError
+from .errors import ServingError, first_lines
 from .hooks import hooked, hooks_of
 from .models import Model
 from .payload import PayloadError, decode
@@ -44,7 +44,7 @@ def _load(folder: Path, settings: Settings) -> Model:
     except ImportError as error:
         raise ServingError(400, f"{path.name} needs {error.name}, which this image does not have") from None
     except Exception as error:  # each library has errors of its own for files that are broken
-        raise ServingError(400, f"{path.name} cannot be loaded: {_first_lines(error)}") from None
+        raise ServingError(400, f"{path.name} cannot be loaded: {first_lines(error)}") from None
     model.names = _names(path.parent) or model.names
     model.sample = _sample(path.parent)
     return model
@@ -71,12 +71,6 @@ def _sample(folder: Path) -> np.ndarray | None:
             except PayloadError as error:
                 raise ServingError(400, f"{name}: {error.message}") from None
     return None
-
-
-def _first_lines(error: Exception) -> str:
-    """What an error says, without the stack of native calls that some libraries add."""
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return " ".join(lines[:2])[:300] or type(error).__name__
 
 
 def _xgboost(path: Path, settings: Settings) -> Model:

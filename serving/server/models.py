@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import ServingError
+from .errors import ServingError, first_lines
 
 Rows = Any  # float64 (rows, features), or a mapping of names to arrays for models with several inputs
 Predict = Callable[[Any], np.ndarray]
@@ -78,11 +78,13 @@ class Model:
                 return 0.0
             rows = np.zeros((self.fixed_rows or 1, self.features))
         try:
+            self.check(rows)
             self.answer(rows)
             started = time.perf_counter()
             self.answer(rows)
             return time.perf_counter() - started
         except Exception as error:
             if self.strict or self.sample is not None or type(error).__name__ == "NotFittedError":
-                raise NotReady(f"{type(error).__name__}: {error}") from None
+                said = error.message if isinstance(error, ServingError) else f"{type(error).__name__}: {first_lines(error)}"
+                raise NotReady(said) from None
             return 0.0

@@ -30,13 +30,14 @@ class ContainerStopping(Exception):
 class Container:
     """One process with the server of the serving image on a free loopback port.
 
-    `environment` is the model's; `on_line` gets each line that the process prints. Requests are counted, so
-    that `stop` lets those under way finish.
+    `environment` is the model's; `on_line` gets each line that the process prints; `python` has what the server imports, by
+    default this one. Requests are counted, so that `stop` lets those under way finish.
     """
 
     def __init__(
-        self, model_dir: Path, environment: Mapping[str, str], *, multi_model: bool, on_line: Callable[[str], None]
-    ) -> None:
+        self, model_dir: Path, environment: Mapping[str, str], *, multi_model: bool, on_line: Callable[[str], None],
+        python: Path | None = None,
+    ) -> None:  # fmt: skip
         self.port = _free_port()
         self.model_dir = model_dir
         self._lines: list[str] = []
@@ -54,7 +55,7 @@ class Container:
         }
         # The child ends when its standard input does, so it cannot outlive a local cloud that crashed.
         self._process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("supervise.py")), "serve"],
+            [str(python or sys.executable), str(Path(__file__).with_name("supervise.py")), "serve"],
             cwd=serving_folder(), env=variables, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
         self._reader = threading.Thread(target=self._read, daemon=True)

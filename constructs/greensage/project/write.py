@@ -17,7 +17,7 @@ from ..errors import GreensageError
 _FILES = Path(__file__).parent / "files"
 # Of this repository: what `init` writes is what its own app is made of.
 _OWN = ("app.py", "stacks/__init__.py", "stacks/model.py", "stacks/group.py", "stacks/platform.py")
-_REGION = "eu-north-1"
+REGION = "eu-north-1"
 _EXAMPLE = {
     "models/churn.yaml": "models/churn.yaml",
     "row.csv": "row.csv",
@@ -39,7 +39,7 @@ class Written:
     files: tuple[str, ...]
 
 
-def write_project(folder: Path, *, region: str = _REGION, models: Mapping[str, bytes] | None = None) -> Written:
+def write_project(folder: Path, *, region: str = REGION, models: Mapping[str, bytes] | None = None) -> Written:
     """Write a project into `folder`.
 
     Parameters
