@@ -70,7 +70,7 @@ def test_each_kind_is_asked_logged_and_told_of_by_the_command_line(cdk, local_cl
     rows = expected_of("diabetes")["rows"]
     streamed = b"".join(EndpointClient("diabetes").stream(json.dumps(rows * 40).encode(), content_type="application/json"))
     assert len(json.loads(streamed)["predictions"]) == 40 * len(rows) and len(streamed) > 1_024
-    assert main(["invoke", "sensor", str(tmp_path / "claims.csv")]) == 2
+    assert main(["invoke", "sensor", str(tmp_path / "claims.csv"), "--region", EDGE_REGION]) == 2
     assert b"runs on devices" in capfdbinary.readouterr().err
     assert main(["status", "--json", "--regions", EDGE_REGION]) == 0
     found = {row["model"]: row for row in json.loads(capfdbinary.readouterr().out)["models"]}

@@ -115,10 +115,6 @@ REFUSED = {
     "burstable and autoscaled": (
         "name: a\nhosting: {kind: real-time, instance_type: ml.t2.large}\nsilicon: x86\n" + MODEL.replace("eu-north-1", "eu-west-1"), "burstable types cannot be autoscaled",
     ),
-    "too small": (
-        "name: a\nhosting: {kind: real-time, instance_type: ml.c8g.medium}\nmodel: {artifact: 's3://bucket/k.tar.gz', framework: xgboost, size_mb: 5000}\nregion: {allowed: [eu-north-1]}",
-        "ml.c8g.medium has 2 GiB",
-    ),
     "batch on Graviton": ("name: a\nhosting: batch\nsilicon: graviton\n" + MODEL, "AWS does not offer Graviton on batch hosting"),
     "image URI that is none": ("name: a\n" + MODEL.replace("xgboost}", "xgboost, image: my/image}"), "neither a choice nor the URI"),
     "own image without architecture": (

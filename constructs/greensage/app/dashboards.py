@@ -31,20 +31,21 @@ def add_dashboard(
     if endpoint is None:
         return []
     members = host.members if isinstance(host, GroupPlan) else (host.name,)
+    spec = host.lead if isinstance(host, GroupPlan) else host.spec
     metrics = _metrics(host, endpoint)
     planned = [footprint.of(name).footprint for name in members] if footprint else []
     grams, requests = sum(item.carbon_g.mid for item in planned), sum(item.requests for item in planned)
     if host.dashboard:
         EndpointDashboard(
             stack, id, metrics=metrics, models=len(members), log_group_name=f"/aws/sagemaker/Endpoints/{metrics.endpoint_name}",
-            planned_g_per_1000=grams * 1000 / requests if requests else None, topic=told(stack),
+            planned_g_per_1000=grams * 1000 / requests if requests else None, topic=told(stack, spec.notify),
         )  # fmt: skip
     return [(grams, metrics)]
 
 
-def told(stack: Stack) -> sns.ITopic | None:
-    """Return the topic that the user named with `-c notify=ARN`."""
-    given, known = stack.node.try_get_context("notify"), stack.node.try_find_child("Notify")
+def told(stack: Stack, named: str | None = None) -> sns.ITopic | None:
+    """Return the topic that the model's file names, or `-c notify=ARN` for all."""
+    given, known = named or stack.node.try_get_context("notify"), stack.node.try_find_child("Notify")
     if known is not None or not given:
         return cast(sns.ITopic | None, known)
     return sns.Topic.from_topic_arn(stack, "Notify", given)

@@ -18,7 +18,9 @@ from ..endpoints.container_capture import MODEL, allow_capture
 from ..monitoring.log_archive import LogArchive
 from ..planner import GroupPlan
 from .builders import build_group
+from .dashboards import told
 from .loop import group_loop
+from .notify import limit_roles, tell_alarms
 from .props import instance_props
 from .shared import Images, allow_unpinning, artifact_bucket, key_from_arn, tag_stack
 
@@ -34,7 +36,7 @@ class GroupStack(Stack):
         # Before the endpoint, whose containers are told where to write.
         self.loop = group_loop(self, group, parameters, self.key)
         self.bucket = artifact_bucket(self, parameters)
-        self.endpoint_props = instance_props(self, group.lead, group.deployment, self.key, group.logs_days)
+        self.endpoint_props = instance_props(self, group.lead, group.deployment, self.key, group.logs_days, group.instance_type)
         self.endpoint: Endpoint = build_group(self)
         # What writes into the bucket has to be gone before the bucket is emptied.
         if self.loop is not None:
@@ -47,6 +49,9 @@ class GroupStack(Stack):
         CfnOutput(self, "Endpoint-Name", value=name)
         if group.lead.logs.archive_days:
             LogArchive.include(self.endpoint.log_group)
+        limit_roles(self, group.lead.permissions_boundary)
+        if group.lead.notify:
+            tell_alarms(self, told(self, group.lead.notify))
         # By these tags `greensage clean` finds what nothing uses any more.
         tag_stack(self, {GROUP_TAG: group.name, KIND_TAG: group.kind, ROOT_TAG: parameters.root})
 

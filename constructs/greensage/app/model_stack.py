@@ -22,7 +22,9 @@ from ..spec import ModelSource
 from ..spec.published import published
 from ..storage.artifacts import ArtifactLocation, ModelArtifact
 from .builders import Address, build
+from .dashboards import told
 from .loop import add_loop, loop_capture
+from .notify import limit_roles, tell_alarms
 from .recommend import add_recommendation
 from .shared import Images, allow_unpinning, artifact_bucket, environment_of, group_prefix, key_from_arn, tag_stack
 
@@ -55,6 +57,9 @@ class ModelStack(Stack):
         self._publish({**address, **add_recommendation(self)})
         if self.watched is not None and model.spec.logs.archive_days:
             LogArchive.include(self.watched.log_group)
+        limit_roles(self, model.spec.permissions_boundary)
+        if model.spec.notify:
+            tell_alarms(self, told(self, model.spec.notify))
         tag_stack(self, {"greensage:model": model.name, "greensage:kind": model.kind, **model.spec.tags})
 
     @property

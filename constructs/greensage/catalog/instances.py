@@ -128,3 +128,10 @@ def why_graviton() -> str:
 def inference_ami(processor: Processor) -> str | None:
     """Return the host image that `processor` needs instead of SageMaker's default, or None."""
     return load("preferences")["inference_ami"].get(processor)
+
+
+def local_storage(instance_type: str) -> bool:
+    """Return whether the type has NVMe disks, for which SageMaker refuses a volume key (c6gd, m5d, g4dn, …)."""
+    family = instance_type.split(".")[1]
+    # Not just "t" for Trainium: t2 has no disks.
+    return family.endswith("d") or family[:2] in ("g4", "g5", "g6", "g7", "p4", "p5", "p6", "tr")

@@ -74,3 +74,9 @@ def _with(source: str, note: str) -> str:
 
 def _averaged(source: str, quality: str) -> str:
     return f"{source}, average of the geography" if quality == "derived" else source
+
+
+def partition_of(region: str) -> str:
+    """Return the partition of a Region, as ARNs name it: aws, aws-cn, aws-us-gov, aws-iso or aws-iso-b."""
+    start = region.rsplit("-", 2)[0]
+    return {"cn": "aws-cn", "us-gov": "aws-us-gov", "us-iso": "aws-iso", "us-isob": "aws-iso-b"}.get(start, "aws")

@@ -37,6 +37,10 @@ SHARING_SMALL: float = _DATA["sharing_small"]
 SHARING_SUM: float = _DATA["sharing_sum"]
 BATCH_KB_PER_RECORD: float = _DATA["batch_kb_per_record"]
 LARGE_MODEL_MB: float = _DATA["large_model_mb"]
+# Of a large model from S3 into memory, at the slow end.
+LOAD_MB_PER_SECOND: float = _DATA["load_mb_per_second"]
+VOLUME_FACTOR: float = _DATA["volume_factor"]
+IMAGE_GB: int = _DATA["image_gb"]
 SOURCE: str = _DATA["source"]
 
 

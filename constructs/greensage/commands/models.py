@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ..errors import Problem
     from ..planner import Chosen, FleetFootprint, Plan
     from ..spec import Located
 
@@ -59,19 +60,25 @@ def read_fleet(options: argparse.Namespace, *, whole: bool = False) -> Fleet:
     endpoint with them, and returned alone; with `whole`, with their neighbours."""
     from ..catalog.intensity import read_intensity
     from ..planner import FleetFootprint, Plan, fleet_footprint, plan_with_choices
-    from ..spec import load_specs
+    from ..spec import load_neighbours, load_specs
 
-    folders, files, names = _asked(options.models)
-    specs = load_specs(folders, environment=options.environment)
+    folders, files, names, all_of_them = _asked(options.models)
+    if all_of_them:
+        specs, problems = load_specs(folders, environment=options.environment), []
+    else:
+        specs, problems = load_neighbours(folders, *names, files=files, environment=options.environment)
     if len(specs) > _MANY:
         print(f"planning {len(specs):,} models ...", file=sys.stderr)
     intensity = read_intensity(options.intensity) if options.intensity else None
     region = options.region or os.environ.get("AWS_REGION")
-    plan, chosen = plan_with_choices(specs, default_region=region, intensity=intensity)
+    asked = {*names, *(spec.name for spec, located in specs if Path(located.file).resolve() in files)}
+    only = None if all_of_them else asked
+    plan, chosen = plan_with_choices(specs, default_region=region, intensity=intensity, only=only)
     fleet = Fleet(plan, chosen, fleet_footprint(plan), {spec.name: located for spec, located in specs})
-    wanted = {find_model(fleet, name) for name in names}
-    wanted |= {spec.name for spec, located in specs if Path(located.file).resolve() in files}
-    if whole or not wanted:
+    wanted = {find_model(fleet, name) for name in asked}
+    if problems:
+        _tell_of_neighbours(problems, any(wanted & set(group.members) for group in plan.groups))
+    if whole or all_of_them:
         return fleet
     groups = tuple(group for group in plan.groups if wanted & set(group.members))
     return Fleet(
@@ -82,15 +89,30 @@ def read_fleet(options: argparse.Namespace, *, whole: bool = False) -> Fleet:
     )
 
 
-def _asked(given: Sequence[str]) -> tuple[list[Path], set[Path], list[str]]:
-    """Sort what was given into folders to read, single files of them, and names. Raises CatalogError for what is neither."""
+def _tell_of_neighbours(problems: Sequence[Problem], shared: bool) -> None:
+    """A broken file might belong to a shared endpoint, whose plan would then be wrong; else it is only mentioned."""
+    from ..errors import SpecError
+
+    if shared:
+        raise SpecError(problems)
+    names = sorted({problem.file for problem in problems})
+    shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+    print(f"greensage: planned without {shown}, which cannot be read (greensage plan says why)", file=sys.stderr)
+
+
+def _asked(given: Sequence[str]) -> tuple[list[Path], set[Path], list[str], bool]:
+    """Sort what was given into folders to read, single files of them, and names; and say whether whole folders were asked for.
+
+    Raises CatalogError for what is neither.
+    """
     from ..errors import CatalogError
 
-    folders, files, names = list[Path](), set[Path](), list[str]()
+    folders, files, names, whole = list[Path](), set[Path](), list[str](), False
     for item in given:
         path = Path(item)
         if path.is_dir():
             folders.append(path)
+            whole = True
         elif path.suffix in (".yaml", ".yml"):
             if not path.is_file():
                 raise CatalogError(f"{item}: there is no such file")
@@ -105,7 +127,7 @@ def _asked(given: Sequence[str]) -> tuple[list[Path], set[Path], list[str]]:
     if names:
         folders.append(Path(MODELS))
     # Each folder once, however often it was named, and in the order given.
-    return list(dict.fromkeys(folders)), files, names
+    return list(dict.fromkeys(folders)), files, names, whole
 
 
 def find_model(fleet: Fleet, name: str) -> str:

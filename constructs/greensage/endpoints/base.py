@@ -17,7 +17,7 @@ from constructs import Construct, IDependable
 from ..catalog import limits
 from ..core import defaults
 from ..core.acknowledge import acknowledge_wildcards
-from ..core.checked import check_choice, check_whole
+from ..core.checked import check_choice
 from ..core.logs import LogStorage, log_group
 from ..core.metrics import endpoint_metric, host_metric
 from ..core.names import endpoint_names
@@ -26,6 +26,7 @@ from .container import ModelDefinition
 from .deployment import DeploymentAlarms, GuardedDeployment
 from .network import Network
 from .overridable import OverridableEndpointConfig, OverridableModel, content_of
+from .props import Routing, instance_settings
 
 DEFAULT_VARIANT = "AllTraffic"
 _ERRORS = ("InvocationModelErrors", "Invocation5XXErrors")
@@ -76,13 +77,21 @@ class Endpoint(Construct):
         deployment: GuardedDeployment | None = None,
         metric_seconds: int | None = None,
         volume_size_gb: int | None = None,
+        startup_timeout_seconds: int | None = None,
+        download_timeout_seconds: int | None = None,
+        inference_ami: str | None = None,
+        routing: Routing | None = None,
+        retain_counts: bool | None = None,
     ) -> None:
         super().__init__(scope, id)
         if metric_seconds is not None:
             check_choice("metric_seconds", metric_seconds, limits.METRIC_SECONDS)
-        if volume_size_gb is not None:
-            check_whole("volume_size_gb", volume_size_gb, 1, limits.VOLUME_GB_MAX)
-        self._volume = {"volumeSizeInGb": volume_size_gb} if volume_size_gb is not None else {}
+        self._instances = instance_settings(
+            volume_size_gb=volume_size_gb, startup_timeout_seconds=startup_timeout_seconds,
+            download_timeout_seconds=download_timeout_seconds, inference_ami=inference_ami, routing=routing,
+            with_model=definition.variants[0].model is not None,
+        )  # fmt: skip
+        retained = definition.retain_variant_properties if retain_counts is None else retain_counts
         self._definition, self._key, self._network, self._isolated = definition, encryption_key, network, network_isolation
         # A log group does not change its class, and is called like its endpoint: another class is another generation.
         generation = definition.generation + ("-ia" if log_storage == "infrequent-access" else "")
@@ -107,7 +116,7 @@ class Endpoint(Construct):
             endpoint_name=self._names.endpoint,
             endpoint_config_name=self.cfn_endpoint_config.attr_endpoint_config_name,
             # Without it an update sets autoscaled counts back to the config's initial count.
-            retain_all_variant_properties=True if definition.retain_variant_properties else None,
+            retain_all_variant_properties=True if retained else None,
             deployment_config=self.deployment_config,
         )
         # SageMaker would create the log group itself, without retention; and the service logs as the role.
@@ -238,7 +247,7 @@ class Endpoint(Construct):
         named = (
             {"modelName": self.cfn_models[item.name].attr_model_name, "initialVariantWeight": item.weight} if item.model else {}
         )
-        return {"variantName": item.name, **named, **item.settings, **self._volume}
+        return {"variantName": item.name, **named, **item.settings, **self._instances}
 
     def _guard(self, deployment: GuardedDeployment | None) -> dict[str, Any] | None:
         if deployment is None:

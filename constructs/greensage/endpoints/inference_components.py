@@ -15,7 +15,7 @@ from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct, IDependable, IValidation
 
 from ..catalog import limits
-from ..catalog.instances import Processor, instance
+from ..catalog.instances import Processor, instance, local_storage
 from ..core import defaults
 from ..core.checked import check_choice, check_count, check_number, check_order, check_whole, is_token
 from ..core.logs import log_group
@@ -27,7 +27,6 @@ from .base import DEFAULT_VARIANT, Endpoint, EndpointDefinition, VariantDefiniti
 from .container import Container
 from .deployment import DEFAULT_DEPLOYMENT
 from .image import ContainerImage
-from .instance import has_local_storage
 from .on_instances import variant_settings
 from .scaling import CopyScaling, CopyTracking
 
@@ -125,7 +124,7 @@ class InferenceComponentEndpoint(Endpoint):
                 generation="ic",
                 variants=[VariantDefinition(DEFAULT_VARIANT, None, settings)],
                 config={"vpc_config": network.config if network else None, "enable_network_isolation": isolated or None},
-                encrypt_volume=not has_local_storage(instance_type),
+                encrypt_volume=not local_storage(instance_type),
                 retain_variant_properties=True,
                 error_metrics=("Invocation5XXErrors",),
             ),
@@ -205,6 +204,8 @@ class InferenceComponent(Construct):
         One of CloudWatch's numbers of days; default 14.
     component_name:
         A physical name, at most 63 characters; default: made from the stack and the id.
+    startup_timeout_seconds, download_timeout_seconds:
+        60 to 3600: until the container has to answer /ping, and until the model has to be there. Default: SageMaker's.
 
     `component_name` is what callers pass as InferenceComponentName. Raises ValueError, naming the property, the value and
     what is allowed.
@@ -221,8 +222,18 @@ class InferenceComponent(Construct):
         scaling: CopyTracking = _DEFAULT_COPIES,
         log_retention_days: int = defaults.LOG_RETENTION_DAYS,
         component_name: str | None = None,
+        startup_timeout_seconds: int | None = None,
+        download_timeout_seconds: int | None = None,
     ) -> None:
         super().__init__(scope, id)
+        waits = {
+            "containerStartupHealthCheckTimeoutInSeconds": ("startup_timeout_seconds", startup_timeout_seconds),
+            "modelDataDownloadTimeoutInSeconds": ("download_timeout_seconds", download_timeout_seconds),
+        }
+        for prop, seconds in waits.values():
+            if seconds is not None:
+                check_whole(prop, seconds, limits.WAIT_FOR_MODEL_SECONDS_MIN, limits.WAIT_FOR_MODEL_SECONDS_MAX)
+        started = {key: seconds for key, (_, seconds) in waits.items() if seconds is not None}
         check_count("environment", container.environment, 0, limits.COMPONENT_ENVIRONMENT_MAX)
         self.component_name = component_name or unique_component_name(self)
         name = f"/aws/sagemaker/InferenceComponents/{self.component_name}"
@@ -236,6 +247,7 @@ class InferenceComponent(Construct):
             specification={
                 "container": _component_container(container),
                 "computeResourceRequirements": resources.requirements,
+                **({"startupParameters": started} if started else {}),
             },
             # AWS refuses to create a component with no copy.
             runtime_config={"copyCount": max(1, scaling.min_copies)},

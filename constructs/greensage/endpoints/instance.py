@@ -35,10 +35,3 @@ def check_instance(instance_type: str, image: ContainerImage) -> None:
             f"instance_type {instance_type} is {item.architecture}, but the image is built for {image.architecture}; "
             "the container would fail with 'exec format error'"
         )
-
-
-def has_local_storage(instance_type: str) -> bool:
-    """Return whether the type has NVMe disks, for which SageMaker refuses a volume key (c6gd, m5d, g4dn, …)."""
-    family = instance_type.split(".")[1]
-    # Not just "t" for Trainium: t2 has no disks.
-    return family.endswith("d") or family[:2] in ("g4", "g5", "g6", "g7", "p4", "p5", "p6", "tr")

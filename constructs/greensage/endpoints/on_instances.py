@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..catalog import limits
-from ..catalog.instances import inference_ami, is_burstable
+from ..catalog.instances import inference_ami, is_burstable, local_storage
 from ..core import defaults
 from ..core.checked import check_count, check_number, is_known
 from ..core.names import generation_of
@@ -14,7 +14,7 @@ from .base import DEFAULT_VARIANT, Endpoint, EndpointDefinition, VariantDefiniti
 from .container import ModelDefinition, Variant
 from .deployment import DEFAULT_DEPLOYMENT
 from .image import ContainerImage
-from .instance import check_instance, has_local_storage
+from .instance import check_instance
 from .props import DataCapture
 from .scaling import TargetTracking, VariantScaling
 
@@ -67,7 +67,7 @@ class InstanceEndpoint(Endpoint):
                 variants=[VariantDefinition(DEFAULT_VARIANT, model, main, weight), *beside],
                 shadow=shown,
                 config=settings,
-                encrypt_volume=not has_local_storage(instance_type),
+                encrypt_volume=not local_storage(instance_type),
                 retain_variant_properties=scaling is not None,
                 **({"error_metrics": error_metrics} if error_metrics else {}),
             ),

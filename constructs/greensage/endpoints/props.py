@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
+from ..catalog import limits
 from ..core import defaults
-from ..core.checked import check_prefix, check_whole
+from ..core.checked import check_choice, check_prefix, check_whole
 
 if TYPE_CHECKING:
     from aws_cdk import aws_iam as iam
@@ -17,6 +18,38 @@ if TYPE_CHECKING:
     from ..core.logs import LogStorage
     from .deployment import GuardedDeployment
     from .network import Network
+
+
+Routing = Literal["least-outstanding", "prefix-aware", "random"]
+_STRATEGIES: dict[str, str] = {
+    "least-outstanding": "LEAST_OUTSTANDING_REQUESTS", "prefix-aware": "PREFIX_AWARE", "random": "RANDOM",
+}  # fmt: skip
+
+
+def instance_settings(
+    *, volume_size_gb: int | None, startup_timeout_seconds: int | None, download_timeout_seconds: int | None,
+    inference_ami: str | None, routing: Routing | None, with_model: bool,
+) -> dict[str, Any]:  # fmt: skip
+    """Return what a variant says of its instances. `with_model`: the variant waits for one; components have times of their own.
+
+    Raises ValueError, naming the property, the value and what is allowed.
+    """
+    if volume_size_gb is not None:
+        check_whole("volume_size_gb", volume_size_gb, 1, limits.VOLUME_GB_MAX)
+    waits = {"startup_timeout_seconds": startup_timeout_seconds, "download_timeout_seconds": download_timeout_seconds}
+    for name, seconds in waits.items():
+        if seconds is not None:
+            check_whole(name, seconds, limits.WAIT_FOR_MODEL_SECONDS_MIN, limits.WAIT_FOR_MODEL_SECONDS_MAX)
+    if routing is not None:
+        check_choice("routing", routing, tuple(_STRATEGIES))
+    made: dict[str, Any] = {
+        "volumeSizeInGb": volume_size_gb, "inferenceAmiVersion": inference_ami,
+        "routingConfig": {"routingStrategy": _STRATEGIES[routing]} if routing else None,
+    }  # fmt: skip
+    if with_model:
+        made["containerStartupHealthCheckTimeoutInSeconds"] = startup_timeout_seconds
+        made["modelDataDownloadTimeoutInSeconds"] = download_timeout_seconds
+    return {key: value for key, value in made.items() if value is not None}
 
 
 class EndpointProps(TypedDict, total=False):
@@ -58,6 +91,16 @@ class InstanceProps(EndpointProps, total=False):
         10, 30, 60, 120, 180, 240 or 300: how often SageMaker publishes metrics; default 60.
     volume_size_gb:
         1 to 512; default: SageMaker's.
+    startup_timeout_seconds, download_timeout_seconds:
+        60 to 3600: until the container has to answer /ping, and until the model has to be there. Default: SageMaker's.
+    inference_ami:
+        AWS's machine image for the instances, for instance al2-ami-sagemaker-inference-gpu-3-1. Default: AWS's; of Neuron
+        types the one with its driver.
+    routing:
+        least-outstanding (the instance with the fewest requests under way), prefix-aware or random. Default: random.
+    retain_counts:
+        Leave the instance count as scaling has set it when the endpoint is updated: True for a scalable target of your own.
+        Default: with `scaling`, True.
     """
 
     network: Network | None
@@ -65,6 +108,11 @@ class InstanceProps(EndpointProps, total=False):
     deployment: GuardedDeployment | None
     metric_seconds: int | None
     volume_size_gb: int | None
+    startup_timeout_seconds: int | None
+    download_timeout_seconds: int | None
+    inference_ami: str | None
+    routing: Routing | None
+    retain_counts: bool | None
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,9 @@ from aws_cdk import aws_sagemaker as sagemaker
 
 from constructs import Construct, IDependable
 
+from ..catalog import limits
 from ..core import defaults
-from ..core.checked import check_cron, check_number, check_order, check_whole, is_known, is_token
+from ..core.checked import check_choice, check_cron, check_number, check_order, check_whole, is_known, is_token
 
 _COUNT = "sagemaker:variant:DesiredInstanceCount"
 _COPIES = "sagemaker:inference-component:DesiredCopyCount"
@@ -25,6 +26,8 @@ _CONCURRENCY = "SageMakerVariantConcurrentRequestsPerModelHighResolution"
 _PER_COPY = "SageMakerInferenceComponentInvocationsPerCopy"
 _AT_ONCE = "SageMakerInferenceComponentConcurrentRequestsPerCopyHighResolution"
 _WARM_IN_USE = "SageMakerVariantProvisionedConcurrencyUtilization"
+# Where instances publish what limits.INSTANCE_METRICS lists.
+_INSTANCES = "/aws/sagemaker/Endpoints"
 _AT = re.compile(r"^at\(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\)$")
 
 
@@ -110,6 +113,11 @@ class TargetTracking:
     target_concurrent_requests:
         Requests under way per model, more than 0: followed instead, by a metric of 10 seconds, which scales out
         sooner. Default: none.
+    metric, target:
+        Followed instead: a metric of the instances by its name (CPUUtilization, MemoryUtilization, GPUUtilization,
+        GPUMemoryUtilization, DiskUtilization; percents go to 100 for each processor or GPU), or any metric of
+        `aws_cloudwatch` that falls when instances are added, for instance tokens a second of each; and what it is kept near, more
+        than 0. A metric without dimensions gets the endpoint's name and the variant's. Default: none.
     schedule:
         `ScheduledLimits`, for instance for office hours; default: none.
 
@@ -122,6 +130,8 @@ class TargetTracking:
     scale_out_cooldown_seconds: int = defaults.SCALE_OUT_COOLDOWN_SECONDS
     scale_in_cooldown_seconds: int = defaults.SCALE_IN_COOLDOWN_SECONDS
     target_concurrent_requests: float | None = None
+    metric: str | cloudwatch.Metric | None = None
+    target: float | None = None
     schedule: Sequence[ScheduledLimits] = ()
 
     def __post_init__(self) -> None:
@@ -129,6 +139,14 @@ class TargetTracking:
         _check_limits("instances", self.min_instances, self.max_instances, 1, self.schedule)
         _check_targets(self)
         _check_pace(self)
+        if (self.metric is None) != (self.target is None):
+            raise ValueError("metric and target go together: what is followed, and what it is kept near")
+        if self.metric is not None and self.target_concurrent_requests is not None:
+            raise ValueError("metric cannot be combined with target_concurrent_requests: one of the two is followed")
+        if self.target is not None:
+            check_number("target", self.target, above=0)
+        if isinstance(self.metric, str):
+            check_choice("metric", self.metric, limits.INSTANCE_METRICS)
 
 
 @dataclass(frozen=True)
@@ -280,20 +298,38 @@ class VariantScaling(_Scaling):
     def __init__(
         self, scope: Construct, id: str, *, endpoint: sagemaker.CfnEndpoint, variant_name: str, tracking: TargetTracking
     ) -> None:
-        concurrent = tracking.target_concurrent_requests
-        metric, target = (
-            (_INVOCATIONS, tracking.target_invocations_per_minute) if concurrent is None else (_CONCURRENCY, concurrent)
-        )
         super().__init__(
             scope, id, resource_id=_variant_id(endpoint, variant_name), dimension=_COUNT, schedule=tracking.schedule,
-            limits=(tracking.min_instances, tracking.max_instances), policy_name="invocations-per-instance",
+            limits=(tracking.min_instances, tracking.max_instances),
+            policy_name="invocations-per-instance" if tracking.metric is None else "metric-of-the-users",
             tracking={
-                "targetValue": target,
-                "predefinedMetricSpecification": {"predefinedMetricType": metric},
+                **_followed(tracking, endpoint, variant_name),
                 "scaleOutCooldown": tracking.scale_out_cooldown_seconds,
                 "scaleInCooldown": tracking.scale_in_cooldown_seconds,
             },
         )  # fmt: skip
+
+
+def _followed(tracking: TargetTracking, endpoint: sagemaker.CfnEndpoint, variant_name: str) -> dict[str, Any]:
+    """The metric that is followed, and its target."""
+    if tracking.metric is None:
+        concurrent = tracking.target_concurrent_requests
+        name, target = (
+            (_INVOCATIONS, tracking.target_invocations_per_minute) if concurrent is None else (_CONCURRENCY, concurrent)
+        )
+        return {"targetValue": target, "predefinedMetricSpecification": {"predefinedMetricType": name}}
+    own = {"EndpointName": endpoint.attr_endpoint_name, "VariantName": variant_name}
+    metric = tracking.metric
+    if isinstance(metric, str):
+        metric = cloudwatch.Metric(namespace=_INSTANCES, metric_name=metric, statistic="Average", dimensions_map=own)
+    dimensions = metric.dimensions or own
+    return {
+        "targetValue": tracking.target,
+        "customizedMetricSpecification": {
+            "namespace": metric.namespace, "metricName": metric.metric_name, "statistic": metric.statistic,
+            "dimensions": [{"name": key, "value": value} for key, value in dimensions.items()],
+        },
+    }  # fmt: skip
 
 
 class BacklogScaling(_Scaling):

@@ -8,6 +8,7 @@ from functools import cache, cached_property
 from zoneinfo import ZoneInfo
 
 from ..catalog import traffic
+from ..catalog.accelerators import needed_mb
 from ..catalog.figures import DAYS_PER_MONTH
 from ..catalog.measured import measured_cpu_ms
 from ..spec import ModelSource, ModelSpec, SerialPipelineHosting, TrafficSpec
@@ -133,9 +134,24 @@ def container_mb(source: ModelSource) -> float:
     """Return the memory in MB that a server and its one model are taken to need."""
     # An image of the user's own is taken to need as much as AWS's.
     prebuilt = source.image not in ("auto", "serving")
+    if source.memory_mb is not None:
+        return traffic.runtime_memory_mb(source.framework, prebuilt=prebuilt) + source.memory_mb
     if source.cost is not None and not prebuilt:
         return traffic.SERVER_MB + source.cost.memory_mb
     return traffic.runtime_memory_mb(source.framework, prebuilt=prebuilt) + traffic.model_memory_mb(size_mb(source))
+
+
+def device_mb(source: ModelSource) -> float:
+    """Return the memory in MB that a model is taken to need on a GPU."""
+    if source.memory_mb is not None:
+        return source.memory_mb
+    # What people publish is in 16 bits.
+    return needed_mb(size_mb(source), "fp16" if source.precision else None, source.precision)
+
+
+def host_mb_beside_a_device(source: ModelSource) -> float:
+    """Return the memory in MB beside a GPU: the weights pass through it once."""
+    return traffic.runtime_memory_mb(source.framework, prebuilt=True) + size_mb(source)
 
 
 def sources_of(spec: ModelSpec) -> tuple[ModelSource, ...]:

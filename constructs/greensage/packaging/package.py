@@ -25,8 +25,25 @@ _CODE = ("inference.py", "code/inference.py")
 class Packaged:
     """What was made.
 
-    `archive` is the model.tar.gz and `sha256` its digest; `framework` and `why` what it was taken for; `yaml` the model file to
-    begin with. `tried` is how it went in the serving container's own code, or None, and then `not_tried` says why.
+    Parameters
+    ----------
+    archive:
+        The model.tar.gz.
+    size_bytes, sha256:
+        Of the archive; no digest of one above 1 GiB.
+    framework, why:
+        What the model was taken for, and what told.
+    files:
+        The members of the archive.
+    yaml:
+        The model file to begin with.
+    notes:
+        What a person should know.
+    tried, not_tried:
+        How it went in the serving container's own code, with `seconds` until it was ready and the `answer`; or None, and why.
+        Default of the second: empty, for what was tried.
+
+    Raises nothing.
     """
 
     archive: Path

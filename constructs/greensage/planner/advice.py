@@ -9,12 +9,37 @@ from ..catalog.kinds import hosting_kind
 from ..catalog.network import vpc_endpoints
 from .choose import Chosen
 from .context import Request
+from .options import memory_mb
+from .size import memory_note
 from .types import Kind, ScalingPlan
 
 
 def notes_of(request: Request, chosen: Chosen, kind: Kind) -> tuple[str, ...]:
     """Return what the owner of the file should know."""
-    return (*_of_the_sla(chosen), *_of_the_file(request), *_of_the_network(request), *hosting_kind(kind).notes)
+    return (
+        *_of_memory(chosen),
+        *_of_scaling(chosen),
+        *_of_the_sla(chosen),
+        *_of_the_file(request),
+        *_of_the_network(request),
+        *hosting_kind(kind).notes,
+    )
+
+
+def _of_memory(chosen: Chosen) -> Iterator[str]:
+    option = chosen.option
+    if option.item is None or hosting_kind(option.kind).shares is not None:
+        return
+    note = memory_note(option.request, option.image, option.item, memory_mb(option.request))
+    if note:
+        yield note
+
+
+def _of_scaling(chosen: Chosen) -> Iterator[str]:
+    option = chosen.option
+    follows = getattr(option.request.spec.hosting, "scaling", None)
+    if follows and option.item and follows.namespace is None and "GPU" in follows.metric and option.item.processor != "gpu":
+        yield f"hosting.scaling: {option.item.name} has no GPU and publishes no {follows.metric}: nothing will scale by it"
 
 
 def _of_the_sla(chosen: Chosen) -> Iterator[str]:

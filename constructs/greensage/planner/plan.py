@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -46,7 +46,7 @@ def plan(
     *,
     default_region: str | None = None,
     intensity: HourlyIntensity | None = None,
-    only: str | None = None,
+    only: str | Collection[str] | None = None,
 ) -> Plan:
     """Return the Plan of `specs`. Equal input gives an equal Plan.
 
@@ -59,7 +59,7 @@ def plan(
     intensity:
         gCO2e per kWh by hour: moves flexible batch jobs to greener hours. Default: none.
     only:
-        Problems of other models do not stand in the way of this one, unless it shares an endpoint with others.
+        Problems of other models do not stand in the way of this one, or of these, unless one shares an endpoint with others.
         Default: all.
 
     Raises PlanError with the problems of all models.
@@ -72,7 +72,7 @@ def plan_with_choices(
     *,
     default_region: str | None = None,
     intensity: HourlyIntensity | None = None,
-    only: str | None = None,
+    only: str | Collection[str] | None = None,
 ) -> tuple[Plan, dict[str, Chosen]]:
     """Return the Plan, and for each model what it was chosen from: for explaining. Raises as `plan` does."""
     requests = [Request(spec, located) for spec, located in specs]
@@ -109,12 +109,14 @@ def _check_matrix(requests: Iterable[Request]) -> tuple[list[Request], list[Prob
     return asked, problems
 
 
-def _that_matter(problems: list[Problem], found: Plan, requests: list[Request], only: str | None) -> list[Problem]:
+def _that_matter(
+    problems: list[Problem], found: Plan, requests: list[Request], only: str | Collection[str] | None
+) -> list[Problem]:
     if only is None:
         return problems
-    files = {request.located.file for request in requests if request.spec.name == only}
-    model = next((item for item in found.models if item.name == only), None)
-    if model is not None and model.group is not None:
+    names = {only} if isinstance(only, str) else set(only)
+    files = {request.located.file for request in requests if request.spec.name in names}
+    if any(model.group is not None for model in found.models if model.name in names):
         return problems
     return [problem for problem in problems if problem.file in files]
 

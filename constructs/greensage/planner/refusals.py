@@ -10,6 +10,7 @@ from ..catalog._data import load
 from ..catalog.capabilities import capability, features, is_built, kinds_with, label
 from ..catalog.instances import InstanceType
 from ..catalog.kinds import hosting_kind
+from ..catalog.regions import partition_of
 from ..errors import PlanError, Problem
 from ..narrow import is_mapping
 from ..spec import RealTimeHosting
@@ -37,7 +38,7 @@ def check_matrix(request: Request, kind: Kind) -> tuple[str, ...]:
     problems = [problem for ask in asked if (problem := _refusal(request, kind, ask, asked))]
     problems += _conflicts(request, asked)
     problems += _ranges(request)
-    problems += [*_without_effect(request, kind), *_logs_without_effect(request, kind)]
+    problems += [*_without_effect(request, kind), *_logs_without_effect(request, kind), *_elsewhere(request)]
     if problems:
         raise PlanError(problems)
     return tuple(warning for ask in asked if (warning := _warning(kind, ask)))
@@ -167,6 +168,21 @@ def _logs_without_effect(request: Request, kind: Kind) -> Iterator[Problem]:
     if given.archive_days and not alone:
         message = f"{kind} has no log group of its own to archive"
         yield request.located.problem(("logs", "archive_days"), message, hint="leave it out")
+
+
+def _elsewhere(request: Request) -> Iterator[Problem]:
+    """Keys and topics are of one Region and partition, and cannot be used from another."""
+    spec = request.spec
+    # Asked again once the Region is chosen.
+    if not request.region:
+        return
+    for key, arn in (("kms_key_arn", spec.kms_key_arn), ("notify", spec.notify)):
+        if arn is None:
+            continue
+        partition, region = arn.split(":")[1], arn.split(":")[3]
+        if region != request.region or partition != partition_of(request.region):
+            message = f"is in {region} ({partition}), and the model in {request.region} ({partition_of(request.region)})"
+            yield request.located.problem((key,), message, found=arn, hint="one of the same Region, or region.allowed")
 
 
 def _keys(path: str) -> list[str | int]:

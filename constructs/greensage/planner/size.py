@@ -3,37 +3,46 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from difflib import get_close_matches
 from functools import cache
 
 from ..catalog import limits, traffic
+from ..catalog.accelerators import device_gib, usable_device_mb
 from ..catalog.discontinued import discontinued
 from ..catalog.instances import InstanceType, batch_types, candidates, in_region, instance, is_burstable
 from ..catalog.kinds import hosting_kind
 from ..catalog.power import compute_units
 from ..errors import CatalogError
+from ..footprint.demand import device_mb, host_mb_beside_a_device, size_mb, sources_of
 from ..footprint.kinds import instances_needed
+from ..spec import MetricScaling
 from .context import Request
 from .latency import p95_ms, serverless_p95_ms, usable_utilisation
 from .silicon import silicon_of
 from .types import Choice, ImagePlan, Kind, ScalingPlan
 
+_WORTH_SAYING_MB = 1_000
+
 
 def fitting_types(request: Request, image: ImagePlan, memory_mb: float, kind: Kind) -> tuple[InstanceType, ...]:
     """Return the instance types to choose among: of each family the smallest that hold `memory_mb` and keep the latency.
 
-    The type that the spec names stands alone, checked. A family that has no type as fast as the SLA wants offers its
-    fastest, so that the plan can say so. Raises PlanError where nothing holds the model.
+    The type that the spec names stands alone; whether it holds the model is said (`memory_note`), and not refused. A family
+    that has no type as fast as the SLA wants offers its fastest, so that the plan can say so. Raises PlanError where nothing
+    holds the model.
     """
     named = getattr(request.spec.hosting, "instance_type", None)
     if named is not None:
-        return (_named(request, image, named, memory_mb, kind),)
+        return (named_instance(request, image, named, kind),)
     silicon = silicon_of(request, request.spec.model) if image.processor != "cpu" else image.architecture
     offered = _offered(silicon, request.region, kind)
-    fitting = ([item for item in items if _fits(item, memory_mb)] for items in offered.values())
+    holds = _on_a_gpu(request) if image.processor == "gpu" and memory_mb else _in_memory(memory_mb)
+    fitting = ([item for item in items if holds(item)] for items in offered.values())
     found = tuple(item for items in fitting if items for item in _of_family(items, request, kind))
     if not found:
         what = f"no {silicon} instance type in {request.region} holds it" if offered else f"{request.region} hosts no {silicon}"
-        found_ = request.spec.silicon if not offered else f"about {memory_mb:,.0f} MB"
+        found_ = request.spec.silicon if not offered else f"about {_needed(request, image, memory_mb):,.0f} MB"
         hint = "another Region, or silicon: auto" if not offered else "another Region, or a smaller model"
         raise request.refuse("silicon" if not offered else "model.artifact", what, found=found_, hint=hint)
     return found
@@ -95,6 +104,16 @@ def choose_scaling(request: Request, item: InstanceType, peak_rps: float, utilis
     if request.spec.high_resolution_metrics:
         concurrent = item.vcpu * traffic.CONCURRENT_REQUESTS_PER_VCPU
         reason = f"{why_low}; {concurrent:g} requests under way per model (assumed), seen every 10 seconds"
+    follows: MetricScaling | None = getattr(request.spec.hosting, "scaling", None)
+    if follows is not None:
+        reason = f"{why_low}; {follows.metric} near {follows.target:g}, as the file says"
+        if follows.namespace is None and follows.metric not in limits.INSTANCE_METRICS:
+            near = get_close_matches(follows.metric, limits.INSTANCE_METRICS, n=1, cutoff=0.5)
+            raise request.refuse(
+                "hosting.scaling.metric", "instances publish no such metric; one of your own needs its namespace",
+                found=follows.metric, allowed=", ".join(limits.INSTANCE_METRICS),
+                hint=f"{near[0]}?" if near else "namespace: NAME",
+            )  # fmt: skip
     plan = ScalingPlan(floor, high, target, concurrent, utilisation)
     return plan, Choice("scaling", f"{floor} to {high} instances", reason)
 
@@ -173,12 +192,47 @@ def named_instance(request: Request, image: ImagePlan, name: str, kind: Kind) ->
     return item
 
 
-def _named(request: Request, image: ImagePlan, name: str, memory_mb: float, kind: Kind) -> InstanceType:
-    item = named_instance(request, image, name, kind)
-    if not _fits(item, memory_mb):
-        message = f"about {memory_mb:,.0f} MB are needed, {name} has {item.memory_gib:g} GiB"
-        raise request.refuse("hosting.instance_type", message, found=name, hint="leave it out: the smallest that fits is taken")
-    return item
+def memory_note(request: Request, image: ImagePlan, item: InstanceType, memory_mb: float) -> str | None:
+    """Return the sum where a model is on a GPU, or on a type that the file names and that may be too small; else None."""
+    if image.processor != "gpu":
+        if _fits(item, memory_mb):
+            return None
+        return (
+            f"about {memory_mb:,.0f} MB are needed, an estimate, and {item.name} has {item.memory_gib:g} GiB: set model.memory_mb"
+        )
+    device, total = device_gib(item), sum(map(device_mb, sources_of(request.spec)))
+    if device is None:
+        return None
+    source = request.spec.model
+    held = f" in {source.precision}" if source.precision else ""
+    how = "model.memory_mb" if source.memory_mb else f"{size_mb(source):,.0f} MB of weights{held} and a fifth more"
+    said = f"GPU memory: {how} is {total / 1000:,.1f} GB; {item.name} has {item.accelerators} x {device:g} GiB"
+    count = devices_needed(request, item)
+    if count > item.accelerators:
+        return f"{said}, too little; a larger type, model.precision, or model.memory_mb if you measured less"
+    if count == 1:
+        # Of what is small beside any device there is nothing to say.
+        return said if total > _WORTH_SAYING_MB else None
+    return f"{said}: it takes {count} devices, and a container that divides it among them"
+
+
+def devices_needed(request: Request, item: InstanceType) -> int:
+    """Return how many devices of `item` the model takes; 1 where their memory is not known."""
+    usable = usable_device_mb(item)
+    return 1 if usable is None else math.ceil(sum(map(device_mb, sources_of(request.spec))) / usable)
+
+
+def _in_memory(memory_mb: float) -> Callable[[InstanceType], bool]:
+    return lambda item: _fits(item, memory_mb)
+
+
+def _on_a_gpu(request: Request) -> Callable[[InstanceType], bool]:
+    host = sum(map(host_mb_beside_a_device, sources_of(request.spec)))
+    return lambda item: _fits(item, host) and devices_needed(request, item) <= item.accelerators
+
+
+def _needed(request: Request, image: ImagePlan, memory_mb: float) -> float:
+    return sum(map(device_mb, sources_of(request.spec))) if image.processor == "gpu" else memory_mb
 
 
 def _by_jobs(kind: Kind) -> bool:

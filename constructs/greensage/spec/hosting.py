@@ -14,10 +14,59 @@ from .parts import AsTuple, ModelSource, Part, Texts
 _Sources = Annotated[tuple[ModelSource, ...], AsTuple]
 
 
+# botocore, ProductionVariantInferenceAmiVersion and RoutingStrategy.
+InferenceAmi = Literal[
+    "al2-ami-sagemaker-inference-gpu-2",
+    "al2-ami-sagemaker-inference-gpu-2-1",
+    "al2-ami-sagemaker-inference-gpu-3-1",
+    "al2-ami-sagemaker-inference-neuron-2",
+    "al2023-ami-sagemaker-inference-gpu-4-1",
+]
+Routing = Literal["random", "least-outstanding", "prefix-aware"]
+_Wait = Annotated[int, Field(ge=limits.WAIT_FOR_MODEL_SECONDS_MIN, le=limits.WAIT_FOR_MODEL_SECONDS_MAX)]
+
+
+class MetricScaling(Part):
+    """Instances follow a metric of CloudWatch in place of the requests: keep it near the target."""
+
+    metric: str = Field(
+        min_length=1, max_length=255,
+        description="Of the instances: CPUUtilization, MemoryUtilization, GPUUtilization, GPUMemoryUtilization, DiskUtilization; "
+        "or any other, with its namespace. It has to fall when instances are added.",
+    )  # fmt: skip
+    target: float = Field(gt=0, description="What the metric is kept near; percents go to 100 for each processor or GPU.")
+    namespace: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=255,
+        description="Of a metric of your own; with the endpoint's name and the variant's.",
+    )
+    statistic: Literal["Average", "Minimum", "Maximum", "SampleCount", "Sum"] = "Average"
+
+
 class _OnInstances(Part):
     instance_type: str | None = Field(default=None, description="For instance ml.c7g.large; default: chosen for you.")
     min_instances: int | None = Field(default=None, ge=0, le=1_000)
     max_instances: int | None = Field(default=None, ge=1, le=1_000)
+    startup_timeout_seconds: _Wait | None = Field(
+        default=None, description="Until the container has to answer /ping; default: by the model's size."
+    )
+    download_timeout_seconds: _Wait | None = Field(
+        default=None, description="Until the model has to be there; default: by its size."
+    )
+    volume_gb: int | None = Field(
+        default=None, ge=1, le=limits.VOLUME_GB_MAX,
+        description="Of each instance, in GB; default: by the model's size, on types without disks of their own.",
+    )  # fmt: skip
+    inference_ami: InferenceAmi | None = Field(default=None, description="AWS's machine image, for a driver; default: AWS's.")
+    routing: Routing | None = Field(
+        default=None, description="least-outstanding sends a request to the instance with the fewest under way; default: random."
+    )
+
+    @field_validator("routing", mode="before")
+    @classmethod
+    def _aws_word(cls, value: object) -> object:
+        return value.removesuffix("-requests") if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _limits_in_order(self) -> _OnInstances:
@@ -32,6 +81,7 @@ class RealTimeHosting(_OnInstances):
 
     kind: Literal["real-time"]
     weight: float = Field(default=defaults.WEIGHT, gt=0, description="Share of the main variant, beside `variants`.")
+    scaling: MetricScaling | None = Field(default=None, description="Follow another metric than the requests per instance.")
     # A key that is only ever refused: people look for it, and should read why it is not here.
     managed_scaling: bool = Field(
         default=False, description="Refused: AWS has managed instance scaling for inference components only."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -104,18 +105,26 @@ def model_files(folder: Path) -> list[Path]:
 
 
 def load_neighbours(
-    folder: Path | str, name: str, *, environment: str | None = None
+    folder: Path | str | Sequence[Path | str], *names: str, files: Iterable[Path] = (), environment: str | None = None
 ) -> tuple[list[tuple[ModelSpec, Located]], list[Problem]]:
-    """Return all readable model files of `folder`, one of which is `name`'s, and the problems of the others.
+    """Return all readable model files of `folder`, or of several, and the problems of the others.
 
-    Models may share an endpoint, so one is planned with its neighbours. Raises SpecError for problems of its own file.
+    Models may share an endpoint, so one is planned with its neighbours. `names` and `files` (resolved) are what is asked for.
+    Raises SpecError for problems of theirs, and where there is no model of that name.
     """
-    root = Path(folder)
-    specs, problems = _read_all(model_files(root), False, environment)
+    roots = [Path(item) for item in ([folder] if isinstance(folder, str | Path) else folder)]
+    every = [file for root in roots for file in model_files(root)]
+    specs, problems = _read_all(every, False, environment)
     if not problems:
-        _check_environment(environment, model_files(root), root)
+        _check_environment(environment, every, roots[0])
     problems += _duplicate_names(specs)
-    _only(specs, name, problems, root)
+    for name in names:
+        _only(specs, name, problems, roots[0])
+    asked = set(files)
+    own = [problem for problem in problems if Path(problem.file).resolve() in asked]
+    read = {Path(located.file).resolve() for _, located in specs}
+    if own or asked - read:
+        raise SpecError(own or problems)
     broken = {problem.file for problem in problems}
     return [pair for pair in specs if pair[1].file not in broken], problems
 
@@ -165,8 +174,10 @@ def _only(
 ) -> list[tuple[ModelSpec, Located]]:
     chosen = [pair for pair in specs if pair[0].name == name]
     if not chosen:
-        known = ", ".join(spec.name for spec, _ in specs)
-        raise SpecError([Problem(_shown(root), 1, 1, "", f"no model is called {name!r}", allowed=known), *problems])
+        known = [spec.name for spec, _ in specs]
+        near = get_close_matches(name, known, n=1)
+        message, hint = f"no model is called {name!r}", f"{near[0]}?" if near else ""
+        raise SpecError([Problem(_shown(root), 1, 1, "", message, allowed=", ".join(known), hint=hint), *problems])
     own = [problem for problem in problems if problem.file in {located.file for _, located in chosen}]
     if own:
         raise SpecError(own)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
@@ -28,7 +30,22 @@ from .parts import (
 )
 from .recommend import RecommendSpec
 
+# botocore, TagKey and TagValue: letters, spaces and digits of any script, and these.
+_TAG = re.compile(r"^[\w\s.:/=+\-@]*$")
 Pattern = Literal["steady", "office-hours", "bursty", "intermittent", "nightly"]
+
+
+def _wrong_with_tag(key: str, text: str) -> Iterator[str]:
+    shown = repr(key[:40])
+    if key.lower().startswith("aws:"):
+        yield f"the tag {shown} begins with aws:, which is AWS's own"
+    if not key:
+        yield "a tag has no key"
+    for what, given, most in (("key", key, limits.TAG_KEY_MAX), ("value", text, limits.TAG_VALUE_MAX)):
+        if len(given) > most:
+            yield f"the {what} of the tag {shown} has {len(given)} characters, more than {most}"
+        elif not _TAG.match(given):
+            yield f"the {what} of the tag {shown} has characters that AWS does not take: {given[:40]!r}"
 
 
 class SlaSpec(Part):
@@ -178,12 +195,39 @@ class ModelSpec(Part):
     kms_key_arn: str | None = Field(
         default=None, pattern=r"^arn:aws[a-z-]*:kms:", description="Encrypts the volume, the artifacts and captured data."
     )
+    execution_role_arn: str | None = Field(
+        default=None, pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/.+$",
+        description="A role of yours that the containers run as; its policy is added. Default: a role of the model's own.",
+    )  # fmt: skip
+    permissions_boundary: str | None = Field(
+        default=None, pattern=r"^arn:aws[a-z-]*:iam::(\d{12}|aws):policy/.+$",
+        description="A managed policy that limits every role of the model's stack.",
+    )  # fmt: skip
+    notify: str | None = Field(
+        default=None, pattern=r"^arn:aws[a-z-]*:sns:",
+        description="An SNS topic that the alarms of the model's stack tell; drift.notify is for drift.",
+    )  # fmt: skip
     recommend: RecommendSpec | None = None
     dashboard: Literal["auto"] | bool = Field(
         default="auto",
         description="A CloudWatch dashboard of its own, with alarms; auto: where that costs less than a tenth of the endpoint.",
     )
     tags: dict[str, str] = Field(default_factory=dict, max_length=limits.TAGS_MAX)
+
+    @field_validator("name", "group")
+    @classmethod
+    def _not_taken(cls, value: str | None) -> str | None:
+        if value is not None and (value.startswith("greensage-platform") or value == "cdktoolkit"):
+            raise ValueError("the name is taken: a stack of greensage's or the CDK's is called so | any other name")
+        return value
+
+    @field_validator("tags")
+    @classmethod
+    def _known_to_aws(cls, value: dict[str, str]) -> dict[str, str]:
+        wrong = [words for key, text in value.items() for words in _wrong_with_tag(key, text)]
+        if wrong:
+            raise ValueError(f"{'; '.join(wrong)} | keys of 1 to 128 and values of up to 256 letters, digits, spaces, _.:/=+-@")
+        return value
 
     @field_validator("hosting", mode="before")
     @classmethod

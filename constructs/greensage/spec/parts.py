@@ -13,6 +13,7 @@ from ..core.cron import check_schedule
 from ..narrow import is_list
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", min_length=1, max_length=limits.SPEC_NAME_MAX)]
+Precision = Literal["fp32", "fp16", "bf16", "int8", "int4"]
 Framework = Literal["xgboost", "lightgbm", "sklearn", "onnx", "pytorch", "tensorflow", "triton"]
 
 
@@ -61,6 +62,13 @@ class ModelSource(Part):
     )
     size_mb: float | None = Field(
         default=None, gt=0, le=limits.MODEL_SIZE_MB, description="Size of the artifact in MB, for s3:// artifacts (default 100)."
+    )
+    memory_mb: float | None = Field(
+        default=None, gt=0, le=2_000_000,
+        description="What it takes when loaded, as measured, in MB; of a GPU's memory where it runs on one. Default: estimated.",
+    )  # fmt: skip
+    precision: Precision | None = Field(
+        default=None, description="What a GPU holds the weights in, where the container converts them; of files in 16 bits."
     )
     # SageMaker takes 100; the rest is for what greensage sets itself.
     environment: dict[str, str] = Field(default_factory=dict, max_length=90, description="For the container; no secrets.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -83,7 +85,10 @@ def read_yaml(file: Path, shown_as: str, *, may_be_empty: bool = False) -> Locat
 
 def _text(file: Path, shown_as: str) -> str:
     try:
-        size = file.stat().st_size
+        found = file.stat()
+        if not stat.S_ISREG(found.st_mode):
+            raise SpecError([Problem(shown_as, 1, 1, "", "no regular file", hint="a file of text; a pipe or device has no end")])
+        size = found.st_size
         # Looked at before reading: ten megabytes of YAML take long to parse.
         if size > limits.SPEC_FILE_BYTES:
             raise SpecError(
@@ -127,6 +132,20 @@ def _syntax_problem(error: yaml.YAMLError, shown_as: str) -> Problem:
     return Problem(shown_as, line, column, "", f"not valid YAML: {what}")
 
 
+def _misread(node: yaml.Node) -> tuple[str, str, str, str] | None:
+    """What YAML 1.1 takes for another number than is written: message, found, allowed, way out."""
+    text, tag = str(node.value), str(node.tag)
+    if not tag.endswith((":int", ":float")):
+        return None
+    value: Any = yaml.constructor.SafeConstructor().construct_object(node)  # type: ignore[no-untyped-call]
+    if ":" in text:
+        return "YAML reads this as a number to the base of 60", text, f"{value:g}, or in quotes as text", f'"{text}" or {value:g}'
+    if re.fullmatch(r"[-+]?0[0-7_]+", text):
+        meant = text.replace("_", "").lstrip("+0") or "0"
+        return "YAML reads this as an octal number", text, f"{meant} for the decimal number, {value} for the octal", meant
+    return None
+
+
 class _Walk:
     """Turns composed nodes into values while noting positions and duplicate keys."""
 
@@ -147,6 +166,10 @@ class _Walk:
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
             return [self._value(item, (*path, index)) for index, item in enumerate(node.value)]
+        misread = _misread(node)
+        if misread:
+            where = (node.start_mark.line + 1, node.start_mark.column + 1)
+            self._problems.append(Problem(self._located.file, *where, ".".join(map(str, path)), *misread))
         try:
             return self._constructor.construct_object(node)
         except (ValueError, yaml.YAMLError):

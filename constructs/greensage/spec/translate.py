@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from ..catalog.aliases import called_here
 from ..catalog.discontinued import discontinued
 from ..catalog.kinds import hosting_kinds
 from ..errors import Problem
@@ -77,8 +78,12 @@ def _unknown_key(path: Path_, located: Located) -> Problem:
     if gone:
         return located.problem(path, f"{gone.name} is discontinued", at_key=True, hint=gone.successor)
     valid = _valid_keys(path[:-1], located)
-    near = get_close_matches(key, valid, n=1, cutoff=0.5)
-    hint = f"{near[0]}?" if near else ""
+    near = get_close_matches(key, valid, n=1, cutoff=0.6)
+    # Another tool's name, or a key that stands elsewhere; then what looks most alike here.
+    meant = called_here(key) or (f"{'.'.join(map(str, (*path[:-1], near[0])))}" if near else "")
+    if not meant and (near := get_close_matches(key, valid, n=1, cutoff=0.5)):
+        meant = near[0]
+    hint = f"{meant}?" if meant else ""
     return located.problem(path, "unknown key", at_key=True, found=key, allowed=", ".join(valid), hint=hint)
 
 
@@ -144,10 +149,20 @@ def _hint(kind: str, value: Any, context: dict[str, Any], key: str) -> str:
         return "quote the text: YAML reads yes, no, on and off as true or false"
     if kind == "string_type" and not (is_mapping(value) or is_list(value)):
         return f'quote it: {key}: "{value}"'
+    if kind == "string_pattern_mismatch" and key in _EXAMPLES:
+        return _EXAMPLES[key]
     if kind == "string_pattern_mismatch" and key in ("name", "group"):
         slug = "-".join("".join(c if c.isascii() and c.isalnum() else " " for c in str(value).lower()).split())
         return slug.lstrip("0123456789-") if slug else ""
     return ""
+
+
+_EXAMPLES = {
+    "kms_key_arn": "arn:aws:kms:REGION:ACCOUNT:key/ID (of an alias: aws kms describe-key --key-id alias/NAME)",
+    "execution_role_arn": "arn:aws:iam::ACCOUNT:role/NAME",
+    "permissions_boundary": "arn:aws:iam::ACCOUNT:policy/NAME",
+    "notify": "arn:aws:sns:REGION:ACCOUNT:NAME",
+}  # fmt: skip
 
 
 def _describe(path: Path_) -> str:

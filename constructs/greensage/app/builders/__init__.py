@@ -39,7 +39,7 @@ def address_of(stack: ModelStack, endpoint: Endpoint) -> Address:
 def own_instances(stack: ModelStack) -> dict[str, Any]:
     """Return `InstanceProps` for a model with an endpoint of its own."""
     model = stack.model
-    return instance_props(stack, model.spec, model.deployment, stack.key, model.spec.retention.logs_days)
+    return instance_props(stack, model.spec, model.deployment, stack.key, model.spec.retention.logs_days, model.instance_type)
 
 
 def variant(stack: ModelStack, plan: VariantPlan) -> Variant:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ...endpoints.batch import BatchTransform
 from ...spec import BatchHosting
 from ...storage.retention import DataBucket
-from ..props import network
+from ..props import execution_role, network
 
 if TYPE_CHECKING:
     from ..model_stack import ModelStack
@@ -28,7 +28,7 @@ def build(stack: ModelStack) -> Address:
         encryption_key=stack.key, network=network(stack, spec), network_isolation=spec.network_isolation,
         # The model's own capture would only write again what the loop's has.
         capture=spec.capture is not None and stack.capture is None, container_capture=stack.capture,
-        log_retention_days=spec.retention.logs_days,
+        log_retention_days=spec.retention.logs_days, role=execution_role(stack, spec),
     )  # fmt: skip
     job.needs(*stack.needed)
     files = {"bucket": bucket.bucket_name, "input": job.input_prefix, "output": job.output_prefix, "onArrival": arrival}

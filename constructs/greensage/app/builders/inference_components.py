@@ -14,6 +14,7 @@ from ...endpoints.base import Endpoint
 from ...endpoints.container_capture import captured
 from ...endpoints.scaling import CopyTracking
 from ...monitoring.log_archive import LogArchive
+from ...planner.startup import startup_of
 from ...storage.artifacts import ArtifactLocation
 from ..props import schedule
 from ..shared import group_prefix
@@ -29,7 +30,7 @@ def build(stack: ModelStack) -> Address:
     """A component of a group's endpoint, in this stack; the group's role reads its archive and writes its logs."""
     model, plan = stack.model, stack.model.component
     assert plan is not None
-    group = model.group or ""
+    group, start = model.group or "", startup_of(model.spec, model.instance_type)
     endpoint_name = ssm.StringParameter.value_for_string_parameter(stack, group_endpoint(stack))
     component = InferenceComponent(
         stack, "Component", endpoint_name=endpoint_name, container=captured(stack.container(), stack.capture, stack.key),
@@ -39,6 +40,7 @@ def build(stack: ModelStack) -> Address:
             target_concurrent_requests=plan.target_concurrent_requests,
         ),
         log_retention_days=model.spec.retention.logs_days, component_name=group_component_name(group, model.name),
+        startup_timeout_seconds=start.startup_timeout_seconds, download_timeout_seconds=start.download_timeout_seconds,
     )  # fmt: skip
     component.needs(*stack.needed)
     if model.spec.logs.archive_days:

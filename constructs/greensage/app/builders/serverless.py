@@ -26,6 +26,6 @@ def build(stack: ModelStack) -> Address:
     endpoint = ServerlessEndpoint(
         stack, "Endpoint", artifact=stack.location, image=main.image, environment=main.environment,
         memory_mb=model.memory_mb or 0, max_concurrency=model.max_concurrency or 0, provisioned=provisioned,
-        capture=stack.capture, **endpoint_props(stack.key, model.spec.retention.logs_days, model.spec.logs.storage),
+        capture=stack.capture, **endpoint_props(stack, model.spec, stack.key, model.spec.retention.logs_days),
     )  # fmt: skip
     return address_of(stack, endpoint)

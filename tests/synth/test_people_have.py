@@ -1,0 +1,86 @@
+"""What the file says of start, routing, scaling, role, boundary and topic arrives in the template."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.conftest import archive_of
+from tests.synth.conftest import build_fleet, synthesize
+
+FILE = """\
+name: corp
+model: {artifact: model.tar.gz, framework: xgboost}
+region: {allowed: [eu-north-1]}
+sla: {latency_p95_ms: 200}
+execution_role_arn: arn:aws:iam::111111111111:role/ml/sagemaker-exec
+permissions_boundary: arn:aws:iam::111111111111:policy/Boundary
+notify: arn:aws:sns:eu-north-1:111111111111:people
+hosting:
+  kind: real-time
+  startup_timeout_seconds: 900
+  download_timeout_seconds: 600
+  volume_gb: 200
+  routing: least-outstanding
+  scaling: {metric: CPUUtilization, target: 60}
+"""
+BIG = """\
+name: big
+model: {artifact: s3://my-models/m/model.tar.gz, framework: pytorch, version: '2.6.0', size_mb: 14000}
+silicon: gpu
+region: {allowed: [eu-west-1]}
+hosting: real-time
+"""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("people")
+    (folder / "model.tar.gz").write_bytes(archive_of())
+    (folder / "corp.yaml").write_text(FILE)
+    (folder / "big.yaml").write_text(BIG)
+    return synthesize(folder / "out", build_fleet(folder))
+
+
+def test_it_is_clean(made):
+    assert made.error == ""
+
+
+def test_the_start_of_a_variant_is_as_the_file_says(made):
+    (variant,) = made.one("corp", "AWS::SageMaker::EndpointConfig")["Properties"]["ProductionVariants"]
+    assert variant["ContainerStartupHealthCheckTimeoutInSeconds"] == 900 and variant["VolumeSizeInGB"] == 200
+    assert variant["ModelDataDownloadTimeoutInSeconds"] == 600
+    assert variant["RoutingConfig"] == {"RoutingStrategy": "LEAST_OUTSTANDING_REQUESTS"}
+
+
+def test_the_start_of_a_big_model_is_by_its_size(made):
+    (variant,) = made.one("big", "AWS::SageMaker::EndpointConfig")["Properties"]["ProductionVariants"]
+    assert variant["ContainerStartupHealthCheckTimeoutInSeconds"] == variant["ModelDataDownloadTimeoutInSeconds"] == 1140
+    # Types with disks of their own have room.
+    assert "VolumeSizeInGB" not in variant
+
+
+def test_scaling_follows_the_metric_and_counts_survive_an_update(made):
+    policy = made.one("corp", "AWS::ApplicationAutoScaling::ScalingPolicy")["Properties"][
+        "TargetTrackingScalingPolicyConfiguration"
+    ]
+    metric = policy["CustomizedMetricSpecification"]
+    assert policy["TargetValue"] == 60 and (metric["MetricName"], metric["Namespace"]) == (
+        "CPUUtilization",
+        "/aws/sagemaker/Endpoints",
+    )
+    assert [row["Name"] for row in metric["Dimensions"]] == ["EndpointName", "VariantName"]
+    assert made.one("corp", "AWS::SageMaker::Endpoint")["Properties"]["RetainAllVariantProperties"] is True
+
+
+def test_the_named_role_runs_and_gets_the_policy(made):
+    model = made.one("corp", "AWS::SageMaker::Model")["Properties"]
+    assert model["ExecutionRoleArn"] == "arn:aws:iam::111111111111:role/ml/sagemaker-exec"
+    policies = made.resources("corp", "AWS::IAM::Policy").values()
+    assert any(row["Properties"]["Roles"] == ["sagemaker-exec"] for row in policies)
+
+
+def test_every_role_has_the_boundary_and_every_alarm_tells_the_topic(made):
+    roles = made.resources("corp", "AWS::IAM::Role").values()
+    assert roles and all(row["Properties"]["PermissionsBoundary"].endswith("policy/Boundary") for row in roles)
+    alarms = made.resources("corp", "AWS::CloudWatch::Alarm").values()
+    assert alarms and all(row["Properties"]["AlarmActions"] for row in alarms)

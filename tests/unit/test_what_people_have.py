@@ -1,0 +1,115 @@
+"""What people write, after public reports (../shared/cases/users): planned, or refused with the place and the way out."""
+
+from __future__ import annotations
+
+import os
+import textwrap
+
+import pytest
+
+from greensage.errors import GreensageError, SpecError
+from greensage.planner import plan
+from greensage.spec import load_specs
+from tests.conftest import archive_of
+
+XGBOOST = "model: {artifact: model.tar.gz, framework: xgboost}\nregion: {allowed: [eu-west-1]}\n"
+TORCH = "model: {{artifact: s3://my-models/m/model.tar.gz, framework: pytorch, version: '2.6.0', size_mb: {size}{more}}}\nsilicon: gpu\nregion: {{allowed: [eu-west-1]}}\n"
+
+
+def planned(tmp_path, text: str):
+    (tmp_path / "model.tar.gz").write_bytes(archive_of())
+    (tmp_path / "m.yaml").write_text("name: m\n" + textwrap.dedent(text))
+    (model,) = plan(load_specs(tmp_path)).models
+    return model
+
+
+def refused(tmp_path, text: str) -> str:
+    with pytest.raises(GreensageError) as error:
+        planned(tmp_path, text)
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("size", "named", "said"),
+    [
+        (14_000, "ml.g5.2xlarge", "14,000 MB of weights and a fifth more is 16.8 GB; ml.g5.2xlarge has 1 x 24 GiB"),
+        (30_000, "ml.g5.2xlarge", "36.0 GB; ml.g5.2xlarge has 1 x 24 GiB, too little"),
+        (30_000, "ml.g5.12xlarge", "36.0 GB; ml.g5.12xlarge has 4 x 24 GiB: it takes 2 devices"),
+    ],
+)
+def test_gpu_memory_is_summed_and_a_named_type_is_not_refused(tmp_path, size, named, said):
+    model = planned(tmp_path, TORCH.format(size=size, more="") + f"hosting: {{kind: real-time, instance_type: {named}}}\n")
+    assert any(said in note for note in model.notes) and model.instance_type == named
+
+
+def test_precision_and_measured_memory_override_the_estimate(tmp_path):
+    at = "hosting: {kind: real-time, instance_type: ml.g5.2xlarge}\n"
+    halved = planned(tmp_path, TORCH.format(size=30_000, more=", precision: int8") + at)
+    assert any("30,000 MB of weights in int8 and a fifth more is 18.0 GB" in note for note in halved.notes)
+    measured = planned(tmp_path, TORCH.format(size=30_000, more=", memory_mb: 20000") + at)
+    assert any("model.memory_mb is 20.0 GB" in note for note in measured.notes)
+
+
+def test_a_type_that_holds_the_weights_is_chosen(tmp_path):
+    assert planned(tmp_path, TORCH.format(size=14_000, more="") + "hosting: real-time\n").instance_type.split(".")[1] in (
+        "g5",
+        "g6",
+    )
+    larger = planned(tmp_path, TORCH.format(size=30_000, more="") + "hosting: real-time\n").instance_type
+    assert larger not in ("ml.g5.xlarge", "ml.g6.xlarge", "ml.g5.2xlarge")
+
+
+def test_a_cpu_type_that_may_be_too_small_is_warned_of(tmp_path):
+    text = "model: {artifact: s3://bucket/k.tar.gz, framework: xgboost, size_mb: 5000}\nregion: {allowed: [eu-north-1]}\n"
+    model = planned(tmp_path, text + "hosting: {kind: real-time, instance_type: ml.c8g.medium}\n")
+    assert any("30,160 MB are needed, an estimate, and ml.c8g.medium has 2 GiB" in note for note in model.notes)
+
+
+def test_another_metric_is_followed(tmp_path):
+    follows = "hosting: {kind: real-time, routing: least-outstanding-requests, scaling: {metric: %s, target: 60}}\n"
+    model = planned(tmp_path, XGBOOST + follows % "CPUUtilization")
+    assert model.spec.hosting.routing == "least-outstanding"
+    assert any("CPUUtilization near 60" in choice.reason for choice in model.choices)
+    assert any("publishes no GPUUtilization" in note for note in planned(tmp_path, XGBOOST + follows % "GPUUtilization").notes)
+    said = refused(tmp_path, XGBOOST + follows % "CPUUtilisation")
+    assert "m.yaml:4:" in said and "try: CPUUtilization?" in said
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ("hosting: {kind: real-time, container_startup_health_check_timeout: 900}", "try: hosting.startup_timeout_seconds?"),
+        ("hosting: {kind: real-time, ModelDataDownloadTimeoutInSeconds: 900}", "try: hosting.download_timeout_seconds?"),
+        ("hosting: {kind: real-time, volume_size_gb: 9}", "try: hosting.volume_gb?"),
+        ("hosting: {kind: real-time, startup_timeout_seconds: 30}", "at least 60"),
+        ("role_arn: arn:aws:iam::111122223333:role/x", "try: execution_role_arn?"),
+        ("execution_role_arn: my-role", "arn:aws:iam::ACCOUNT:role/NAME"),
+        ("kms_key_arn: alias/my-key", "arn:aws:kms:REGION:ACCOUNT:key/ID"),
+        ("kms_key_arn: arn:aws:kms:us-east-1:111122223333:key/1", "kms_key_arn: is in us-east-1 (aws), and the model in eu-west-1 (aws)"),
+        ("kms_key_arn: arn:aws-cn:kms:eu-west-1:111122223333:key/1", "is in eu-west-1 (aws-cn)"),
+        ("tags: {'aws:foo': x}", "begins with aws:"),
+        ("tags: {a: 'R&D'}", "characters that AWS does not take: 'R&D'"),
+        ("tags: {a: " + "x" * 257 + "}", "has 257 characters, more than 256"),
+        ("traffic: {requests_per_day: 0200}", "octal number\n    found: 0200\n    allowed: 200 for the decimal number, 128 for the octal"),
+        ("sla: {latency_p95_ms: 1:30}", "base of 60"),
+    ],
+)  # fmt: skip
+def test_what_aws_would_refuse_names_the_key(tmp_path, key, said):
+    assert said in refused(tmp_path, XGBOOST + key + "\n")
+
+
+@pytest.mark.parametrize("name", ["greensage-platform-eu-west-1", "cdktoolkit"])
+def test_reserved_names_are_refused(tmp_path, name):
+    (tmp_path / "m.yaml").write_text(f"name: {name}\nmodel: {{artifact: s3://bucket-x/k.tar.gz, framework: xgboost}}\n")
+    with pytest.raises(SpecError, match="the name is taken"):
+        load_specs(tmp_path)
+
+
+def test_a_pipe_or_a_device_is_no_model_file(tmp_path):
+    os.mkfifo(tmp_path / "m.yaml")
+    with pytest.raises(SpecError, match="no regular file"):
+        load_specs(tmp_path)
+    (tmp_path / "m.yaml").unlink()
+    (tmp_path / "m.yaml").symlink_to("/dev/zero")
+    with pytest.raises(SpecError, match="no regular file"):
+        load_specs(tmp_path)
