@@ -31,6 +31,18 @@ region: {allowed: [eu-west-1]}
 hosting: real-time
 """
 
+LLAMA = """\
+name: llama
+model:
+  image: 763104351884.dkr.ecr.eu-west-1.amazonaws.com/huggingface-pytorch-tgi-inference:2.6.0-tgi3.3.4-gpu-py311-cu124-ubuntu22.04
+  image_architecture: x86_64
+  environment: {HF_MODEL_ID: mistralai/Mistral-7B-Instruct-v0.3}
+  secrets: {HF_TOKEN: "arn:aws:secretsmanager:eu-west-1:111111111111:secret:hf-AbCdEf"}
+silicon: gpu
+hosting: {kind: real-time, instance_type: ml.g5.2xlarge}
+region: {allowed: [eu-west-1]}
+"""
+
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
@@ -38,6 +50,7 @@ def made(tmp_path_factory):
     (folder / "model.tar.gz").write_bytes(archive_of())
     (folder / "corp.yaml").write_text(FILE)
     (folder / "big.yaml").write_text(BIG)
+    (folder / "llama.yaml").write_text(LLAMA)
     return synthesize(folder / "out", build_fleet(folder))
 
 
@@ -84,3 +97,16 @@ def test_every_role_has_the_boundary_and_every_alarm_tells_the_topic(made):
     assert roles and all(row["Properties"]["PermissionsBoundary"].endswith("policy/Boundary") for row in roles)
     alarms = made.resources("corp", "AWS::CloudWatch::Alarm").values()
     assert alarms and all(row["Properties"]["AlarmActions"] for row in alarms)
+
+
+def test_an_image_alone_has_no_archive_and_reads_its_secret_at_run_time(made):
+    container = made.one("llama", "AWS::SageMaker::Model")["Properties"]["PrimaryContainer"]
+    arn = "arn:aws:secretsmanager:eu-west-1:111111111111:secret:hf-AbCdEf"
+    assert "ModelDataUrl" not in container and "ModelDataSource" not in container
+    assert container["Environment"]["HF_TOKEN_SECRET_ARN"] == arn
+    statements = [
+        row
+        for policy in made.resources("llama", "AWS::IAM::Policy").values()
+        for row in policy["Properties"]["PolicyDocument"]["Statement"]
+    ]
+    assert any(row["Action"] == "secretsmanager:GetSecretValue" and row["Resource"] == arn for row in statements)

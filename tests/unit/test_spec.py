@@ -65,7 +65,7 @@ BAD = {
     ),
     "yes for a name": ("name: yes\nmodel: {artifact: model.tar.gz, framework: onnx}", "1:7: name: text is needed", "true or false"),
     "name that is none": ("name: My Model\nmodel: {artifact: model.tar.gz, framework: onnx}", "1:7: name", "my-model"),
-    "key missing": ("name: a\nmodel: {framework: onnx}", "2:8: model.artifact: the key is missing", "a path or s3:// URI"),
+    "key missing": ("name: a\nmodel: {framework: onnx}", "2:8: model: artifact is missing", "a path or s3:// URI"),
     "key twice": (VALID + "name: again", "3:1: name: the key stands twice, first in line 1", ""),
     "artifact missing": (
         "name: a\nmodel: {artifact: nope.tar.gz, framework: onnx}", "2:19: model.artifact: the artifact does not exist", "nope.tar.gz",

@@ -113,3 +113,56 @@ def test_a_pipe_or_a_device_is_no_model_file(tmp_path):
     (tmp_path / "m.yaml").symlink_to("/dev/zero")
     with pytest.raises(SpecError, match="no regular file"):
         load_specs(tmp_path)
+
+
+IMAGE = (
+    "763104351884.dkr.ecr.eu-west-1.amazonaws.com/huggingface-pytorch-tgi-inference:2.6.0-tgi3.3.4-gpu-py311-cu124-ubuntu22.04"
+)
+LLAMA = (
+    "model:\n  image: " + IMAGE + "\n  image_architecture: x86_64\n"
+    "  environment: {HF_MODEL_ID: mistralai/Mistral-7B-Instruct-v0.3%s}\n%s"
+    "silicon: gpu\nregion: {allowed: [eu-west-1]}\n"
+)
+
+
+def test_an_image_needs_neither_archive_nor_framework(tmp_path):
+    model = planned(tmp_path, LLAMA % ("", "") + "hosting: {kind: real-time, instance_type: ml.g5.2xlarge}\n")
+    assert any("14,000 MB of weights and a fifth more is 16.8 GB" in note for note in model.notes)
+    said = refused(tmp_path, LLAMA % ("", "") + "hosting: multi-model\ngroup: g\n")
+    assert "made of the model's archive, and the file names none" in said
+
+
+@pytest.mark.parametrize(
+    "variable", ["HF_TOKEN: hf_secret", "MY_PASSWORD: x1", "OPENAI_API_KEY: sk-abcdefgh", "FOO: ghp_abcdefghij"]
+)
+def test_a_secret_in_the_environment_is_refused_with_the_way_to_give_it(tmp_path, variable):
+    said = refused(tmp_path, LLAMA % (f", {variable}", "") + "hosting: real-time\n")
+    assert "looks like a secret" in said and "ARN of Secrets Manager" in said and "m.yaml:5:" in said
+
+
+@pytest.mark.parametrize(
+    "variable", ["PAD_TOKEN: '<pad>'", "TOKENIZERS_PARALLELISM: 'false'", "MAX_TOTAL_TOKENS: '4096'", "HF_TOKEN: ''"]
+)
+def test_what_is_no_secret_passes(tmp_path, variable):
+    assert planned(tmp_path, LLAMA % (f", {variable}", "") + "hosting: real-time\n")
+
+
+def test_a_secret_by_reference_is_said_and_checked(tmp_path):
+    arn = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:hf-AbCdEf"
+    model = planned(tmp_path, LLAMA % ("", f"  secrets: {{HF_TOKEN: '{arn}'}}\n") + "hosting: real-time\n")
+    assert any("HF_TOKEN_SECRET_ARN" in note for note in model.notes)
+    assert "no ARN of Secrets Manager" in refused(
+        tmp_path, LLAMA % ("", "  secrets: {HF_TOKEN: hf_x}\n") + "hosting: real-time\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("model: {framework: xgboost}", "artifact is missing"),
+        ("model: {artifact: model.tar.gz}", "framework is missing"),
+        ("model: {}", "artifact and framework are missing"),
+    ],
+)
+def test_without_an_image_both_are_needed(tmp_path, text, said):
+    assert said in refused(tmp_path, text + "\n")

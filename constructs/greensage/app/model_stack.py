@@ -57,16 +57,24 @@ class ModelStack(Stack):
         self._publish({**address, **add_recommendation(self)})
         if self.watched is not None and model.spec.logs.archive_days:
             LogArchive.include(self.watched.log_group)
+        if self.watched is not None and model.spec.model.secrets:
+            self.watched.access.read_secrets(list(model.spec.model.secrets.values()))
         limit_roles(self, model.spec.permissions_boundary)
         if model.spec.notify:
             tell_alarms(self, told(self, model.spec.notify))
         tag_stack(self, {"greensage:model": model.name, "greensage:kind": model.kind, **model.spec.tags})
 
     @property
-    def location(self) -> ArtifactLocation:
-        """Where the model's own archive lies."""
-        assert self._location is not None
+    def location(self) -> ArtifactLocation | None:
+        """Where the model's own archive lies; None for an image that needs none."""
         return self.champion.location if self.champion else self._location
+
+    @property
+    def archive(self) -> ArtifactLocation:
+        """As `location`, of a model that has an archive."""
+        found = self.location
+        assert found is not None, "the planner refuses kinds that need an archive"
+        return found
 
     def container(self, plan: ContainerPlan | None = None) -> Container:
         """Return the container of the model itself, or of `plan`; its image and archive are needed by what uses it."""
@@ -94,8 +102,10 @@ class ModelStack(Stack):
         made.needs(*self.needed)
         return made
 
-    def _place(self, id: str, name: str, source: ModelSource) -> ArtifactLocation:
+    def _place(self, id: str, name: str, source: ModelSource) -> ArtifactLocation | None:
         """Copy an archive to a key that says its content; an uncompressed model is read where it lies."""
+        if not source.artifact:
+            return None
         if source.artifact.endswith("/"):
             bucket, _, key = source.artifact.removeprefix("s3://").partition("/")
             return ArtifactLocation.in_bucket(s3.Bucket.from_bucket_name(self, f"{id}Bucket", bucket), key)

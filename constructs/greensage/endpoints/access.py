@@ -91,6 +91,10 @@ class ExecutionAccess(Construct):
         # SageMaker hands the key on to EBS, for the volumes, by a grant.
         self._allow(None, ["kms:CreateGrant"], [key.key_arn], for_services)
 
+    def read_secrets(self, arns: Sequence[str]) -> None:
+        """Let the container read secrets at run time; each ARN as Secrets Manager writes it, or without its last six letters."""
+        self._allow(None, ["secretsmanager:GetSecretValue"], list(arns))
+
     def decrypt(self, key: kms.IKey) -> None:
         """Let the service read what is encrypted with `key`."""
         self._allow(None, ["kms:Decrypt"], [key.key_arn])

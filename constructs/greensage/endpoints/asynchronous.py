@@ -69,7 +69,7 @@ class AsynchronousEndpoint(InstanceEndpoint):
         scope: Construct,
         id: str,
         *,
-        artifact: ArtifactLocation,
+        artifact: ArtifactLocation | None = None,
         image: ContainerImage,
         instance_type: str,
         bucket: s3.IBucket,

@@ -84,7 +84,7 @@ class BatchTransform(Construct):
         scope: Construct,
         id: str,
         *,
-        artifact: ArtifactLocation,
+        artifact: ArtifactLocation | None = None,
         image: ContainerImage,
         instance_type: str,
         bucket: s3.IBucket,
@@ -228,11 +228,11 @@ class BatchTransform(Construct):
             rule.node.add_dependency(policy)
 
 
-def _check(instance_type: str, image: ContainerImage, artifact: ArtifactLocation) -> None:
+def _check(instance_type: str, image: ContainerImage, artifact: ArtifactLocation | None) -> None:
     if image.architecture != "x86_64":
         raise ValueError("image is arm64; batch transform has no Graviton types (botocore, TransformInstanceType)")
     check_instance(instance_type, image)
     if instance_type not in batch_types():
         raise ValueError(f"instance_type {instance_type} is none of batch transform's (botocore, TransformInstanceType)")
-    if artifact.key.endswith("/"):
+    if artifact is not None and artifact.key.endswith("/"):
         raise ValueError(f"artifact {artifact.key} is an uncompressed prefix; batch transform takes a .tar.gz")

@@ -28,7 +28,7 @@ class RealTimeEndpoint(InstanceEndpoint):
     ----------
     artifact:
         Where the model.tar.gz lies; of a `ModelArtifact`, or `ArtifactLocation.in_bucket(bucket, key)`. A key that
-        ends with a slash is the prefix of an uncompressed model.
+        ends with a slash is the prefix of an uncompressed model. Default: none, for an image that brings or fetches its model.
     image:
         The container, with its architecture, which must be that of `instance_type`.
     instance_type:
@@ -60,7 +60,7 @@ class RealTimeEndpoint(InstanceEndpoint):
         scope: Construct,
         id: str,
         *,
-        artifact: ArtifactLocation,
+        artifact: ArtifactLocation | None = None,
         image: ContainerImage,
         instance_type: str,
         scaling: TargetTracking | None = DEFAULT_TRACKING,

@@ -55,7 +55,7 @@ class ServerlessEndpoint(Endpoint):
         scope: Construct,
         id: str,
         *,
-        artifact: ArtifactLocation,
+        artifact: ArtifactLocation | None = None,
         image: ContainerImage,
         memory_mb: int = defaults.SERVERLESS_MEMORY_MB,
         max_concurrency: int = defaults.SERVERLESS_CONCURRENCY,
@@ -67,7 +67,7 @@ class ServerlessEndpoint(Endpoint):
         check_serverless(memory_mb, max_concurrency, provisioned)
         if image.processor != "cpu":
             raise ValueError(f"image is for {image.processor}; serverless hosting has no accelerators")
-        if artifact.key.endswith("/"):
+        if artifact is not None and artifact.key.endswith("/"):
             raise ValueError(f"artifact {artifact.key} is an uncompressed prefix; serverless hosting takes a .tar.gz")
         settings: dict[str, Any] = {"memorySizeInMb": memory_mb, "maxConcurrency": max_concurrency}
         if provisioned:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, cached_property
@@ -46,6 +47,10 @@ class Demand:
     def peak(self) -> float:
         """The busiest requests a second."""
         return max(item.peak for item in self.hours)
+
+
+_BILLIONS = re.compile(r"(?<![A-Za-z0-9.])(\d+(?:\.\d+)?)[bB](?![A-Za-z0-9])")
+_BYTES_OF_A_PARAMETER = 2
 
 
 def demand_of(spec: ModelSpec) -> Demand:
@@ -127,7 +132,13 @@ def _cpu_seconds(source: ModelSource) -> float:
 
 def size_mb(source: ModelSource) -> float:
     """Return the size of a packed artifact in MB; an assumption where only S3 knows it."""
-    return source.size_mb or traffic.ASSUMED_ARTIFACT_MB
+    return source.size_mb or parameters_mb(source) or traffic.ASSUMED_ARTIFACT_MB
+
+
+def parameters_mb(source: ModelSource) -> float | None:
+    """Return the size in MB that the name of a model on the Hugging Face hub gives away: 7B of Mistral-7B, at 16 bits."""
+    found = _BILLIONS.search(source.environment.get("HF_MODEL_ID", ""))
+    return float(found[1]) * _BYTES_OF_A_PARAMETER * 1000 if found else None
 
 
 def container_mb(source: ModelSource) -> float:

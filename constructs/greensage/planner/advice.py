@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from ..catalog.instances import InstanceType
 from ..catalog.kinds import hosting_kind
 from ..catalog.network import vpc_endpoints
+from ..footprint.demand import parameters_mb
 from .choose import Chosen
 from .context import Request
 from .options import memory_mb
@@ -59,8 +61,13 @@ def _of_the_file(request: Request) -> Iterator[str]:
         yield f"optimize {spec.model.not_optimized}; until then the model is served as it is"
     if spec.schedule:
         yield "the estimate of a month does not follow schedule: it knows the traffic's pattern only"
-    if spec.model.artifact.startswith("s3://") and spec.model.size_mb is None:
-        yield "the size of an s3:// artifact is taken as 100 MB; set model.size_mb"
+    if not Path(spec.model.artifact).is_absolute() and spec.model.size_mb is None:
+        named = parameters_mb(spec.model)
+        what = "an s3:// artifact" if spec.model.artifact else "what the image brings or fetches"
+        taken = f"{named:,.0f} MB, by the parameters in its name at 16 bits" if named else "100 MB"
+        yield f"the size of {what} is taken as {taken}; set model.size_mb"
+    for name in spec.model.secrets:
+        yield f"model.secrets: the container has to read {name} itself, from the secret whose ARN is in {name}_SECRET_ARN"
     if spec.model.compiled_for == "inf1":
         yield "Inferentia 1 is legacy to its own SDK (Neuron 2.26 and later leave it out); prefer inf2"
 

@@ -39,6 +39,7 @@ def check_matrix(request: Request, kind: Kind) -> tuple[str, ...]:
     problems += _conflicts(request, asked)
     problems += _ranges(request)
     problems += [*_without_effect(request, kind), *_logs_without_effect(request, kind), *_elsewhere(request)]
+    problems += _without_archive(request, kind)
     if problems:
         raise PlanError(problems)
     return tuple(warning for ask in asked if (warning := _warning(kind, ask)))
@@ -47,7 +48,7 @@ def check_matrix(request: Request, kind: Kind) -> tuple[str, ...]:
 def why_not(request: Request, kind: Kind) -> str | None:
     """Return the first reason why `kind` cannot do what the file asks for, or None: for choosing among kinds."""
     problems = [problem for ask in _asks(request) if (problem := _refusal(request, kind, ask, []))]
-    problems += [*_without_effect(request, kind), *_logs_without_effect(request, kind)]
+    problems += [*_without_effect(request, kind), *_logs_without_effect(request, kind), *_without_archive(request, kind)]
     return problems[0].message if problems else None
 
 
@@ -156,6 +157,17 @@ def _without_effect(request: Request, kind: Kind) -> Iterator[Problem]:
     ):
         message = "a schedule moves the limits of warm environments, and there are none"
         yield request.located.problem(("schedule",), message, hint=f"hosting: {{kind: {kind}, provisioned_concurrency: 1}}")
+
+
+def _without_archive(request: Request, kind: Kind) -> Iterator[Problem]:
+    """Kinds that are made of an archive, for an image that has its model in itself."""
+    row = hosting_kind(kind)
+    if not request.spec.model.artifact and (row.shares == "server" or row.runs_on == "devices"):
+        message = f"{kind} hosting is made of the model's archive, and the file names none"
+        yield request.located.problem(("model",), message, allowed="model.artifact", hint="hosting: real-time")
+    if request.spec.model.secrets and (row.shares or row.runs_on == "devices" or row.answers == "files"):
+        message = f"greensage lets the container read secrets on an endpoint of the model's own, and {kind} has none"
+        yield request.located.problem(("model", "secrets"), message, hint="hosting: real-time")
 
 
 def _logs_without_effect(request: Request, kind: Kind) -> Iterator[Problem]:

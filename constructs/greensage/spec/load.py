@@ -197,6 +197,8 @@ def _sources(spec: ModelSpec) -> Iterator[tuple[Path_, ModelSource]]:
 
 def _artifact_problem(source: ModelSource, place: Path_, file: Path, located: Located) -> Problem | None:
     artifact, at = source.artifact, (*place, "artifact")
+    if not artifact:
+        return None
     if artifact.startswith("s3://"):
         bucket, _, key = artifact.removeprefix("s3://").partition("/")
         if not _BUCKET.match(bucket) or not key:
@@ -240,7 +242,7 @@ def _with_model(part: _HasModel, file: Path) -> _HasModel:
 
 
 def _absolute(source: ModelSource, file: Path) -> ModelSource:
-    if source.artifact.startswith("s3://"):
+    if not source.artifact or source.artifact.startswith("s3://"):
         return source
     path = (file.parent / source.artifact).resolve()
     size_mb = source.size_mb or (max(path.stat().st_size / 1_000_000, 0.001) if path.is_file() else None)

@@ -249,6 +249,16 @@ class ModelSpec(Part):
             raise ValueError("optimize makes archives for greensage's serving image | image: auto, and no compiled_for")
         return self
 
+    @model_validator(mode="after")
+    def _with_an_archive(self) -> ModelSpec:
+        if self.model.artifact:
+            return self
+        if self.retraining is not None or self.optimize is not None:
+            raise ValueError("retraining and optimize need the archive of the model | model.artifact")
+        if self.drift is not None and self.drift.baseline is None:
+            raise ValueError("drift needs the baseline, which cannot lie beside an archive here | drift: {baseline: FILE}")
+        return self
+
     @property
     def as_given(self) -> ModelSpec:
         """The spec with its model as it is without `optimize`."""

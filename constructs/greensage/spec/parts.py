@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+import re
+from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, field_validator, model_validator
 
 from ..catalog import limits
 from ..catalog.optimized import Cost
@@ -14,7 +15,9 @@ from ..narrow import is_list
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", min_length=1, max_length=limits.SPEC_NAME_MAX)]
 Precision = Literal["fp32", "fp16", "bf16", "int8", "int4"]
-Framework = Literal["xgboost", "lightgbm", "sklearn", "onnx", "pytorch", "tensorflow", "triton"]
+# What an image of the user's own brings with it.
+OTHER = "other"
+Framework = Literal["xgboost", "lightgbm", "sklearn", "onnx", "pytorch", "tensorflow", "triton", "other"]
 
 
 def _as_tuple(value: Any) -> Any:
@@ -33,11 +36,33 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
+# What containers call their secrets, and what such values begin with.
+_SECRET_NAME = re.compile(r"(^|_)(TOKEN|SECRET|PASSWORD|PASSWD|API_?KEY|ACCESS_KEY(_ID)?|SECRET_KEY|PRIVATE_KEY|CREDENTIALS?)$")
+# Of tokenizers.
+_NO_SECRET = re.compile(r"(^|_)(PAD|EOS|BOS|UNK|SEP|CLS|MASK|STOP|MAX|MIN)_TOKEN$")
+_SECRET_VALUE = re.compile(r"^(hf_|sk-|ghp_|github_pat_|glpat-|AKIA|ASIA|xox[abp]-|AIza)[A-Za-z0-9_\-]{6,}")
+_SECRET_ARN = re.compile(r"^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:.+$")
+
+
+def looks_like_a_secret(name: str, text: str) -> bool:
+    """Return whether a variable looks like one that must not stand in a template: by its name, or by what it begins with."""
+    if not text or text.startswith(("arn:", "{{resolve:")):
+        return False
+    named = bool(_SECRET_NAME.search(name.upper())) and not _NO_SECRET.search(name.upper())
+    return named or bool(_SECRET_VALUE.match(text))
+
+
 class ModelSource(Part):
     """A trained model and the container that serves it."""
 
-    artifact: str = Field(description="Path of a model.tar.gz, relative to this file, or an s3:// URI.", min_length=1)
-    framework: Framework = Field(description="What the model was trained with; triton: a Triton model repository.")
+    artifact: str = Field(
+        default="",
+        description="Path of a model.tar.gz, relative to this file, or an s3:// URI. Not needed with an image of your own.",
+    )
+    framework: Framework = Field(
+        default=OTHER,
+        description="What the model was trained with; triton: a Triton model repository. Not needed with an image of your own.",
+    )  # fmt: skip
     version: str | None = Field(
         default=None,
         description="Version of AWS's prebuilt image, for instance '3.0-5'; in quotes. Not needed for greensage's own.",
@@ -71,7 +96,44 @@ class ModelSource(Part):
         default=None, description="What a GPU holds the weights in, where the container converts them; of files in 16 bits."
     )
     # SageMaker takes 100; the rest is for what greensage sets itself.
-    environment: dict[str, str] = Field(default_factory=dict, max_length=90, description="For the container; no secrets.")
+    environment: dict[str, str] = Field(default_factory=dict, max_length=80, description="For the container; no secrets.")
+    secrets: dict[str, str] = Field(
+        default_factory=dict, max_length=10,
+        description="ARNs of Secrets Manager by names: the container gets NAME_SECRET_ARN, and its role may read the secret.",
+    )  # fmt: skip
+
+    @field_validator("environment")
+    @classmethod
+    def _no_secrets(cls, value: dict[str, str]) -> dict[str, str]:
+        for name, text in value.items():
+            if looks_like_a_secret(name, text):
+                raise ValueError(
+                    f"{name} looks like a secret, and would stand in the template and in DescribeModel | secrets: {{{name}: ARN "
+                    f"of Secrets Manager}}, which the container reads at run time by {name}_SECRET_ARN; or the model in S3 "
+                    "(artifact: s3://BUCKET/PREFIX/), so that it needs none"
+                )
+        return value
+
+    @field_validator("secrets")
+    @classmethod
+    def _by_reference(cls, value: dict[str, str]) -> dict[str, str]:
+        for name, arn in value.items():
+            if not _SECRET_ARN.match(arn):
+                raise ValueError(
+                    f"{name} is no ARN of Secrets Manager | arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME-ABCDEF"
+                )
+        return value
+
+    @model_validator(mode="after")
+    def _something_to_serve(self) -> Self:
+        own = self.image not in ("auto", "serving", "prebuilt")
+        missing = [key for key, given in (("artifact", self.artifact), ("framework", self.framework != OTHER)) if not given]
+        if missing and not own:
+            examples = {"artifact": "a path or s3:// URI", "framework": ", ".join(get_args(Framework)[:-1])}
+            shown = "; ".join(f"{key}: {examples[key]}" for key in missing)
+            raise ValueError(f"{' and '.join(missing)} {'are' if len(missing) > 1 else 'is'} missing | {shown}")
+        return self
+
     # What greensage optimize measured; not of the file, so no fields.
     _cost: Cost | None = PrivateAttr(default=None)
     _given: ModelSource | None = PrivateAttr(default=None)

@@ -21,12 +21,12 @@ def build(stack: ModelStack) -> Address:
     compiled = None
     if hosting.device:
         compiled = NeoCompilation(
-            stack, "Compiled", artifact=stack.location, framework=model.framework, device=hosting.device,
+            stack, "Compiled", artifact=stack.archive, framework=model.framework, device=hosting.device,
             input_shape=hosting.input_shape or "",
         )  # fmt: skip
         compiled.needs(*stack.needed)
     component = EdgeComponent(
-        stack, "Edge", artifact=stack.location, framework=model.framework, compiled=compiled,
+        stack, "Edge", artifact=stack.archive, framework=model.framework, compiled=compiled,
         component_name=f"greensage.{stack.model.name}", device_groups=hosting.device_groups, port=hosting.port,
         environment=environment_of(model),
     )  # fmt: skip

@@ -30,13 +30,17 @@ def build_group(stack: GroupStack) -> Endpoint:
     group, needed, containers = stack.group, list[IDependable](), dict[str, Container]()
     for item in group.containers:
         image, pin = stack.images.get(item.image)
-        artifact = ModelArtifact(
-            stack, f"Artifact-{item.name}", source=item.source.artifact, bucket=stack.bucket,
-            # Not below groups/NAME/: a multi-model endpoint of the same group would serve what lies there.
-            prefix=f"groups/{group.name}-containers/{item.name}/", name=item.name, encryption_key=stack.key,
-        )  # fmt: skip
-        needed += [artifact, *pin]
-        made = Container(image, artifact.location, environment_of(item.source, stack.group.lead.logs))
+        location = None
+        if item.source.artifact:
+            artifact = ModelArtifact(
+                stack, f"Artifact-{item.name}", source=item.source.artifact, bucket=stack.bucket,
+                # Not below groups/NAME/: a multi-model endpoint of the same group would serve what lies there.
+                prefix=f"groups/{group.name}-containers/{item.name}/", name=item.name, encryption_key=stack.key,
+            )  # fmt: skip
+            needed.append(artifact)
+            location = artifact.location
+        needed += pin
+        made = Container(image, location, environment_of(item.source, stack.group.lead.logs))
         containers[item.name] = captured(made, stack.capture_of(item.name), stack.key)
     endpoint = MultiContainerEndpoint(
         stack, "Endpoint", containers=containers, instance_type=group.instance_type,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def build(stack: ModelStack) -> Address:
     """A file below the prefix of a group's endpoint."""
-    return {"endpointParameter": group_endpoint(stack), "targetModel": stack.location.key.removeprefix(stack.location.prefix)}
+    return {"endpointParameter": group_endpoint(stack), "targetModel": stack.archive.key.removeprefix(stack.archive.prefix)}
 
 
 def build_group(stack: GroupStack) -> Endpoint:
