@@ -32,10 +32,11 @@ node_modules/installed: package.json package-lock.json
 	@npm ci --silent --no-audit --no-fund
 	@touch $@
 
-.venv-sdk/installed: requirements-sdk.txt
+.venv-sdk/installed: requirements-sdk.txt pyproject.toml
 	@echo "== SageMaker SDK, to check the catalog against (in an environment of its own)"
 	@test -d .venv-sdk || $(PYTHON) -m venv .venv-sdk
 	@.venv-sdk/bin/pip install --quiet --disable-pip-version-check -r requirements-sdk.txt
+	@.venv-sdk/bin/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
 train: .venv/installed
