@@ -172,8 +172,7 @@ class EndpointClient:
             self._session.client("stepfunctions").start_execution(stateMachineArn=self._target["stateMachine"], input=given)
         answers = f"s3://{place['bucket']}/{place['output']}{name}.out"
         while time.monotonic() < deadline:
-            found = self._object(answers)
-            if found is not None:
+            if (found := self._object(answers)) is not None:
                 return found
             time.sleep(_POLL_SECONDS)
         raise TimeoutError(f"no answers within {self._wait_seconds:g} s; they will come to {answers}, unless the job failed")

@@ -68,16 +68,14 @@ def look(path: Path, *, whole: bool = False) -> Looked:
                 # Past the end of the tar: the checksum of gzip is the last thing to be read.
                 while stream.read(_CHUNK):
                     pass
-    except (EOFError, zlib.error) as error:
-        raise ArchiveError(f"cut short or damaged: {error}") from None
-    except gzip.BadGzipFile as error:
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise ArchiveError(f"cut short or damaged: {error}") from None
     except tarfile.ReadError as error:
         what = "no tar inside: what was compressed is one file" if "invalid header" in str(error) else f"no readable tar: {error}"
         raise ArchiveError(f"{what}; pack it: greensage package FILE") from None
     except tarfile.TarError as error:
         raise ArchiveError(f"no readable tar: {error}") from None
-    if complete and not any(True for name in members if not name.endswith("/")):
+    if complete and not any(not name.endswith("/") for name in members):
         raise ArchiveError("nothing is in it")
     return Looked(members, complete)
 

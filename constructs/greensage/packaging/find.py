@@ -43,8 +43,7 @@ def find(path: Path, *, has_code: bool = False) -> Found:
         found = sniff(path)
         if found is None:
             raise GreensageError(f"{path}: no model that greensage knows; {_KNOWN}")
-        beside = {name: path.parent / name for name in BESIDE if (path.parent / name).is_file()}
-        return _of_file(path, found, {}, has_code) if not beside else _of_file(path, found, beside, has_code)
+        return _of_file(path, found, has_code)
     return _of_folder(path, has_code)
 
 
@@ -78,8 +77,7 @@ def _of_folder(folder: Path, has_code: bool) -> Found:
         what = f"more than one model: {listed}; name the one" if found else f"no model that greensage knows; {_KNOWN}"
         raise GreensageError(f"{folder}: {what}")
     file, kind = found[0]
-    beside = {name: file.parent / name for name in BESIDE if (file.parent / name).is_file()}
-    return _of_file(file, kind, beside, has_code)
+    return _of_file(file, kind, has_code)
 
 
 def _skipped(path: Path) -> bool:
@@ -92,8 +90,8 @@ def _of_transformer(files: Mapping[str, Path], weights: Iterable[str]) -> Found:
     return Found("huggingface", files, why, False, {}, notes)
 
 
-def _of_file(path: Path, found: Sniffed, beside: Mapping[str, Path], has_code: bool) -> Found:
-    files = {found.name: path, **beside}
+def _of_file(path: Path, found: Sniffed, has_code: bool) -> Found:
+    files = {found.name: path, **{name: path.parent / name for name in BESIDE if (path.parent / name).is_file()}}
     if found.kind in _SERVED:
         return _of_served(path, found, files)
     if found.kind == "old":
@@ -131,6 +129,5 @@ def _of_served(path: Path, found: Sniffed, files: Mapping[str, Path]) -> Found:
                 f"it refers to {', '.join(lacking)}, which greensage's container does not have; store the estimator without, as "
                 "ONNX, or serve it with an image of your own"
             )
-    files = dict(files)
     packages = f" that refers to {', '.join(found.packages)}" if found.packages else ""
     return Found(_SERVED[found.kind], files, f"{path.name}: {found.kind}{packages}", True, keys, tuple(notes), missing)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -115,7 +116,10 @@ def package(
         keys = {**found.keys, **({"allow_code": True} if coded and found.served else {})}
         tried, why = _tried(found, half, keys, given, allow_pickle=allow_pickle, run=run, say=say)
         target.parent.mkdir(parents=True, exist_ok=True)
-        pack(files, target)
+        # Beside its place first: the two folders may be on different disks, and whoever finds the archive finds it whole.
+        beside = target.with_name(f".{target.name}.{os.getpid()}")
+        shutil.move(half, beside)
+        beside.replace(target)
     digest = hashlib.sha256(target.read_bytes()).hexdigest() if target.stat().st_size < 1 << 30 else ""
     text = _yaml(chosen, target, found, keys)
     return Packaged(
