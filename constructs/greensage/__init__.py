@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from .endpoints.batch import BatchTransform as BatchTransform
     from .endpoints.compilation import ModelCompilation as ModelCompilation
     from .endpoints.edge import EdgeComponent as EdgeComponent
+    from .endpoints.imported import ImportedEndpoint as ImportedEndpoint
+    from .endpoints.props import EndpointProps as EndpointProps
+    from .endpoints.props import InstanceProps as InstanceProps
     from .endpoints.recommendation import InferenceRecommendation as InferenceRecommendation
     from .endpoints.scaling import BacklogTracking as BacklogTracking
     from .endpoints.scaling import CopyTracking as CopyTracking
@@ -97,14 +100,17 @@ _HOME = {
     "EdgeComponent": "endpoints.edge",
     "EndpointClient": "client",
     "EndpointDashboard": "monitoring.dashboard",
+    "EndpointProps": "endpoints.props",
     "FleetFootprint": "planner",
     "Footprint": "footprint",
     "GreensageError": "errors",
     "GuardedDeployment": "endpoints",
+    "ImportedEndpoint": "endpoints.imported",
     "InferenceComponent": "endpoints",
     "InferenceComponentEndpoint": "endpoints",
     "LogArchive": "monitoring.log_archive",
     "InferenceRecommendation": "endpoints.recommendation",
+    "InstanceProps": "endpoints.props",
     "ModelArtifact": "storage.artifacts",
     "ModelQualityMonitor": "monitoring",
     "ModelSpec": "spec",
@@ -159,13 +165,16 @@ __all__ = [
     "EdgeComponent",
     "EndpointClient",
     "EndpointDashboard",
+    "EndpointProps",
     "FleetFootprint",
     "Footprint",
     "GreensageError",
     "GuardedDeployment",
+    "ImportedEndpoint",
     "InferenceComponent",
     "InferenceComponentEndpoint",
     "InferenceRecommendation",
+    "InstanceProps",
     "LogArchive",
     "ModelArtifact",
     "ModelCompilation",

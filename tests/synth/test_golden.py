@@ -46,7 +46,8 @@ def guarded(stack: Stack, strategy: Any = "canary", step: int = 10) -> gs.Guarde
 def instances(stack: Stack, **more: Any) -> dict[str, Any]:
     return {
         "encryption_key": key(stack), "log_retention_days": 30, "network": NETWORK, "network_isolation": False,
-        "deployment": guarded(stack), "metric_seconds": 10, "volume_size_gb": 40, **more,
+        "deployment": guarded(stack), "metric_seconds": 10, "volume_size_gb": 40, "startup_timeout_seconds": 900,
+        "download_timeout_seconds": 600, "inference_ami": "al2-ami-sagemaker-inference-gpu-3-1", "routing": "least-outstanding", **more,
     }  # fmt: skip
 
 
@@ -58,6 +59,19 @@ def real_time(stack: Stack) -> None:
     )  # fmt: skip
     for name in ("invocations", "model_latency", "overhead_latency", "invocation_4xx_errors", "invocation_5xx_errors"):
         getattr(made, f"metric_{name}")().create_alarm(stack, name, threshold=1, evaluation_periods=1)
+
+
+def imported(stack: Stack) -> None:
+    there = gs.ImportedEndpoint(stack, "There", endpoint_name="fraud-prod", variant_name="blue")
+    there.grant_invoke(iam.Role(stack, "Caller", assumed_by=iam.AccountRootPrincipal()))
+    there.metric_gpu_utilization().create_alarm(stack, "Busy", threshold=90, evaluation_periods=3)
+
+
+def published(stack: Stack) -> None:
+    KINDS["real-time"](
+        stack, "E", model_name="churn", retain_counts=True, deployment=None,
+        scaling=gs.TargetTracking(metric="CPUUtilization", target=60),
+    )  # fmt: skip
 
 
 def shadowed(stack: Stack) -> None:
@@ -279,6 +293,8 @@ def granted(stack: Stack) -> None:
 
 
 GOLDEN: dict[str, Callable[[Stack], Any]] = {
+    "imported": imported,
+    "published": published,
     "real_time": real_time, "shadowed": shadowed, "rolling": rolling, "linear": linear, "multi_model": multi_model,
     "multi_container": lambda s: KINDS["multi-container"](s, "E", scaling=tracking(), **instances(s)),
     "serial_pipeline": lambda s: gs.SerialPipelineEndpoint(

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import tarfile
 import textwrap
 
 import pytest
 
+from greensage.core.archive import look, packed
 from greensage.errors import GreensageError, SpecError
 from greensage.planner import plan
 from greensage.spec import load_specs
+from greensage.storage.code import with_code
 from tests.conftest import archive_of
 
 XGBOOST = "model: {artifact: model.tar.gz, framework: xgboost}\nregion: {allowed: [eu-west-1]}\n"
@@ -166,3 +169,56 @@ def test_a_secret_by_reference_is_said_and_checked(tmp_path):
 )
 def test_without_an_image_both_are_needed(tmp_path, text, said):
     assert said in refused(tmp_path, text + "\n")
+
+
+SKLEARN = "model: {artifact: model.tar.gz, framework: sklearn, code: ./code}\nregion: {allowed: [eu-west-1]}\n"
+
+
+def test_a_pytorch_archive_without_code_says_what_is_missing(tmp_path):
+    (tmp_path / "m.tar.gz").write_bytes(packed({"model.pth": b"x"}))
+    (tmp_path / "m.yaml").write_text("name: m\nmodel: {artifact: m.tar.gz, framework: pytorch, version: '2.6.0'}\n")
+    with pytest.raises(SpecError, match=r"needs code/inference.py with model_fn[\s\S]*found: model.pth[\s\S]*try: model.code"):
+        load_specs(tmp_path)
+    (tmp_path / "m.tar.gz").write_bytes(packed({"model.pth": b"x", "./code/inference.py": b""}))
+    assert load_specs(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda folder: None, "there is no such folder"),
+        (lambda folder: (folder / "code").mkdir(), "there is no inference.py in it"),
+    ],
+)
+def test_code_that_is_not_there_is_said(tmp_path, make, said):
+    make(tmp_path)
+    assert said in refused(tmp_path, SKLEARN)
+
+
+def test_code_beside_an_archive_in_s3_is_refused_with_the_way(tmp_path):
+    said = refused(tmp_path, SKLEARN.replace("model.tar.gz", "s3://my-models/m/model.tar.gz"))
+    assert "packed into an archive that is a file" in said and "greensage package" in said
+
+
+def test_another_tools_words_for_code_are_known(tmp_path):
+    said = refused(
+        tmp_path, "model: {artifact: model.tar.gz, framework: pytorch, entry_point: inference.py, source_dir: ./code}\n"
+    )
+    assert said.count("try: model.code?") == 2
+
+
+def test_code_is_packed_as_containers_look_for_it_and_the_same_each_time(tmp_path):
+    (tmp_path / "code/net/__pycache__").mkdir(parents=True)
+    for name in ("inference.py", "net/layers.py", "net/__pycache__/layers.pyc", "requirements.txt"):
+        (tmp_path / "code" / name).write_text("x = 1\n")
+    archive = tmp_path / "model.tar.gz"
+    archive.write_bytes(packed({"model.pth": b"weights", "code/inference.py": b"old"}))
+    made = with_code(archive, tmp_path / "code", tmp_path / "cache")
+    assert set(look(made).members) == {"model.pth", "code/inference.py", "code/net/layers.py", "code/requirements.txt"}
+    first = made.read_bytes()
+    made.unlink()
+    assert with_code(archive, tmp_path / "code", tmp_path / "cache").read_bytes() == first
+    (tmp_path / "code/inference.py").write_text("x = 2\n")
+    assert with_code(archive, tmp_path / "code", tmp_path / "cache") != made
+    with tarfile.open(made) as found:
+        assert found.extractfile("code/inference.py").read() == b"x = 1\n"  # type: ignore[union-attr]

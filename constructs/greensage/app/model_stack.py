@@ -26,7 +26,7 @@ from .dashboards import told
 from .loop import add_loop, loop_capture
 from .notify import limit_roles, tell_alarms
 from .recommend import add_recommendation
-from .shared import Images, allow_unpinning, artifact_bucket, environment_of, group_prefix, key_from_arn, tag_stack
+from .shared import Images, allow_unpinning, archive_of, artifact_bucket, environment_of, group_prefix, key_from_arn, tag_stack
 
 
 class ModelStack(Stack):
@@ -113,7 +113,7 @@ class ModelStack(Stack):
         below_group = hosting_kind(model.kind).shares is not None
         prefix = group_prefix(model.group or "") if below_group else f"models/{model.name}/"
         made = ModelArtifact(
-            self, id, source=source.artifact, bucket=artifact_bucket(self, self.parameters), prefix=prefix, name=name,
+            self, id, source=archive_of(source), bucket=artifact_bucket(self, self.parameters), prefix=prefix, name=name,
             encryption_key=self.key,
         )  # fmt: skip
         self.needed.append(made)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import cast
 
 from aws_cdk import Stack, Tags
@@ -14,6 +15,7 @@ from ..core.names import Parameters
 from ..endpoints import ContainerImage
 from ..planner import ImagePlan
 from ..spec import LogsSpec, ModelSource
+from ..storage.code import with_code
 from ..storage.retention import ImagePin, allow_unpin
 from ..storage.serving_tag import serving_tag
 
@@ -86,6 +88,13 @@ def allowed(*, pickle: bool, code: bool) -> dict[str, str]:
     """Return what tells the serving container that an archive may hold more than data."""
     given = {"GREENSAGE_ALLOW_PICKLE": pickle, "GREENSAGE_ALLOW_CODE": code}
     return {name: "1" for name, yes in given.items() if yes}
+
+
+def archive_of(source: ModelSource) -> str:
+    """Return the archive of a source: as the file names it, or with its code packed in."""
+    if source.code is None:
+        return source.artifact
+    return str(with_code(Path(source.artifact), Path(source.code), Path(".greensage/packed")))
 
 
 def tag_stack(stack: Stack, tags: Mapping[str, str]) -> None:

@@ -43,6 +43,11 @@ def prebuilt_images(framework: str, architecture: Architecture) -> tuple[Prebuil
     )
 
 
+def prebuilt_frameworks() -> tuple[str, ...]:
+    """Return the frameworks that AWS has CPU images of."""
+    return tuple(dict.fromkeys(row["framework"] for row in load("images")["images"]))
+
+
 def prebuilt_image(framework: str, version: str | None, architecture: Architecture) -> PrebuiltImage | None:
     """Return the image of exactly `version` (None: the newest), or None where AWS has none."""
     images = prebuilt_images(framework, architecture)

@@ -122,6 +122,30 @@ def pack(files: Mapping[str, Path | bytes], out: Path) -> int:
     return out.stat().st_size
 
 
+def repack(source: Path, added: Mapping[str, Path], out: Path) -> None:
+    """Write `source` anew with `added` in it, by their names, in place of members of the same name; equal input, equal bytes.
+
+    Both archives are streams: one of gigabytes costs no memory.
+    """
+    out.parent.mkdir(parents=True, exist_ok=True)
+    half = out.with_name(f".{out.name}.{os.getpid()}")
+    try:
+        with (
+            half.open("wb") as raw,
+            gzip.GzipFile("", "wb", compresslevel=6, fileobj=raw, mtime=0) as stream,
+            tarfile.open(fileobj=stream, mode="w|", format=tarfile.PAX_FORMAT) as made,
+            tarfile.open(source, "r:gz") as given,
+        ):
+            for member in checked(given):
+                if member.name.removeprefix("./") not in added:
+                    made.addfile(member, given.extractfile(member) if member.isreg() else None)
+            for name, path in sorted(added.items()):
+                _add(made, name, path)
+        half.replace(out)
+    finally:
+        half.unlink(missing_ok=True)
+
+
 def packed(files: Mapping[str, bytes]) -> bytes:
     """Return a small model.tar.gz as bytes."""
     content = io.BytesIO()

@@ -58,6 +58,20 @@ def check_choice(prop: str, value: Any, allowed: Collection[Any]) -> None:
     raise ValueError(f"{prop} is {value!r}; allowed: {', '.join(str(item) for item in allowed)}{hint}")
 
 
+def check_type(prop: str, value: Any, wanted: type[Any] | tuple[type[Any], ...], allowed: str) -> None:
+    """Raise TypeError unless `value` is of a type; `allowed` says how one is made."""
+    if not isinstance(value, wanted):
+        shown = repr(value) if isinstance(value, (str, int, float, type(None))) else f"a {type(value).__name__}"
+        raise TypeError(f"{prop} is {shown}; allowed: {allowed}")
+
+
+def check_text(prop: str, value: Any) -> None:
+    """Raise TypeError or ValueError unless `value` is a text that says something; tokens are texts."""
+    check_type(prop, value, str, "a text")
+    if not value:
+        raise ValueError(f"{prop} is empty; allowed: a text")
+
+
 def check_order(low_prop: str, low: Any, high_prop: str, high: Any) -> None:
     """Raise ValueError when the lower limit is above the upper one and both are known."""
     if is_known(low) and is_known(high) and low > high:

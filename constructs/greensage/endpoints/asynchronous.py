@@ -14,12 +14,12 @@ from constructs import Construct
 from ..catalog import limits
 from ..core import defaults
 from ..core.acknowledge import acknowledge_wildcards
-from ..core.checked import check_prefix, check_whole
+from ..core.checked import check_prefix, check_type, check_whole
 from ..storage.artifacts import ArtifactLocation
 from .base import DEFAULT_VARIANT
 from .container import Container, ModelDefinition
 from .container_capture import allow_capture, capturing
-from .image import ContainerImage
+from .image import ContainerImage, check_image
 from .on_instances import InstanceEndpoint
 from .props import DataCapture
 from .scaling import BacklogScaling, BacklogTracking
@@ -81,6 +81,8 @@ class AsynchronousEndpoint(InstanceEndpoint):
         environment: Mapping[str, str] | None = None,
         **props: Unpack[InstanceProps],
     ) -> None:
+        check_image("image", image)
+        check_type("scaling", scaling, BacklogTracking, "BacklogTracking(min_instances, max_instances)")
         check_whole("concurrency_per_instance", concurrency_per_instance, 1, limits.ASYNC_CONCURRENCY_MAX)
         if image.processor == "inf1":
             raise ValueError("image is for inf1; AWS does not offer Inferentia 1 on asynchronous hosting")
@@ -128,6 +130,9 @@ class AsynchronousEndpoint(InstanceEndpoint):
         iam.Grant.add_to_principal(grantee=grantee, actions=["s3:PutObject"], resource_arns=[inputs])
         iam.Grant.add_to_principal(grantee=grantee, actions=["s3:GetObject"], resource_arns=outputs)
         return self._grant_invoke(grantee, None, ("sagemaker:InvokeEndpointAsync",))
+
+    def _address(self) -> dict[str, Any]:
+        return {"asynchronous": {"bucket": self.bucket.bucket_name, "input": self.input_prefix}}
 
     def _grant_data(self) -> None:
         access, arn = self._access, self.bucket.bucket_arn

@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from aws_cdk import Stack
-from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sagemaker as sagemaker
+from aws_cdk import aws_ssm as ssm
 
 from constructs import Construct, IDependable
 
 from ..catalog import limits
 from ..core import defaults
-from ..core.acknowledge import acknowledge_wildcards
 from ..core.checked import check_choice
+from ..core.defaults import PARAMETERS_ROOT
 from ..core.logs import LogStorage, log_group
-from ..core.metrics import endpoint_metric, host_metric
 from ..core.names import endpoint_names
 from .access import ExecutionAccess
 from .container import ModelDefinition
 from .deployment import DeploymentAlarms, GuardedDeployment
+from .metered import MeteredEndpoint
 from .network import Network
 from .overridable import OverridableEndpointConfig, OverridableModel, content_of
 from .props import Routing, instance_settings
 
 DEFAULT_VARIANT = "AllTraffic"
+_MODEL_NAME = re.compile(r"^[A-Za-z0-9_.-]{1,128}$")
 _ERRORS = ("InvocationModelErrors", "Invocation5XXErrors")
 
 
@@ -55,7 +57,7 @@ class EndpointDefinition:
     error_metrics: Sequence[str] = _ERRORS
 
 
-class Endpoint(Construct):
+class Endpoint(MeteredEndpoint):
     """Base of the hosting constructs; use one of them.
 
     Escape hatch: `cfn_models` (by variant), `cfn_endpoint_config` and `cfn_endpoint` are the L1s.
@@ -82,6 +84,7 @@ class Endpoint(Construct):
         inference_ami: str | None = None,
         routing: Routing | None = None,
         retain_counts: bool | None = None,
+        model_name: str | None = None,
     ) -> None:
         super().__init__(scope, id)
         if metric_seconds is not None:
@@ -121,6 +124,8 @@ class Endpoint(Construct):
         )
         # SageMaker would create the log group itself, without retention; and the service logs as the role.
         self.cfn_endpoint.node.add_dependency(self.log_group, self._access.policy)
+        if model_name is not None:
+            self.publish(model_name)
 
     @property
     def access(self) -> ExecutionAccess:
@@ -137,6 +142,11 @@ class Endpoint(Construct):
         """The name to invoke, known at synth. It changes with the hosting kind and the instance type:
         clients read it from a parameter (`EndpointClient`) or take `endpoint_name` at deploy time."""
         return self._names.endpoint
+
+    @property
+    def grants_to(self) -> str:
+        """Every generation of the endpoint."""
+        return self._names.grant_pattern
 
     @property
     def endpoint_arn(self) -> str:
@@ -163,58 +173,25 @@ class Endpoint(Construct):
             raise ValueError(f"{self.node.path} has no network; give it one: network=Network.in_vpc(...)")
         return self._network.connections
 
+    def publish(self, model_name: str, *, root: str = PARAMETERS_ROOT, **target: str) -> None:
+        """Let `EndpointClient(model_name)`, `greensage invoke` and `status` find this endpoint, by a parameter of SSM.
+
+        `root` separates environments, default /greensage. `target` says which model of a shared endpoint: targetModel (a key
+        below the prefix), targetContainer or inferenceComponent. Raises ValueError for a name that is none.
+        """
+        if not _MODEL_NAME.match(model_name):
+            raise ValueError(f"model_name is {model_name!r}; allowed: letters, digits, hyphens, dots and underscores")
+        value = Stack.of(self).to_json_string({"endpoint": self.cfn_endpoint.attr_endpoint_name, **self._address(), **target})
+        ssm.StringParameter(self, f"Published-{model_name}", parameter_name=f"{root}/models/{model_name}", string_value=value)
+
+    def _address(self) -> dict[str, Any]:
+        """What a client has to know beside the endpoint's name."""
+        return {}
+
     def needs(self, *resources: IDependable) -> None:
         """Create the models only after `resources`, for instance the copy of an artifact."""
         for model in self.cfn_models.values():
             model.node.add_dependency(*resources)
-
-    def grant_invoke(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Let `grantee` invoke this endpoint in every generation of it (its name ends in the instance type).
-
-        The statement names `<base name>-*`, so that a change of instance type needs no change at the caller.
-        """
-        return self._grant_invoke(grantee, None)
-
-    def _grant_invoke(
-        self,
-        grantee: iam.IGrantable,
-        conditions: Mapping[str, Any] | None,
-        actions: Sequence[str] = ("sagemaker:InvokeEndpoint", "sagemaker:InvokeEndpointWithResponseStream"),
-    ) -> iam.Grant:
-        arn = Stack.of(self).format_arn(service="sagemaker", resource="endpoint", resource_name=self._names.grant_pattern)
-        principal = grantee.grant_principal
-        if isinstance(principal, Construct):
-            acknowledge_wildcards(principal, [arn], "The wildcard is the generation of one endpoint: its instance type.")
-        return iam.Grant.add_to_principal(
-            grantee=grantee, actions=list(actions), resource_arns=[arn], conditions=dict(conditions) if conditions else None
-        )
-
-    def metric_invocations(self, **options: Any) -> cloudwatch.Metric:
-        """Return the number of requests, summed; `options` are those of cloudwatch.Metric."""
-        return self._metric("Invocations", "Sum", options)
-
-    def metric_model_latency(self, **options: Any) -> cloudwatch.Metric:
-        """Return the time the container took, in microseconds, 95th percentile."""
-        return self._metric("ModelLatency", "p95", options)
-
-    def metric_overhead_latency(self, **options: Any) -> cloudwatch.Metric:
-        """Return the time SageMaker added (cold starts included), in microseconds, 95th percentile."""
-        return self._metric("OverheadLatency", "p95", options)
-
-    def metric_invocation_4xx_errors(self, **options: Any) -> cloudwatch.Metric:
-        """Return the number of requests that the caller got wrong, summed."""
-        return self._metric("Invocation4XXErrors", "Sum", options)
-
-    def metric_invocation_5xx_errors(self, **options: Any) -> cloudwatch.Metric:
-        """Return the number of requests that failed at the service, summed."""
-        return self._metric("Invocation5XXErrors", "Sum", options)
-
-    def metric_memory_utilization(self, **options: Any) -> cloudwatch.Metric:
-        """Return the share of memory in use, in percent, averaged."""
-        return host_metric("MemoryUtilization", "Average", self._names.endpoint, self.variant_name, options)
-
-    def _metric(self, name: str, statistic: str, options: Mapping[str, Any]) -> cloudwatch.Metric:
-        return endpoint_metric(name, statistic, self._names.endpoint, self.variant_name, options)
 
     def _grant_execution(self) -> None:
         access, definition = self._access, self._definition
@@ -270,7 +247,7 @@ def served_model(
         scope, id, execution_role_arn=access.role.role_arn, vpc_config=network.config if network else None,
         enable_network_isolation=True if isolated else None, **definition.properties,
     )  # fmt: skip
-    model.node.add_dependency(access.policy)
+    model.node.add_dependency(access.policy, *(item for container in definition.containers.values() for item in container.after))
     return model
 
 

@@ -24,12 +24,12 @@ from ..core.metrics import failed_executions
 from ..core.names import job_base
 from ..core.roles import service_role
 from ..core.state_machines import TRANSIENT, job_logs_arn, job_statements, retain_job_logs, state_machine
-from ..storage.artifacts import ArtifactLocation
+from ..storage.artifacts import ArtifactLocation, check_location
 from .access import ExecutionAccess
 from .base import grant_model, served_model
 from .container import Container, ModelDefinition
 from .container_capture import allow_capture, capturing
-from .image import ContainerImage
+from .image import ContainerImage, check_image
 from .instance import check_instance
 from .network import Network
 from .props import DataCapture
@@ -229,6 +229,8 @@ class BatchTransform(Construct):
 
 
 def _check(instance_type: str, image: ContainerImage, artifact: ArtifactLocation | None) -> None:
+    check_image("image", image)
+    check_location("artifact", artifact)
     if image.architecture != "x86_64":
         raise ValueError("image is arm64; batch transform has no Graviton types (botocore, TransformInstanceType)")
     check_instance(instance_type, image)

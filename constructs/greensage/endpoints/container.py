@@ -9,11 +9,13 @@ from typing import Any, Literal
 
 from aws_cdk import Token
 
+from constructs import IDependable
+
 from ..catalog import limits
 from ..core import defaults
-from ..core.checked import check_count, check_number, check_whole
-from ..storage.artifacts import ArtifactLocation
-from .image import ContainerImage
+from ..core.checked import check_count, check_number, check_type, check_whole
+from ..storage.artifacts import ArtifactLocation, check_location
+from .image import ContainerImage, check_image
 
 _HOSTNAME = re.compile(r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$")
 
@@ -37,7 +39,17 @@ class Container:
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def __post_init__(self) -> None:
+        check_image("image", self.image)
+        check_location("artifact", self.artifact)
+        check_type("environment", self.environment, Mapping, "a mapping of names to texts")
         check_count("environment", self.environment, 0, limits.ENVIRONMENT_MAX)
+        for name, value in self.environment.items():
+            check_type(f"environment: {name}", value, str, "a text")
+
+    @property
+    def after(self) -> list[IDependable]:
+        """What puts its archive where it is read."""
+        return [self.artifact.after] if self.artifact is not None and self.artifact.after is not None else []
 
     def definition(self, hostname: str | None = None) -> dict[str, Any]:
         """Return the ContainerDefinition that CloudFormation takes."""
@@ -97,6 +109,7 @@ class Variant:
     instance_count: int = 1
 
     def __post_init__(self) -> None:
+        check_type("container", self.container, Container, "a Container(image, artifact)")
         check_number("weight", self.weight, least=0)
         check_whole("instance_count", self.instance_count, 1)
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from dataclasses import dataclass
-from typing import get_args
+from typing import Any, get_args
 
 from aws_cdk import Stack
 from aws_cdk import aws_ecr as ecr
 
 from constructs import Construct
 
-from ..catalog.images import accelerated_images, prebuilt_image, prebuilt_images
+from ..catalog.images import accelerated_images, prebuilt_frameworks, prebuilt_image, prebuilt_images
 from ..catalog.instances import Architecture, Processor
-from ..core.checked import check_choice
+from ..core.checked import check_choice, check_type
 from ..errors import CatalogError
 
 _ECR_URI = re.compile(r"^(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.([a-z0-9.-]+)/([a-z0-9._/-]+?)(?:[:@].+)?$")
@@ -52,6 +53,7 @@ class ContainerImage:
 
         Raises CatalogError with the versions AWS has, or when AWS does not publish it in `region`.
         """
+        _check_framework(framework)
         image = prebuilt_image(framework, version, architecture)
         if image is None:
             have = ", ".join(item.version for item in prebuilt_images(framework, architecture)) or "none"
@@ -100,3 +102,16 @@ class ContainerImage:
         arn = stack.format_arn(service="ecr", resource="repository", resource_name=name)
         uri = f"{stack.account}.dkr.ecr.{stack.region}.{stack.url_suffix}/{name}:{tag}"
         return cls(uri, architecture, arn)
+
+
+def _check_framework(framework: str) -> None:
+    known = prebuilt_frameworks()
+    if framework not in known:
+        near = difflib.get_close_matches(framework, known, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise CatalogError(f"AWS has no images of {framework!r}; it has them of {', '.join(known)}{hint}")
+
+
+def check_image(prop: str, value: Any) -> None:
+    """Raise TypeError unless `value` is a ContainerImage."""
+    check_type(prop, value, ContainerImage, "a ContainerImage, for instance ContainerImage.from_uri(URI, architecture=...)")

@@ -157,11 +157,12 @@ class InferenceComponentEndpoint(Endpoint):
             place({share: 1}, capacity)
         self._copies[share] = scaling.max_copies
         access = self._access
+        container = Container(image, artifact, environment or {})
         access.pull(image)
         if artifact is not None:
             access.read(artifact)
         made = InferenceComponent(
-            self, id, endpoint_name=self.cfn_endpoint.attr_endpoint_name, container=Container(image, artifact, environment or {}),
+            self, id, endpoint_name=self.cfn_endpoint.attr_endpoint_name, container=container,
             resources=resources, scaling=scaling,
         )  # fmt: skip
         # The log group exists before the component, and the role may write to it.
@@ -252,7 +253,7 @@ class InferenceComponent(Construct):
             # AWS refuses to create a component with no copy.
             runtime_config={"copyCount": max(1, scaling.min_copies)},
         )
-        self.cfn_inference_component.node.add_dependency(self.log_group)
+        self.cfn_inference_component.node.add_dependency(self.log_group, *container.after)
         self.scaling = CopyScaling(self, "Scaling", component_name=self.component_name, tracking=scaling)
         # The target exists only with the component.
         self.scaling.after(self.cfn_inference_component)

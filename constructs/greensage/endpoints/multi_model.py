@@ -9,11 +9,12 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 
 from ..catalog.instances import instance
+from ..core.checked import check_text
 from ..errors import CatalogError
 from ..storage.artifacts import ArtifactLocation
 from .container import Container, ModelDefinition
 from .container_capture import allow_capture, capturing
-from .image import ContainerImage
+from .image import ContainerImage, check_image
 from .on_instances import InstanceEndpoint
 from .props import DataCapture
 from .scaling import DEFAULT_TRACKING, TargetTracking
@@ -71,6 +72,8 @@ class MultiModelEndpoint(InstanceEndpoint):
         environment: Mapping[str, str] | None = None,
         **props: Unpack[InstanceProps],
     ) -> None:
+        check_image("image", image)
+        check_text("instance_type", instance_type)
         self.prefix = prefix if prefix.endswith("/") else f"{prefix}/"
         _check_accelerator(instance_type, image)
         here = ArtifactLocation(bucket.bucket_name, bucket.bucket_arn, self.prefix, self.prefix)

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 from ..catalog import limits
 from ..catalog.instances import inference_ami, is_burstable, local_storage
 from ..core import defaults
-from ..core.checked import check_count, check_number, is_known
+from ..core.checked import check_count, check_number, check_text, check_type, is_known
 from ..core.names import generation_of
 from .base import DEFAULT_VARIANT, Endpoint, EndpointDefinition, VariantDefinition
 from .container import ModelDefinition, Variant
-from .deployment import DEFAULT_DEPLOYMENT
+from .deployment import DEFAULT_DEPLOYMENT, GuardedDeployment
 from .image import ContainerImage
 from .instance import check_instance
+from .network import Network
 from .props import DataCapture
 from .scaling import TargetTracking, VariantScaling
 
@@ -48,6 +49,7 @@ class InstanceEndpoint(Endpoint):
         error_metrics: Sequence[str] | None = None,
         **props: Unpack[InstanceProps],
     ) -> None:
+        _check_kinds(instance_type, scaling, capture, shadow, props)
         others = dict(variants or {})
         check_number("weight", weight, least=0)
         _check_variants(others, shadow)
@@ -80,6 +82,20 @@ class InstanceEndpoint(Endpoint):
             if scaling
             else None
         )
+
+
+def _check_kinds(instance_type: str, scaling: Any, capture: Any, shadow: Any, props: InstanceProps) -> None:
+    """Raise TypeError, naming the property, for values of another kind than SageMaker's or ours."""
+    check_text("instance_type", instance_type)
+    for prop, value, wanted, made in (
+        ("scaling", scaling, TargetTracking, "TargetTracking(min_instances, max_instances), or None for one fixed instance"),
+        ("capture", capture, DataCapture, "DataCapture(bucket)"),
+        ("shadow", shadow, Variant, "Variant(container, weight)"),
+        ("deployment", props.get("deployment"), GuardedDeployment, "GuardedDeployment(...), or None"),
+        ("network", props.get("network"), Network, "Network.in_vpc(...)"),
+    ):
+        if value is not None:
+            check_type(prop, value, wanted, made)
 
 
 def variant_settings(instance_type: str, image: ContainerImage, count: int, scaling: object | None) -> dict[str, Any]:

@@ -68,6 +68,10 @@ class EndpointProps(TypedDict, total=False):
     endpoint_name:
         A physical name. Without one the name is made from the stack, the id and the instance type; with one
         SageMaker will refuse a change of instance type while the endpoint is autoscaled.
+    model_name:
+        The name by which `EndpointClient` and the command line find the model; default: none, `publish` does it later.
+
+    Raises, in the constructs, ValueError or TypeError, naming the property, the value and what is allowed.
     """
 
     role: iam.IRole | None
@@ -75,6 +79,7 @@ class EndpointProps(TypedDict, total=False):
     log_retention_days: int
     log_storage: LogStorage
     endpoint_name: str | None
+    model_name: str | None
 
 
 class InstanceProps(EndpointProps, total=False):
@@ -101,6 +106,8 @@ class InstanceProps(EndpointProps, total=False):
     retain_counts:
         Leave the instance count as scaling has set it when the endpoint is updated: True for a scalable target of your own.
         Default: with `scaling`, True.
+
+    Raises, in the constructs, ValueError or TypeError, naming the property, the value and what is allowed.
     """
 
     network: Network | None

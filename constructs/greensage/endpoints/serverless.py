@@ -10,11 +10,11 @@ from aws_cdk import Annotations
 from ..catalog import limits
 from ..core import defaults
 from ..core.checked import check_choice, check_order, check_whole
-from ..storage.artifacts import ArtifactLocation
+from ..storage.artifacts import ArtifactLocation, check_location
 from .base import DEFAULT_VARIANT, Endpoint, EndpointDefinition, VariantDefinition
 from .container import Container, ModelDefinition
 from .container_capture import allow_capture, capturing
-from .image import ContainerImage
+from .image import ContainerImage, check_image
 from .props import DataCapture
 from .scaling import ConcurrencyScaling, ProvisionedConcurrency
 
@@ -64,6 +64,8 @@ class ServerlessEndpoint(Endpoint):
         environment: Mapping[str, str] | None = None,
         **props: Unpack[EndpointProps],
     ) -> None:
+        check_image("image", image)
+        check_location("artifact", artifact)
         check_serverless(memory_mb, max_concurrency, provisioned)
         if image.processor != "cpu":
             raise ValueError(f"image is for {image.processor}; serverless hosting has no accelerators")

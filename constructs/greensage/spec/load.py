@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from ..catalog import limits
 from ..core.archive import ArchiveError, look
 from ..errors import Problem, SpecError
+from .code import code_problem
 from .files import MISSING, file_problems, with_absolute_files
 from .hosting import SerialPipelineHosting
 from .merge import DEFAULTS_FILE, check_environment, environments_of, merged, shared_settings
@@ -44,7 +45,8 @@ def load_spec(file: Path | str, *, assume_artifacts: bool = False, environment: 
         spec = ModelSpec.model_validate(located.content)
     except ValidationError as error:
         raise SpecError(problems_of(error, located)) from None
-    problems = [found for at, source in _sources(spec) if (found := _artifact_problem(source, at, path, located))]
+    looked_at = (_artifact_problem, code_problem)
+    problems = [found for at, source in _sources(spec) for check in looked_at if (found := check(source, at, path, located))]
     problems += file_problems(spec, path, located)
     if problems:
         problems = [item for item in problems if not (assume_artifacts and item.message in (_MISSING, MISSING))]
@@ -246,7 +248,8 @@ def _absolute(source: ModelSource, file: Path) -> ModelSource:
         return source
     path = (file.parent / source.artifact).resolve()
     size_mb = source.size_mb or (max(path.stat().st_size / 1_000_000, 0.001) if path.is_file() else None)
-    return source.model_copy(update={"artifact": str(path), "size_mb": size_mb})
+    code = {"code": str((file.parent / source.code).resolve()), "allow_code": True} if source.code else {}
+    return source.model_copy(update={"artifact": str(path), "size_mb": size_mb, **code})
 
 
 def _shown(path: Path) -> str:

@@ -63,6 +63,10 @@ class ModelSource(Part):
         default=OTHER,
         description="What the model was trained with; triton: a Triton model repository. Not needed with an image of your own.",
     )  # fmt: skip
+    code: str | None = Field(
+        default=None, min_length=1,
+        description="Folder with inference.py, relative to this file; packed into the archive. Implies allow_code.",
+    )  # fmt: skip
     version: str | None = Field(
         default=None,
         description="Version of AWS's prebuilt image, for instance '3.0-5'; in quotes. Not needed for greensage's own.",

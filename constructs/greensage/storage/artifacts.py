@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,9 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_s3_assets as assets
 
-from constructs import Construct
+from constructs import Construct, IDependable
 
+from ..core.checked import check_type
 from ..core.stack_helper import StackHelper
 
 _HASH_LENGTH = 12
@@ -32,12 +33,15 @@ class ArtifactLocation:
         Of the archive; one that ends with a slash is the prefix of an uncompressed model.
     prefix:
         What the execution role may read: all below it; the key alone if it is the key.
+    after:
+        What puts the archive there: models are created after it. Default: none, it is there.
     """
 
     bucket_name: str
     bucket_arn: str
     key: str
     prefix: str
+    after: IDependable | None = field(default=None, compare=False)
 
     @classmethod
     def in_bucket(cls, bucket: s3.IBucket, key: str) -> ArtifactLocation:
@@ -63,6 +67,13 @@ class ArtifactLocation:
         return {"modelDataSource": {"s3DataSource": source}}
 
 
+def check_location(prop: str, value: Any) -> None:
+    """Raise TypeError unless `value` is an ArtifactLocation or None."""
+    if value is not None:
+        made = "an ArtifactLocation: ModelArtifact(...).location, or ArtifactLocation.in_bucket(bucket, key)"
+        check_type(prop, value, ArtifactLocation, made)
+
+
 class ModelArtifact(Construct):
     """Copies an archive below `prefix` of `bucket` when the stack is deployed.
 
@@ -82,7 +93,7 @@ class ModelArtifact(Construct):
     encryption_key:
         Encrypts the copy with this KMS key; default: as the bucket encrypts. Give the endpoint the same key.
 
-    `location` goes to an endpoint; depend on the construct itself (`endpoint.needs(artifact)`).
+    `location` goes to an endpoint, which is created after the copy.
     Raises ValueError, naming the property, the value and what is allowed.
     """
 
@@ -102,7 +113,7 @@ class ModelArtifact(Construct):
         bucket_name, bucket_arn, key, digest = self._source(source)
         prefix = prefix if prefix.endswith("/") else f"{prefix}/"
         target = f"{prefix}{name}-{digest}.tar.gz"
-        self.location = ArtifactLocation(bucket.bucket_name, bucket.bucket_arn, target, prefix)
+        self.location = ArtifactLocation(bucket.bucket_name, bucket.bucket_arn, target, prefix, after=self)
         self._grant(helper, bucket, f"{bucket_arn}/{key}", name)
         encryption_key = encryption_key or bucket.encryption_key
         if encryption_key:
