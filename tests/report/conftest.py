@@ -99,8 +99,9 @@ def three() -> list[Pair]:
 
 
 def hostile() -> list[Pair]:
-    """Text of the user's that would be dangerous as HTML."""
-    return [spec("a", tags={"x": "</script><img src=x onerror=alert(1)>"}), spec("b", sla={"latency_p95_ms": 500})]
+    """Text of the user's that would be dangerous as HTML: the title (above), and a key of S3. AWS takes no such tags."""
+    evil = {"artifact": "s3://bucket-of-tests/</script><img src=x onerror=alert(1)>/model.tar.gz"}
+    return [spec("a", model=evil), spec("b", sla={"latency_p95_ms": 500})]
 
 
 def unknown() -> list[Pair]:
