@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import ARTIFACTS
+from tests.conftest import ARTIFACTS, archive_of
 from tests.synth.conftest import Assembly, build_fleet, synthesize
 
 VPC = "vpc: {subnets: [subnet-0a1b2c3d, subnet-1a2b3c4d], security_groups: [sg-0a1b2c3d]}"
 KEY = "kms_key_arn: arn:aws:kms:us-east-1:111111111111:key/11111111-1111-1111-1111-111111111111"
 MODEL = "model: {artifact: churn.tar.gz, framework: xgboost}"
-TORCH = "model: {artifact: churn.tar.gz, framework: pytorch"
+TORCH = "model: {artifact: torch.tar.gz, framework: pytorch"
 FILES = {
     "everything": f"""
         {MODEL}
@@ -82,6 +82,7 @@ def fleet(tmp_path_factory) -> Assembly:
     folder = tmp_path_factory.mktemp("features")
     for name in ("churn", "wine"):
         shutil.copy(ARTIFACTS / f"{name}.tar.gz", folder)
+    (folder / "torch.tar.gz").write_bytes(archive_of())
     for name, text in FILES.items():
         head = f"name: {name}\nregion: {{allowed: [us-east-1]}}\n"
         (folder / f"{name}.yaml").write_text(head + textwrap.dedent(f"        {text.strip()}\n"))
