@@ -71,6 +71,26 @@ for version, outer in config("huggingface-neuronx")["inference"]["versions"].ite
             system = f"{row['py_versions'][0]}-{row['sdk_versions'][0]}-{row['container_version']['inf']}"
             uri = f"x/{row['repository']}:{number}-transformers{version}-neuronx-{system}"
             add("pytorch", number, "neuronx", uri, row["registries"])
+            add("huggingface", version, "neuronx", uri, row["registries"])
+# Hugging Face's: the inference toolkit on PyTorch by the version of transformers, and text generation by its own.
+for version, outer in config("huggingface")["inference"]["versions"].items():
+    for name in (name for name in outer if name.startswith("pytorch")):
+        for processor, instance in (("cpu", "ml.c5.large"), ("gpu", "ml.g5.xlarge")):
+            try:
+                uri = retrieve("huggingface", "us-east-1", version=version, base_framework_version=name,
+                               image_scope="inference", instance_type=instance)
+            except (ValueError, KeyError):
+                continue
+            if f"-{processor}-" in uri:
+                add("huggingface", version, processor, uri, outer[name]["registries"])
+for table, processor, instance in (("huggingface-llm", "gpu", "ml.g5.xlarge"),
+                                   ("huggingface-llm-neuronx", "neuronx", "ml.inf2.xlarge")):
+    for version, row in config(table)["inference"]["versions"].items():
+        try:
+            uri = retrieve(table, "us-east-1", version=version, image_scope="inference", instance_type=instance)
+        except (ValueError, KeyError):
+            continue
+        add("huggingface-llm", version, processor, uri, row["registries"])
 print(json.dumps(rows))
 """
 
@@ -95,13 +115,14 @@ def compile_images(python: Path, date: str) -> dict[str, Any]:
     answer = json.loads(done.stdout.strip().splitlines()[-1])
     registries: dict[str, dict[str, str]] = {}
     images = [{"registry": _registry_name(row.pop("accounts"), registries), **row} for row in answer["rows"]]
+    others = [{"registry": _registry_name(row.pop("accounts"), registries), **row} for row in _accelerated(python)]
     return {
         "source": f"sagemaker-core {answer['version']}, sagemaker.core.image_uris.retrieve and image_uri_config",
         "licence": "Apache-2.0",
         "date": date,
         "registries": registries,
-        "images": images,
-        "accelerated": [{"registry": _registry_name(row.pop("accounts"), registries), **row} for row in _accelerated(python)],
+        "images": images + [row for row in others if row["processor"] == "cpu"],
+        "accelerated": [row for row in others if row["processor"] != "cpu"],
     }
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .endpoints import GuardedDeployment as GuardedDeployment
     from .endpoints import InferenceComponent as InferenceComponent
     from .endpoints import InferenceComponentEndpoint as InferenceComponentEndpoint
+    from .endpoints import ModelPackageSource as ModelPackageSource
     from .endpoints import MultiContainerEndpoint as MultiContainerEndpoint
     from .endpoints import MultiModelEndpoint as MultiModelEndpoint
     from .endpoints import Network as Network
@@ -124,6 +125,7 @@ _HOME = {
     "ProvisionedConcurrency": "endpoints.scaling",
     "ProxyMetrics": "monitoring.proxies",
     "QualitySettings": "monitoring",
+    "ModelPackageSource": "endpoints",
     "RealTimeEndpoint": "endpoints",
     "Resources": "endpoints",
     "RetrainingPolicy": "retraining",
@@ -191,6 +193,7 @@ __all__ = [
     "ProvisionedConcurrency",
     "ProxyMetrics",
     "QualitySettings",
+    "ModelPackageSource",
     "RealTimeEndpoint",
     "Resources",
     "RetrainingPolicy",

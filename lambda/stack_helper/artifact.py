@@ -1,9 +1,11 @@
-"""Copies a model archive to where its endpoint reads it, and deletes it when it is replaced."""
+"""Copies a model archive to where its endpoint reads it, with code in it if asked to, and deletes it when it is replaced."""
 
 from __future__ import annotations
 
 import contextlib
 from typing import Any
+
+from stack_helper.repack import repack
 
 
 def handle(event: dict[str, Any], s3: Any) -> tuple[str, dict[str, str]]:
@@ -18,6 +20,10 @@ def handle(event: dict[str, Any], s3: Any) -> tuple[str, dict[str, str]]:
     # The managed copy goes in parts above 5 GB, which one CopyObject refuses.
     # Tags of the source are not copied: that would need rights on them.
     encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": props["KmsKeyArn"]} if "KmsKeyArn" in props else {}
+    if "CodeKey" in props:
+        source, code = (props["SourceBucket"], props["SourceKey"]), (props["CodeBucket"], props["CodeKey"])
+        repack(s3, source, code, (bucket, key), encryption)
+        return f"{bucket}/{key}", {"Key": key}
     s3.copy(
         {"Bucket": props["SourceBucket"], "Key": props["SourceKey"]},
         bucket,

@@ -14,7 +14,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
-from stack_helper import artifact, bucket, build, champion, compile, log_retention, model_packages, pin
+from stack_helper import artifact, bucket, build, champion, compile, log_retention, model_packages, package, pin
 
 logger = logging.getLogger()
 logger.setLevel(logging.INFO)
@@ -30,6 +30,7 @@ ACTIONS = {
     "Custom::GreensageChampion": lambda event: champion.handle(
         event, boto3.client("ssm"), boto3.client("sagemaker"), boto3.client("s3")
     ),
+    "Custom::GreensageModelPackage": lambda event: package.handle(event, boto3.client("sagemaker")),
     "Custom::GreensageModelPackages": lambda event: model_packages.handle(event, boto3.client("sagemaker")),
     "Custom::GreensageImageBuild": lambda event: build.handle(event, boto3.client("codebuild"), boto3.client("ecr")),
 }

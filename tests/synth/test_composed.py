@@ -24,6 +24,7 @@ def real_time(stack: Stack, **more):
 
 
 URI = "111111111111.dkr.ecr.eu-west-1.amazonaws.com/x:1"
+PRIVATE = gs.ContainerImage.from_private_registry("registry.example.com/x:1", architecture="arm64")
 WRONG = {
     "artifact as text": (lambda s: real_time(s, artifact="s3://b/k.tar.gz"), "artifact is 's3://b/k.tar.gz'; allowed: an ArtifactLocation"),
     "image as text": (lambda s: real_time(s, image=URI), "allowed: a ContainerImage"),
@@ -47,6 +48,11 @@ WRONG = {
     "a routing that is none": (lambda s: real_time(s, routing="least"), "routing is 'least'; allowed"),
     "too short a start": (lambda s: real_time(s, startup_timeout_seconds=5), "startup_timeout_seconds is 5; allowed"),
     "a name that is none": (lambda s: real_time(s, model_name="a/b"), "model_name is 'a/b'; allowed"),
+    "a package and its group": (lambda s: gs.ModelPackageSource(s, "P", package_arn="x", group_arn="y"), "either package_arn or group_arn"),
+    "no package": (lambda s: gs.ModelPackageSource(s, "P"), "either package_arn or group_arn"),
+    "a package's name": (lambda s: gs.ModelPackageSource(s, "P", package_arn="fraud/7"), "package_arn is 'fraud/7'; allowed: arn:aws:sagemaker"),
+    "a private image and no network": (lambda s: real_time(s, image=PRIVATE), "registry.example.com/x:1 is of a private registry.*network="),
+    "a private image, many models": (lambda s: gs.MultiModelEndpoint(s, "E", bucket=bucket(s), prefix="g", image=PRIVATE, instance_type="ml.c7g.large"), "takes an image of ECR"),
     "an endpoint without a name": (lambda s: gs.ImportedEndpoint.from_endpoint_name(s, "I", ""), "endpoint_name is empty"),
 }  # fmt: skip
 

@@ -4,6 +4,7 @@ writes them anew, and what changed is read in the diff."""
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from aws_cdk.assertions import Template
 from syrupy.extensions.json import JSONSnapshotExtension
@@ -72,6 +74,35 @@ def published(stack: Stack) -> None:
         stack, "E", model_name="churn", retain_counts=True, deployment=None,
         scaling=gs.TargetTracking(metric="CPUUtilization", target=60),
     )  # fmt: skip
+
+
+def packaged(stack: Stack) -> None:
+    os.environ["SOURCE_DATE_EPOCH"] = "0"
+    of = "arn:aws:sagemaker:eu-west-1:222222222222:model-package"
+    newest = gs.ModelPackageSource(stack, "Newest", group_arn=f"{of}-group/fraud", architecture="arm64", processor="cpu")
+    fixed = gs.ModelPackageSource(stack, "Fixed", package_arn=f"{of}/fraud/7")
+    gs.RealTimeEndpoint(stack, "E", image=newest.image, instance_type="ml.c7g.large")
+    gs.ServerlessEndpoint(stack, "S", image=fixed.image)
+    del os.environ["SOURCE_DATE_EPOCH"]
+
+
+def private(stack: Stack) -> None:
+    provider = "arn:aws:lambda:eu-west-1:111111111111:function:who"
+    image = gs.ContainerImage.from_private_registry(
+        "registry.example.com:5000/ml/fraud:1.2", architecture="arm64", credentials_provider_arn=provider
+    )
+    gs.RealTimeEndpoint(stack, "E", image=image, instance_type="ml.c7g.large", network=NETWORK)
+
+
+def with_code(stack: Stack) -> None:
+    theirs = s3.Bucket.from_bucket_name(stack, "Theirs", "theirs")
+    made = gs.ModelArtifact(
+        stack, "A", source="s3://theirs/k/model.tar.gz", bucket=bucket(stack), prefix="m", name="m", encryption_key=key(stack),
+        code=Path(__file__).parent / "code",
+    )  # fmt: skip
+    gs.RealTimeEndpoint(stack, "E", image=ARM, instance_type="ml.c7g.large", artifact=made.location)
+    licensed = gs.ArtifactLocation.in_bucket(theirs, "k/gated.tar.gz", accept_eula=True)
+    gs.RealTimeEndpoint(stack, "F", image=ARM, instance_type="ml.c7g.large", artifact=licensed)
 
 
 def shadowed(stack: Stack) -> None:
@@ -294,7 +325,7 @@ def granted(stack: Stack) -> None:
 
 GOLDEN: dict[str, Callable[[Stack], Any]] = {
     "imported": imported,
-    "published": published,
+    "published": published, "packaged": packaged, "private": private, "with_code": with_code,
     "real_time": real_time, "shadowed": shadowed, "rolling": rolling, "linear": linear, "multi_model": multi_model,
     "multi_container": lambda s: KINDS["multi-container"](s, "E", scaling=tracking(), **instances(s)),
     "serial_pipeline": lambda s: gs.SerialPipelineEndpoint(

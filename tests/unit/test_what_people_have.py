@@ -8,8 +8,10 @@ import textwrap
 
 import pytest
 
+from greensage.catalog.aliases import called_here
 from greensage.core.archive import look, packed
 from greensage.errors import GreensageError, SpecError
+from greensage.footprint.demand import parameters_mb
 from greensage.planner import plan
 from greensage.spec import load_specs
 from greensage.storage.code import with_code
@@ -195,16 +197,74 @@ def test_code_that_is_not_there_is_said(tmp_path, make, said):
     assert said in refused(tmp_path, SKLEARN)
 
 
-def test_code_beside_an_archive_in_s3_is_refused_with_the_way(tmp_path):
-    said = refused(tmp_path, SKLEARN.replace("model.tar.gz", "s3://my-models/m/model.tar.gz"))
-    assert "packed into an archive that is a file" in said and "greensage package" in said
+def spec_of(folder, text):
+    (folder / "m.yaml").write_text(f"name: m\n{text}\n")
+    (folder / "code").mkdir(exist_ok=True)
+    (folder / "code/serve.py").write_text("")
+    (folder / "code/inference.py").write_text("")
+    return load_specs(folder)[0][0]
 
 
-def test_another_tools_words_for_code_are_known(tmp_path):
-    said = refused(
-        tmp_path, "model: {artifact: model.tar.gz, framework: pytorch, entry_point: inference.py, source_dir: ./code}\n"
-    )
-    assert said.count("try: model.code?") == 2
+def test_code_beside_an_archive_in_s3_is_packed_when_it_is_deployed(tmp_path):
+    (tmp_path / "model.tar.gz").write_bytes(packed({"model.skops": b"x"}))
+    model = spec_of(tmp_path, SKLEARN.replace("model.tar.gz", "s3://my-models/m/model.tar.gz")).model
+    assert model.code == str(tmp_path / "code") and model.allow_code
+    said = refused(tmp_path, SKLEARN.replace("model.tar.gz", "s3://my-models/m/"))
+    assert "packed into an archive, model.tar.gz" in said and "below code/" in said
+
+
+def test_another_tools_words_for_code_are_taken(tmp_path):
+    (tmp_path / "model.tar.gz").write_bytes(packed({"model.pth": b"x"}))
+    text = "model: {artifact: model.tar.gz, framework: pytorch, version: '2.6.0', entry_point: serve.py, source_dir: ./code}"
+    model = spec_of(tmp_path, text).model
+    assert model.code == str(tmp_path / "code") and model.variables == {"SAGEMAKER_PROGRAM": "serve.py"}
+    assert "names a file of model.code" in refused(tmp_path, text.replace(", source_dir: ./code", ""))
+    assert "there is no other.py in it" in refused(tmp_path, text.replace("serve.py", "other.py"))
+
+
+HUB = "model: {id: distilbert/distilbert-base-uncased-finetuned-sst-2-english}"
+
+
+def test_an_id_of_the_hub_is_all_that_is_needed(tmp_path):
+    model = spec_of(tmp_path, HUB).model
+    assert (model.framework, model.image_family) == ("huggingface", "huggingface")
+    assert model.variables == {"HF_MODEL_ID": "distilbert/distilbert-base-uncased-finetuned-sst-2-english"}
+    model = spec_of(tmp_path, HUB.replace("}", ", task: text-classification}")).model
+    assert model.variables["HF_TASK"] == "text-classification"
+    model = spec_of(tmp_path, "model: {id: mistralai/Mistral-7B-v0.3, task: text-generation}").model
+    assert model.image_family == "huggingface-llm" and model.variables == {"HF_MODEL_ID": "mistralai/Mistral-7B-v0.3"}
+    assert parameters_mb(model) == 14_000
+    text = "model: {artifact: 's3://my-models/m/', framework: huggingface, task: text-generation}"
+    assert spec_of(tmp_path, text).model.variables == {"HF_MODEL_ID": "/opt/ml/model"}
+
+
+PACKAGE = "arn:aws:sagemaker:eu-west-1:111122223333:model-package/fraud/7"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("model: {id: a/b, artifact: model.tar.gz}", "id is of the Hugging Face hub, and cannot stand beside artifact"),
+        ("model: {id: a/b, framework: sklearn}", "cannot stand beside framework: sklearn"),
+        ("model: {id: a b}", "the value is not allowed"),
+        ("model: {artifact: model.tar.gz, framework: sklearn, task: text-generation}", "task is for framework: huggingface"),
+        (f"model: {{package: '{PACKAGE}', artifact: model.tar.gz}}", "artifact cannot stand beside package"),
+        (f"model: {{package: '{PACKAGE}', framework: xgboost, image: prebuilt}}", "framework, image cannot stand beside package"),
+        ("model: {package: fraud/7}", "the value is not allowed"),
+        (
+            "model: {artifact: model.tar.gz, framework: sklearn, accept_eula: true}",
+            "accept_eula is for an archive or prefix in S3",
+        ),
+        ("model: {artifact: model.tar.gz, framework: sklearn, registry_credentials: arn:aws:iam::1:role/x}", "not allowed"),
+    ],
+)
+def test_what_cannot_stand_together_is_said(tmp_path, text, said):
+    assert said in refused(tmp_path, text + "\n")
+
+
+def test_a_models_own_code_is_named_as_other_tools_do():
+    for key, here in (("model_id", "model.id"), ("ModelPackageName", "model.package"), ("hf_task", "model.task")):
+        assert called_here(key) == here
 
 
 def test_code_is_packed_as_containers_look_for_it_and_the_same_each_time(tmp_path):
@@ -222,3 +282,55 @@ def test_code_is_packed_as_containers_look_for_it_and_the_same_each_time(tmp_pat
     assert with_code(archive, tmp_path / "code", tmp_path / "cache") != made
     with tarfile.open(made) as found:
         assert found.extractfile("code/inference.py").read() == b"x = 1\n"  # type: ignore[union-attr]
+
+
+VPC = "vpc: {subnets: [subnet-0a1, subnet-0b2], security_groups: [sg-0c3]}\n"
+PRIVATE = """\
+model:
+  artifact: s3://my-models/fraud/model.tar.gz
+  framework: xgboost
+  image: registry.corp.example.com:5000/ml/fraud:1.2
+  image_architecture: x86_64
+region: {allowed: [eu-west-1]}
+"""
+
+
+def test_an_image_of_a_private_registry_is_pulled_through_the_vpc(tmp_path):
+    model = planned(tmp_path, PRIVATE + VPC)
+    assert (model.kind, model.image.origin) == ("asynchronous", "registry")
+    assert "pulled through a VPC, and the file names none" in refused(tmp_path, PRIVATE)
+    for kind in ("batch", "multi-model\ngroup: g", "inference-components\ngroup: g"):
+        said = refused(tmp_path, PRIVATE + VPC + f"hosting: {kind}\n")
+        assert "AWS pulls images of a private registry for endpoints on instances" in said, kind
+    assert "neither a choice nor the URI of an image" in refused(tmp_path, PRIVATE.replace("registry.corp.example.com:5000/", ""))
+    other = "  registry_credentials: arn:aws:lambda:us-east-1:111111111111:function:who\n"
+    text = PRIVATE.replace("region:", other + "region:") + VPC
+    assert "model.registry_credentials: is in us-east-1" in refused(tmp_path, text)
+
+
+def test_a_package_is_planned_and_says_whose_it_is(tmp_path):
+    text = f"model: {{package: '{PACKAGE}'}}\nregion: {{allowed: [eu-west-1]}}\n"
+    model = planned(tmp_path, text)
+    assert (model.image.origin, model.image.architecture) == ("package", "x86_64")
+    assert any("account 111122223333" in note and "sagemaker:DescribeModelPackage" in note for note in model.notes)
+    arm = planned(tmp_path, text.replace("'}", "', image_architecture: arm64}") + "hosting: real-time\n")
+    assert (arm.image.architecture, arm.silicon_label) == ("arm64", "Graviton")
+    assert "an endpoint of its own or a batch transform" in refused(tmp_path, text + "hosting: multi-model\ngroup: g\n")
+    assert "is in eu-west-1" in refused(tmp_path, text.replace("[eu-west-1]", "[eu-north-1]"))
+
+
+def test_images_of_hugging_face_are_aws_own_by_the_version_of_transformers(tmp_path):
+    text = HUB.replace("}", ", version: '4.51.3'}") + "\nregion: {allowed: [eu-west-1]}\n"
+    model = planned(tmp_path, text + "hosting: real-time\n")
+    assert str(model.image.uri).endswith("huggingface-pytorch-inference:2.6.0-transformers4.51.3-cpu-py312-ubuntu22.04")
+    gpu = planned(tmp_path, text + "hosting: real-time\nsilicon: gpu\n")
+    assert "transformers4.51.3-gpu-" in str(gpu.image.uri)
+    said = refused(tmp_path, text.replace("4.51.3", "4.0.0"))
+    assert "in this version" in said and "4.51.3" in said
+    written = "model: {id: mistralai/Mistral-7B-Instruct-v0.3, task: text-generation}\nregion: {allowed: [eu-west-1]}\n"
+    model = planned(tmp_path, written)
+    assert model.image.processor == "gpu" and "huggingface-pytorch-tgi-inference" in str(model.image.uri)
+    assert any("each new instance fetches mistralai/Mistral-7B-Instruct-v0.3" in note for note in model.notes)
+    neuron = text.replace("4.51.3", "4.51.3', compiled_for: inf2, size_mb: 500, precision: 'bf16")
+    assert "neuronx" in str(planned(tmp_path, neuron.replace("eu-west-1", "us-east-1") + "hosting: real-time\n").image.uri)
+    assert "network isolation lets nothing out" in refused(tmp_path, text + "hosting: real-time\nnetwork_isolation: true\n")

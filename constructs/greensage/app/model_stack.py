@@ -13,7 +13,7 @@ from constructs import Construct, IDependable
 
 from ..catalog.kinds import hosting_kind
 from ..core.names import Parameters
-from ..endpoints import Container
+from ..endpoints import Container, ContainerImage, ModelPackageSource
 from ..endpoints.base import Endpoint
 from ..monitoring.log_archive import LogArchive
 from ..planner import ContainerPlan, ModelPlan
@@ -21,12 +21,13 @@ from ..retraining import Champion
 from ..spec import ModelSource
 from ..spec.published import published
 from ..storage.artifacts import ArtifactLocation, ModelArtifact
+from ..storage.retention import ImagePin
 from .builders import Address, build
 from .dashboards import told
 from .loop import add_loop, loop_capture
 from .notify import limit_roles, tell_alarms
 from .recommend import add_recommendation
-from .shared import Images, allow_unpinning, archive_of, artifact_bucket, environment_of, group_prefix, key_from_arn, tag_stack
+from .shared import Images, allow_unpinning, artifact_bucket, environment_of, group_prefix, key_from_arn, tag_stack
 
 
 class ModelStack(Stack):
@@ -80,13 +81,22 @@ class ModelStack(Stack):
         """Return the container of the model itself, or of `plan`; its image and archive are needed by what uses it."""
         spec = self.model.spec
         if plan is None or plan.source == spec.model:
-            image, pin = self._images.get(self.model.image)
+            image, pin = self._package() or self._images.get(self.model.image)
             self.needed += pin
             return Container(image, self.location, environment_of(spec.model, spec.logs))
         image, pin = self._images.get(plan.image)
         location = self._place(f"Artifact-{plan.name}", f"{self.model.name}-{plan.name}".lower(), plan.source)
         self.needed += pin
         return Container(image, location, environment_of(plan.source, spec.logs))
+
+    def _package(self) -> tuple[ContainerImage, list[ImagePin]] | None:
+        """Return the image of a package of the Model Registry, if the model is one."""
+        arn, plan = self.model.spec.model.package, self.model.image
+        if arn is None:
+            return None
+        named = {"group_arn": arn} if ":model-package-group/" in arn else {"package_arn": arn}
+        source = ModelPackageSource(self, "Package", architecture=plan.architecture, processor=plan.processor, **named)
+        return source.image, []
 
     def publish_after(self, resource: IDependable) -> None:
         """Publish the parameter only after `resource`."""
@@ -103,18 +113,19 @@ class ModelStack(Stack):
         return made
 
     def _place(self, id: str, name: str, source: ModelSource) -> ArtifactLocation | None:
-        """Copy an archive to a key that says its content; an uncompressed model is read where it lies."""
+        """Copy an archive to a key that says its content; an uncompressed or licensed model is read where it lies."""
         if not source.artifact:
             return None
-        if source.artifact.endswith("/"):
+        if source.artifact.endswith("/") or source.accept_eula:
             bucket, _, key = source.artifact.removeprefix("s3://").partition("/")
-            return ArtifactLocation.in_bucket(s3.Bucket.from_bucket_name(self, f"{id}Bucket", bucket), key)
+            found = s3.Bucket.from_bucket_name(self, f"{id}Bucket", bucket)
+            return ArtifactLocation.in_bucket(found, key, accept_eula=source.accept_eula)
         model = self.model
         below_group = hosting_kind(model.kind).shares is not None
         prefix = group_prefix(model.group or "") if below_group else f"models/{model.name}/"
         made = ModelArtifact(
-            self, id, source=archive_of(source), bucket=artifact_bucket(self, self.parameters), prefix=prefix, name=name,
-            encryption_key=self.key,
+            self, id, source=source.artifact, bucket=artifact_bucket(self, self.parameters), prefix=prefix, name=name,
+            encryption_key=self.key, code=source.code,
         )  # fmt: skip
         self.needed.append(made)
         return made.location

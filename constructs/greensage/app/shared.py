@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import cast
 
 from aws_cdk import Stack, Tags
@@ -15,7 +14,6 @@ from ..core.names import Parameters
 from ..endpoints import ContainerImage
 from ..planner import ImagePlan
 from ..spec import LogsSpec, ModelSource
-from ..storage.code import with_code
 from ..storage.retention import ImagePin, allow_unpin
 from ..storage.serving_tag import serving_tag
 
@@ -44,6 +42,11 @@ class Images:
         return self._known[plan]
 
     def _make(self, plan: ImagePlan) -> tuple[ContainerImage, list[ImagePin]]:
+        if plan.origin == "registry":
+            assert plan.uri is not None
+            return ContainerImage.from_private_registry(
+                plan.uri, architecture=plan.architecture, processor=plan.processor, credentials_provider_arn=plan.credentials
+            ), []
         if plan.uri is not None:
             return ContainerImage.from_uri(plan.uri, architecture=plan.architecture, processor=plan.processor), []
         stack = self._stack
@@ -71,7 +74,7 @@ def environment_of(source: ModelSource, logs: LogsSpec | None = None) -> dict[st
     """Return what a source's container reads from its environment."""
     secrets = {f"{name}_SECRET_ARN": arn for name, arn in source.secrets.items()}
     own = {**allowed(pickle=source.allow_pickle, code=source.allow_code), **logging_of(logs or LogsSpec())}
-    return {**own, **secrets, **source.environment}
+    return {**own, **secrets, **source.variables}
 
 
 def logging_of(logs: LogsSpec) -> dict[str, str]:
@@ -88,13 +91,6 @@ def allowed(*, pickle: bool, code: bool) -> dict[str, str]:
     """Return what tells the serving container that an archive may hold more than data."""
     given = {"GREENSAGE_ALLOW_PICKLE": pickle, "GREENSAGE_ALLOW_CODE": code}
     return {name: "1" for name, yes in given.items() if yes}
-
-
-def archive_of(source: ModelSource) -> str:
-    """Return the archive of a source: as the file names it, or with its code packed in."""
-    if source.code is None:
-        return source.artifact
-    return str(with_code(Path(source.artifact), Path(source.code), Path(".greensage/packed")))
 
 
 def tag_stack(stack: Stack, tags: Mapping[str, str]) -> None:

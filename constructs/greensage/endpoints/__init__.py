@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .multi_container import MultiContainerEndpoint as MultiContainerEndpoint
     from .multi_model import MultiModelEndpoint as MultiModelEndpoint
     from .network import Network as Network
+    from .package import ModelPackageSource as ModelPackageSource
     from .props import DataCapture as DataCapture
     from .real_time import RealTimeEndpoint as RealTimeEndpoint
     from .serial_pipeline import SerialPipelineEndpoint as SerialPipelineEndpoint
@@ -36,6 +37,7 @@ _HOME = {
     "MultiContainerEndpoint": "multi_container",
     "MultiModelEndpoint": "multi_model",
     "Network": "network",
+    "ModelPackageSource": "package",
     "RealTimeEndpoint": "real_time",
     "Resources": "inference_components",
     "SerialPipelineEndpoint": "serial_pipeline",

@@ -42,7 +42,7 @@ class ExecutionAccess(Construct):
         super().__init__(scope, id)
         self.role = role or service_role(self, "Role", "sagemaker.amazonaws.com")
         self.policy = iam.Policy(self, "Policy", roles=[self.role])
-        self._images: set[str] = set()
+        self._pulled: set[tuple[str, ...]] = set()
         self._allow("LogInToRegistry", ["ecr:GetAuthorizationToken"], [_NO_ARN])
         namespaces = {"StringEquals": {"cloudwatch:namespace": _METRIC_NAMESPACES}}
         self._allow("PublishMetrics", ["cloudwatch:PutMetricData"], [_NO_ARN], namespaces)
@@ -69,12 +69,11 @@ class ExecutionAccess(Construct):
         self._explain([arn], "New objects below a prefix of the model's own.")
 
     def pull(self, image: ContainerImage) -> None:
-        """Let the service pull the image, from whichever account owns it."""
-        if image.repository_arn in self._images:
-            return
-        self._images.add(image.repository_arn)
-        pull = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
-        self._allow(None, pull, [image.repository_arn])
+        """Let the service get the image, from whichever account or registry owns it."""
+        actions, arns = image.rights
+        if arns and arns not in self._pulled:
+            self._pulled.add(arns)
+            self._allow(None, actions, arns)
 
     def log(self, log_group_arn: str) -> None:
         """Let the container log; not logs:CreateLogGroup: the group exists, and must not come back without retention."""

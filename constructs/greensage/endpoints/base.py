@@ -24,6 +24,7 @@ from ..core.names import endpoint_names
 from .access import ExecutionAccess
 from .container import ModelDefinition
 from .deployment import DeploymentAlarms, GuardedDeployment
+from .image import PrivateImage
 from .metered import MeteredEndpoint
 from .network import Network
 from .overridable import OverridableEndpointConfig, OverridableModel, content_of
@@ -242,7 +243,14 @@ class Endpoint(MeteredEndpoint):
 def served_model(
     scope: Construct, id: str, definition: ModelDefinition, access: ExecutionAccess, *, network: Network | None, isolated: bool
 ) -> OverridableModel:
-    """Return a new model that is created after the rights of its role."""
+    """Return a new model that is created after the rights of its role.
+
+    Raises ValueError for an image of a private registry without a network, through which it is pulled.
+    """
+    for container in definition.containers.values():
+        if isinstance(container.image, PrivateImage) and network is None:
+            raise ValueError(f"image {container.image.uri} is of a private registry, which is reached through a VPC; "
+                             "network=Network.in_vpc(...), on a kind of hosting that has one")  # fmt: skip
     model = OverridableModel(
         scope, id, execution_role_arn=access.role.role_arn, vpc_config=network.config if network else None,
         enable_network_isolation=True if isolated else None, **definition.properties,

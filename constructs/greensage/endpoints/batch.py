@@ -29,7 +29,7 @@ from .access import ExecutionAccess
 from .base import grant_model, served_model
 from .container import Container, ModelDefinition
 from .container_capture import allow_capture, capturing
-from .image import ContainerImage, check_image
+from .image import ContainerImage, PrivateImage, check_image, check_of_ecr
 from .instance import check_instance
 from .network import Network
 from .props import DataCapture
@@ -230,6 +230,8 @@ class BatchTransform(Construct):
 
 def _check(instance_type: str, image: ContainerImage, artifact: ArtifactLocation | None) -> None:
     check_image("image", image)
+    if isinstance(image, PrivateImage):
+        check_of_ecr("image", image, "batch transform")
     check_location("artifact", artifact)
     if image.architecture != "x86_64":
         raise ValueError("image is arm64; batch transform has no Graviton types (botocore, TransformInstanceType)")

@@ -53,7 +53,7 @@ class Container:
 
     def definition(self, hostname: str | None = None) -> dict[str, Any]:
         """Return the ContainerDefinition that CloudFormation takes."""
-        made: dict[str, Any] = {"image": self.image.uri, "environment": dict(self.environment)}
+        made: dict[str, Any] = {**self.image.source, "environment": dict(self.environment)}
         if self.artifact is not None:
             made |= self.artifact.model_data
         if hostname is not None:

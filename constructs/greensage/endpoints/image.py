@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from aws_cdk import Stack
+from aws_cdk import Fn, Stack
 from aws_cdk import aws_ecr as ecr
 
 from constructs import Construct
@@ -17,6 +17,7 @@ from ..catalog.instances import Architecture, Processor
 from ..core.checked import check_choice, check_type
 from ..errors import CatalogError
 
+_PULL = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
 _ECR_URI = re.compile(r"^(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.([a-z0-9.-]+)/([a-z0-9._/-]+?)(?:[:@].+)?$")
 
 
@@ -91,6 +92,33 @@ class ContainerImage:
         return cls(uri, architecture, f"arn:{partition}:ecr:{region}:{account}:repository/{name}", processor)
 
     @classmethod
+    def from_private_registry(
+        cls, uri: str, *, architecture: Architecture, processor: Processor = "cpu", credentials_provider_arn: str | None = None
+    ) -> ContainerImage:
+        """Return an image of a Docker registry that is reached through the endpoint's `network`, which is needed then.
+
+        `credentials_provider_arn` is of a Lambda function that answers {"Credentials": {"Username", "Password"}}; default:
+        none, the registry asks for no name. The registry's certificate has to be of a public authority (developer guide,
+        "Use a Private Docker Registry for Real-Time Inference Containers").
+        """
+        return PrivateImage(uri, architecture, "", processor, credentials_provider_arn)
+
+    @property
+    def source(self) -> dict[str, Any]:
+        """The part of a ContainerDefinition that names the image."""
+        return {"image": self.uri}
+
+    @property
+    def rights(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """What the execution role has to be allowed to get the image: actions, and ARNs; none where nothing is needed."""
+        return _PULL, (self.repository_arn,)
+
+    @property
+    def of_ecr(self) -> bool:
+        """Whether it is an image of ECR by its URI: what jobs and inference components take."""
+        return True
+
+    @classmethod
     def from_repository(cls, repository: ecr.IRepository, tag: str, *, architecture: Architecture) -> ContainerImage:
         """Return the image `tag` (or sha256:… digest) of an ECR repository of yours."""
         return cls(repository.repository_uri_for_tag_or_digest(tag), architecture, repository.repository_arn)
@@ -104,12 +132,68 @@ class ContainerImage:
         return cls(uri, architecture, arn)
 
 
+@dataclass(frozen=True)
+class PrivateImage(ContainerImage):
+    """An image outside of ECR; made by `ContainerImage.from_private_registry`."""
+
+    credentials_provider_arn: str | None = None
+
+    @property
+    def source(self) -> dict[str, Any]:
+        """With the access through the VPC, and who knows the password."""
+        config: dict[str, Any] = {"repositoryAccessMode": "Vpc"}
+        if self.credentials_provider_arn is not None:
+            config["repositoryAuthConfig"] = {"repositoryCredentialsProviderArn": self.credentials_provider_arn}
+        return {"image": self.uri, "imageConfig": config}
+
+    @property
+    def rights(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """To ask for the password."""
+        provider = self.credentials_provider_arn
+        return (("lambda:InvokeFunction",), (provider,)) if provider else ((), ())
+
+    @property
+    def of_ecr(self) -> bool:
+        """It is not."""
+        return False
+
+
+@dataclass(frozen=True)
+class PackagedImage(ContainerImage):
+    """Image and model of a package of the Model Registry; made by `ModelPackageSource`. `readable` are ARNs, comma-separated."""
+
+    package_arn: str = ""
+    readable: str = ""
+
+    @property
+    def source(self) -> dict[str, Any]:
+        """The package, which names image and model."""
+        return {"modelPackageName": self.package_arn}
+
+    @property
+    def rights(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """To pull its images and to read its archives, known when the stack is deployed."""
+        return (*_PULL, "s3:GetObject", "s3:ListBucket"), tuple(Fn.split(",", self.readable))
+
+    @property
+    def of_ecr(self) -> bool:
+        """It names no image."""
+        return False
+
+
 def _check_framework(framework: str) -> None:
     known = prebuilt_frameworks()
     if framework not in known:
         near = difflib.get_close_matches(framework, known, n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
         raise CatalogError(f"AWS has no images of {framework!r}; it has them of {', '.join(known)}{hint}")
+
+
+def check_of_ecr(prop: str, image: ContainerImage, what: str) -> None:
+    """Raise ValueError where `what` takes images of ECR only."""
+    if not image.of_ecr:
+        shown = image.uri or "a package of the Model Registry"
+        raise ValueError(f"{prop} is {shown}; {what} takes an image of ECR: ContainerImage.from_uri(URI, architecture=...)")
 
 
 def check_image(prop: str, value: Any) -> None:

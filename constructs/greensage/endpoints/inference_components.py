@@ -26,7 +26,7 @@ from ..storage.artifacts import ArtifactLocation
 from .base import DEFAULT_VARIANT, Endpoint, EndpointDefinition, VariantDefinition
 from .container import Container
 from .deployment import DEFAULT_DEPLOYMENT
-from .image import ContainerImage
+from .image import ContainerImage, check_of_ecr
 from .on_instances import variant_settings
 from .scaling import CopyScaling, CopyTracking
 
@@ -283,6 +283,7 @@ class InferenceComponent(Construct):
 
 
 def _component_container(container: Container) -> dict[str, Any]:
+    check_of_ecr("container.image", container.image, "an inference component")
     made: dict[str, Any] = {"image": container.image.uri, "environment": dict(container.environment)}
     return {**made, "artifactUrl": container.artifact.uri} if container.artifact else made
 

@@ -14,7 +14,7 @@ from ..errors import CatalogError
 from ..storage.artifacts import ArtifactLocation
 from .container import Container, ModelDefinition
 from .container_capture import allow_capture, capturing
-from .image import ContainerImage, check_image
+from .image import ContainerImage, check_image, check_of_ecr
 from .on_instances import InstanceEndpoint
 from .props import DataCapture
 from .scaling import DEFAULT_TRACKING, TargetTracking
@@ -73,6 +73,7 @@ class MultiModelEndpoint(InstanceEndpoint):
         **props: Unpack[InstanceProps],
     ) -> None:
         check_image("image", image)
+        check_of_ecr("image", image, "a multi-model endpoint")
         check_text("instance_type", instance_type)
         self.prefix = prefix if prefix.endswith("/") else f"{prefix}/"
         _check_accelerator(instance_type, image)

@@ -137,7 +137,7 @@ def size_mb(source: ModelSource) -> float:
 
 def parameters_mb(source: ModelSource) -> float | None:
     """Return the size in MB that the name of a model on the Hugging Face hub gives away: 7B of Mistral-7B, at 16 bits."""
-    found = _BILLIONS.search(source.environment.get("HF_MODEL_ID", ""))
+    found = _BILLIONS.search(source.variables.get("HF_MODEL_ID", ""))
     return float(found[1]) * _BYTES_OF_A_PARAMETER * 1000 if found else None
 
 

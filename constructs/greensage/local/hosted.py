@@ -13,6 +13,7 @@ from typing import Any
 
 from ..catalog import limits
 from . import ministack_api as cloud
+from . import registry
 from .archives import unpack
 from .containers import Container, ContainerFailed
 from .images import find_image
@@ -25,7 +26,8 @@ _FAMILIES_OF_THE_SERVER = "xgboost, lightgbm, sklearn and onnx"
 
 def definitions_of(model: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the containers of a CreateModel request in their order."""
-    return model.get("Containers") or [model["PrimaryContainer"]]
+    given: list[dict[str, Any]] = model.get("Containers") or [model["PrimaryContainer"]]
+    return [registry.unpackaged(item) if "ModelPackageName" in item else item for item in given]
 
 
 class Hosted:

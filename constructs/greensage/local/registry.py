@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from . import ministack_api as cloud
@@ -113,3 +114,15 @@ def _package(name: str) -> dict[str, Any]:
     if name not in store().packages:
         raise validation_error(f"ModelPackage {name} does not exist.")
     return store().packages[name]
+
+
+def unpackaged(definition: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the container that a model package stands for, with what the definition adds to its environment."""
+    found = _package(definition["ModelPackageName"])
+    if found.get("ModelApprovalStatus", "Approved") != "Approved":
+        raise validation_error(f"Cannot create a model from {found['ModelPackageArn']}: it is {found['ModelApprovalStatus']}.")
+    container = dict(found["InferenceSpecification"]["Containers"][0])
+    variables = {**container.get("Environment", {}), **definition.get("Environment", {})}
+    return {key: value for key, value in container.items() if key in ("Image", "ModelDataUrl", "ModelDataSource")} | {
+        "Environment": variables
+    }

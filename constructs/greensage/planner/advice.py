@@ -9,6 +9,7 @@ from ..catalog.instances import InstanceType
 from ..catalog.kinds import hosting_kind
 from ..catalog.network import vpc_endpoints
 from ..footprint.demand import parameters_mb
+from ..spec import ModelSource
 from .choose import Chosen
 from .context import Request
 from .options import memory_mb
@@ -63,13 +64,29 @@ def _of_the_file(request: Request) -> Iterator[str]:
         yield "the estimate of a month does not follow schedule: it knows the traffic's pattern only"
     if not Path(spec.model.artifact).is_absolute() and spec.model.size_mb is None:
         named = parameters_mb(spec.model)
-        what = "an s3:// artifact" if spec.model.artifact else "what the image brings or fetches"
+        what = "an s3:// artifact" if spec.model.artifact else "what the image, the hub or the package brings"
         taken = f"{named:,.0f} MB, by the parameters in its name at 16 bits" if named else "100 MB"
         yield f"the size of {what} is taken as {taken}; set model.size_mb"
+    yield from _of_the_source(spec.model)
     for name in spec.model.secrets:
         yield f"model.secrets: the container has to read {name} itself, from the secret whose ARN is in {name}_SECRET_ARN"
     if spec.model.compiled_for == "inf1":
         yield "Inferentia 1 is legacy to its own SDK (Neuron 2.26 and later leave it out); prefer inf2"
+
+
+def _of_the_source(model: ModelSource) -> Iterator[str]:
+    if model.package:
+        account = model.package.split(":")[4]
+        yield (
+            f"model.package: of account {account}. If you deploy to another, it has to let yours do "
+            "sagemaker:DescribeModelPackage (of a group also ListModelPackages), pull from its repository, read the archive "
+            "(s3:GetObject) and use their key (kms:Decrypt)"
+        )
+    if model.id:
+        yield (
+            f"model.id: each new instance fetches {model.id} from the Hugging Face hub; files in S3 (model.artifact: "
+            "s3://...) start faster, and are there when the hub is not"
+        )
 
 
 def _of_drift(request: Request) -> Iterator[str]:

@@ -130,8 +130,8 @@ def _draft(request: Request, default_region: str | None) -> _Draft:
 def _may_accelerate(request: Request) -> bool:
     """GPU comes last: only where the user left it open, nothing was compiled for Neuron, and AWS has an image."""
     model = request.spec.model
-    free = request.spec.silicon == "auto" and not model.compiled_for and model.image in ("auto", "prebuilt")
-    return free and any(model.version in (None, image.version) for image in accelerated_images(model.framework, "gpu"))
+    free = request.spec.silicon == "auto" and not model.compiled_for and not model.package and model.image in ("auto", "prebuilt")
+    return free and any(model.version in (None, image.version) for image in accelerated_images(model.image_family, "gpu"))
 
 
 def score(options: Sequence[Option]) -> list[Scored]:

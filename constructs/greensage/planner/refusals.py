@@ -15,6 +15,7 @@ from ..errors import PlanError, Problem
 from ..narrow import is_mapping
 from ..spec import RealTimeHosting
 from .context import Request
+from .silicon import GPU_ONLY
 from .types import Kind
 
 _RANGES = {
@@ -83,7 +84,7 @@ def _asks(request: Request) -> Iterator[Ask]:
         yield Ask(silicon, "silicon")
     elif spec.model.compiled_for:
         yield Ask("inf1" if spec.model.compiled_for == "inf1" else "inf2", "model.compiled_for")
-    elif spec.model.framework == "triton" and spec.silicon == "auto":
+    elif spec.model.image_family in GPU_ONLY and spec.silicon == "auto":
         yield Ask("gpu", "model.framework")
     elif spec.model.image_architecture == "arm64":
         yield Ask("graviton", "model.image_architecture")
@@ -161,8 +162,25 @@ def _without_effect(request: Request, kind: Kind) -> Iterator[Problem]:
 
 def _without_archive(request: Request, kind: Kind) -> Iterator[Problem]:
     """Kinds that are made of an archive, for an image that has its model in itself."""
-    row = hosting_kind(kind)
-    if not request.spec.model.artifact and (row.shares == "server" or row.runs_on == "devices"):
+    row, model = hosting_kind(kind), request.spec.model
+    own = row.shares is None and row.runs_on != "devices"
+    if model.package and not own:
+        message = (
+            f"a package of the Model Registry is served by an endpoint of its own or a batch transform, not by {kind} hosting"
+        )
+        yield request.located.problem(("model", "package"), message, allowed="real-time, serverless, asynchronous, batch")
+        return
+    outside = model.image not in ("auto", "serving", "prebuilt") and ".dkr.ecr." not in model.image
+    if outside and (not own or row.answers == "files" or row.runs_on == "memory"):
+        message = (
+            f"AWS pulls images of a private registry for endpoints on instances, not for {kind} hosting (developer guide, "
+            "Use a Private Docker Registry for Real-Time Inference Containers)"
+        )
+        yield request.located.problem(("model", "image"), message, found=model.image, allowed="real-time, asynchronous")
+    if model.id and request.spec.network_isolation:
+        message = "the container fetches the model from the Hugging Face hub, and network isolation lets nothing out"
+        yield request.located.problem(("network_isolation",), message, hint="the model's files in S3: model.artifact")
+    if not request.spec.model.artifact and not model.package and (row.shares == "server" or row.runs_on == "devices"):
         message = f"{kind} hosting is made of the model's archive, and the file names none"
         yield request.located.problem(("model",), message, allowed="model.artifact", hint="hosting: real-time")
     if request.spec.model.secrets and (row.shares or row.runs_on == "devices" or row.answers == "files"):
@@ -188,13 +206,18 @@ def _elsewhere(request: Request) -> Iterator[Problem]:
     # Asked again once the Region is chosen.
     if not request.region:
         return
-    for key, arn in (("kms_key_arn", spec.kms_key_arn), ("notify", spec.notify)):
+    model = spec.model
+    regional = {"kms_key_arn": spec.kms_key_arn, "notify": spec.notify, "model.package": model.package,
+                "model.registry_credentials": model.registry_credentials}  # fmt: skip
+    for key, arn in regional.items():
         if arn is None:
             continue
         partition, region = arn.split(":")[1], arn.split(":")[3]
         if region != request.region or partition != partition_of(request.region):
             message = f"is in {region} ({partition}), and the model in {request.region} ({partition_of(request.region)})"
-            yield request.located.problem((key,), message, found=arn, hint="one of the same Region, or region.allowed")
+            yield request.located.problem(
+                tuple(key.split(".")), message, found=arn, hint="one of the same Region, or region.allowed"
+            )
 
 
 def _keys(path: str) -> list[str | int]:

@@ -13,6 +13,10 @@ from .engine import engine_of
 from .types import Choice, ImagePlan, Kind, Rejected
 
 _ECR_URI = re.compile(r"^\d{12}\.dkr\.ecr\.[a-z0-9-]+\.[a-z0-9.-]+/[a-z0-9._/-]+([:@][A-Za-z0-9:._-]+)?$")
+# A registry of one's own: a host with a dot or a port, and no account of ECR's.
+_REGISTRY = re.compile(r"^[a-z0-9-]+(\.[a-z0-9-]+)*(:\d{1,5})?/[a-z0-9._/-]+([:@][A-Za-z0-9:._-]+)?$")
+# AWS has no CPU image of these.
+GPU_ONLY = ("triton", "huggingface-llm")
 _NEURON_SDK = "compile it with the AWS Neuron SDK and set model.compiled_for: inf2 (or inf1, trainium)"
 
 
@@ -33,7 +37,7 @@ def silicon_of(request: Request, source: ModelSource) -> str:
     if asked == "inferentia":
         return compiled if compiled in ("inf1", "inf2") else "inf2"
     if asked == "auto":
-        return compiled or ("gpu" if source.framework == "triton" else "auto")
+        return compiled or ("gpu" if source.image_family in GPU_ONLY else "auto")
     return asked
 
 
@@ -46,6 +50,8 @@ class _Chooser:
 
     def choose(self) -> tuple[ImagePlan, Choice]:
         self._check_compiled()
+        if self._source.package is not None:
+            return self._packaged()
         origin = self._origin()
         if origin == "custom":
             return self._custom()
@@ -103,9 +109,9 @@ class _Chooser:
 
     def _custom(self) -> tuple[ImagePlan, Choice]:
         request, uri, architecture = self._request, self._source.image, self._source.image_architecture
-        if not _ECR_URI.match(uri):
-            raise request.refuse(f"{self._at}.image", "neither a choice nor the URI of an ECR image", found=uri,
-                                 allowed="auto, serving, prebuilt, or ACCOUNT.dkr.ecr.REGION.amazonaws.com/NAME:TAG")  # fmt: skip
+        private = not _ECR_URI.match(uri)
+        if private:
+            self._check_registry(uri)
         if architecture is None:
             raise request.refuse(f"{self._at}.image", "an image of your own needs model.image_architecture: an image on the "
                                  "wrong silicon fails with 'exec format error'", allowed="arm64 or x86_64")  # fmt: skip
@@ -113,17 +119,47 @@ class _Chooser:
         if wanted != architecture:
             raise request.refuse("silicon", f"the image is built for {architecture}", found=request.spec.silicon)
         processor = _PROCESSORS.get(self._silicon, "cpu")
-        return ImagePlan("custom", architecture, uri, processor), Choice("silicon", architecture, "the image was built for it")
+        made = ImagePlan("custom", architecture, uri, processor)
+        if private:
+            made = ImagePlan("registry", architecture, uri, processor, credentials=self._source.registry_credentials)
+        return made, Choice("silicon", architecture, "the image was built for it")
+
+    def _packaged(self) -> tuple[ImagePlan, Choice]:
+        """What a package was built for is known when it is deployed only; AWS's images are mostly of x86_64."""
+        source, wanted = self._source, {"graviton": "arm64", "auto": None}.get(self._silicon, "x86_64")
+        architecture: Architecture = source.image_architecture or ("arm64" if wanted == "arm64" else "x86_64")
+        if wanted not in (None, architecture):
+            raise self._request.refuse("silicon", f"the package's image is built for {architecture}", found=self._silicon)
+        why = (
+            "the package's image was built for it"
+            if source.image_architecture
+            else ("most packages are for x86_64, and this one is known when it is deployed only: model.image_architecture")
+        )
+        return ImagePlan("package", architecture, processor=_PROCESSORS.get(self._silicon, "cpu")), Choice(
+            "silicon", architecture, why
+        )
+
+    def _check_registry(self, uri: str) -> None:
+        """An image outside of ECR is pulled through the VPC of an endpoint of the model's own."""
+        request, at, host = self._request, f"{self._at}.image", uri.split("/")[0]
+        if not (_REGISTRY.match(uri) and ("." in host or ":" in host)):
+            raise request.refuse(at, "neither a choice nor the URI of an image", found=uri,
+                                 allowed="auto, serving, prebuilt, ACCOUNT.dkr.ecr.REGION.amazonaws.com/NAME:TAG, or "
+                                 "REGISTRY.EXAMPLE.COM/NAME:TAG with vpc")  # fmt: skip
+        if request.spec.vpc is None:
+            raise request.refuse(at, "an image outside of ECR is pulled through a VPC, and the file names none (developer guide, "
+                                 "Use a Private Docker Registry for Real-Time Inference Containers)", found=uri,
+                                 hint="vpc: {subnets: [...], security_groups: [...]}; or the image in ECR")  # fmt: skip
 
     def _accelerated(self) -> tuple[ImagePlan, Choice]:
         processor, source = _PROCESSORS[self._silicon], self._source
-        images = accelerated_images(source.framework, processor)
+        images = accelerated_images(source.image_family, processor)
         chosen = images[-1] if images and source.version is None else None
         chosen = chosen or next((item for item in images if item.version == source.version), None)
         if chosen is None:
-            have = ", ".join(dict.fromkeys(item.version for item in images)) or f"no version of {source.framework}"
+            have = ", ".join(dict.fromkeys(item.version for item in images)) or f"no version of {source.image_family}"
             raise self._request.refuse(
-                f"{self._at}.version", f"AWS has no {self._silicon} image of {source.framework} in this version",
+                f"{self._at}.version", f"AWS has no {self._silicon} image of {source.image_family} in this version",
                 found=str(source.version), allowed=have, hint="image: the URI of an image of your own",
             )  # fmt: skip
         why = f"the artifact was compiled for {self._silicon}" if processor != "gpu" else "silicon: gpu in the spec"
@@ -132,8 +168,8 @@ class _Chooser:
 
     def _prebuilt_without_graviton(self) -> tuple[ImagePlan, Choice]:
         model = self._source
-        have = ", ".join(image.version for image in prebuilt_images(model.framework, "arm64")) or "none"
-        why = f"AWS has no prebuilt arm64 image of {model.framework} {model.version or ''} (it has: {have})".replace("  ", " ")
+        have = ", ".join(image.version for image in prebuilt_images(model.image_family, "arm64")) or "none"
+        why = f"AWS has no prebuilt arm64 image of {model.image_family} {model.version or ''} (it has: {have})".replace("  ", " ")
         if self._silicon == "graviton":
             hint = "image: serving" if model.framework in SERVED_FRAMEWORKS else f"one of the versions {have}"
             raise self._request.refuse("silicon", why, found="graviton", hint=hint)
@@ -145,9 +181,9 @@ class _Chooser:
         model = self._source
         image = self._prebuilt(architecture)
         if image is None:
-            have = ", ".join(item.version for item in prebuilt_images(model.framework, architecture)) or "none"
+            have = ", ".join(item.version for item in prebuilt_images(model.image_family, architecture)) or "none"
             raise self._request.refuse(
-                f"{self._at}.version", f"AWS has no prebuilt {architecture} image of {model.framework} in this version",
+                f"{self._at}.version", f"AWS has no prebuilt {architecture} image of {model.image_family} in this version",
                 found=str(model.version), allowed=have,
             )  # fmt: skip
         return self._located(image)
@@ -160,7 +196,7 @@ class _Chooser:
         return ImagePlan("prebuilt", image.architecture, uri, image.processor)
 
     def _prebuilt(self, architecture: Architecture) -> PrebuiltImage | None:
-        return prebuilt_image(self._source.framework, self._source.version, architecture)
+        return prebuilt_image(self._source.image_family, self._source.version, architecture)
 
 
 _PROCESSORS: dict[str, Processor] = {"gpu": "gpu", "inf1": "inf1", "inf2": "neuronx", "trainium": "neuronx"}

@@ -37,15 +37,16 @@ class Choice:
 class ImagePlan:
     """The container image: greensage's own (`serving`, tag known to the platform stack), AWS's, or the user's.
 
-    `uri` is None for `serving`: its account and Region are known when the stack is deployed. `engine` is what greensage's
-    own image can load.
+    `uri` is None for `serving` and `package`: what they are is known when the stack is deployed. `engine` is what greensage's
+    own image can load, `credentials` is the function that knows a private registry's password.
     """
 
-    origin: Literal["serving", "prebuilt", "custom"]
+    origin: Literal["serving", "prebuilt", "custom", "registry", "package"]
     architecture: Architecture
     uri: str | None = None
     processor: Processor = "cpu"
     engine: Engine = "all"
+    credentials: str | None = None
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,9 @@ from .hosting import (
 )
 from .load import load_neighbours, load_spec, load_specs
 from .model import LogsSpec, ModelSpec, RegionSpec, RetentionSpec, SlaSpec, TrafficSpec
+from .model_source import ModelSource, ShadowSpec, VariantSpec
 from .optimize import OptimizeSpec
-from .parts import CaptureSpec, DeploymentSpec, ModelSource, ScheduleSpec, ShadowSpec, VariantSpec, VpcSpec
+from .parts import CaptureSpec, DeploymentSpec, ScheduleSpec, VpcSpec
 from .recommend import RecommendSpec
 from .schema import json_schema
 from .source import Located

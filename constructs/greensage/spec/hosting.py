@@ -9,7 +9,8 @@ from pydantic import Field, TypeAdapter, field_validator, model_validator
 from ..catalog import limits
 from ..core import defaults
 from ..core.cron import check_schedule
-from .parts import AsTuple, ModelSource, Part, Texts
+from .model_source import ModelSource
+from .parts import AsTuple, Part, Texts
 
 _Sources = Annotated[tuple[ModelSource, ...], AsTuple]
 

@@ -19,8 +19,8 @@ from .files import MISSING, file_problems, with_absolute_files
 from .hosting import SerialPipelineHosting
 from .merge import DEFAULTS_FILE, check_environment, environments_of, merged, shared_settings
 from .model import ModelSpec
+from .model_source import ModelSource, ShadowSpec, VariantSpec
 from .optimize import optimized_source
-from .parts import ModelSource, ShadowSpec, VariantSpec
 from .source import Located, Path_, read_yaml
 from .translate import problems_of
 
@@ -244,11 +244,13 @@ def _with_model(part: _HasModel, file: Path) -> _HasModel:
 
 
 def _absolute(source: ModelSource, file: Path) -> ModelSource:
-    if not source.artifact or source.artifact.startswith("s3://"):
+    if not source.artifact:
         return source
+    code = {"code": str((file.parent / source.code).resolve()), "allow_code": True} if source.code else {}
+    if source.artifact.startswith("s3://"):
+        return source.model_copy(update=code)
     path = (file.parent / source.artifact).resolve()
     size_mb = source.size_mb or (max(path.stat().st_size / 1_000_000, 0.001) if path.is_file() else None)
-    code = {"code": str((file.parent / source.code).resolve()), "allow_code": True} if source.code else {}
     return source.model_copy(update={"artifact": str(path), "size_mb": size_mb, **code})
 
 

@@ -14,18 +14,16 @@ from ..catalog.kinds import hosting_kind
 from ..core import defaults
 from .drift import DriftSpec, RetrainingSpec
 from .hosting import Hosting
+from .model_source import ModelSource, ShadowSpec, VariantSpec
 from .optimize import OptimizeSpec
 from .parts import (
     AsTuple,
     CaptureSpec,
     DeploymentSpec,
-    ModelSource,
     Name,
     Part,
     ScheduleSpec,
-    ShadowSpec,
     Texts,
-    VariantSpec,
     VpcSpec,
 )
 from .recommend import RecommendSpec

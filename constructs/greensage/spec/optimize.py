@@ -9,7 +9,8 @@ from pydantic import Field, field_validator
 
 from ..catalog.optimized import archive_of, digest_of, optimized
 from ..core import defaults
-from .parts import Framework, ModelSource, Part, Texts
+from .model_source import Framework, ModelSource
+from .parts import Part, Texts
 
 
 class OptimizeSpec(Part):

@@ -15,8 +15,12 @@ from constructs import Construct, IDependable
 
 from ..core.checked import check_type
 from ..core.stack_helper import StackHelper
+from .code import SKIPPED, with_code
 
 _HASH_LENGTH = 12
+# Lambda gives one vCPU at this much memory (Lambda developer guide, "Configure Lambda function memory").
+_VCPU_MB = 1769
+_PACKED = Path(".greensage/packed")
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,8 @@ class ArtifactLocation:
         What the execution role may read: all below it; the key alone if it is the key.
     after:
         What puts the archive there: models are created after it. Default: none, it is there.
+    accept_eula:
+        You accept the end-user licence that comes with it, as for JumpStart's gated models. Default: no.
     """
 
     bucket_name: str
@@ -42,11 +48,12 @@ class ArtifactLocation:
     key: str
     prefix: str
     after: IDependable | None = field(default=None, compare=False)
+    accept_eula: bool = False
 
     @classmethod
-    def in_bucket(cls, bucket: s3.IBucket, key: str) -> ArtifactLocation:
+    def in_bucket(cls, bucket: s3.IBucket, key: str, *, accept_eula: bool = False) -> ArtifactLocation:
         """Return an archive that is already in S3 and stays where it is; only this key may be read."""
-        return cls(bucket.bucket_name, bucket.bucket_arn, key, key)
+        return cls(bucket.bucket_name, bucket.bucket_arn, key, key, accept_eula=accept_eula)
 
     @classmethod
     def of_asset(cls, asset: assets.Asset) -> ArtifactLocation:
@@ -61,9 +68,13 @@ class ArtifactLocation:
     @property
     def model_data(self) -> dict[str, Any]:
         """The part of a ContainerDefinition that names the model: an archive's URL, or an uncompressed prefix."""
-        if not self.key.endswith("/"):
+        whole = self.key.endswith("/")
+        if not whole and not self.accept_eula:
             return {"modelDataUrl": self.uri}
-        source = {"s3Uri": self.uri, "s3DataType": "S3Prefix", "compressionType": "None"}
+        kind, compression = ("S3Prefix", "None") if whole else ("S3Object", "Gzip")
+        source: dict[str, Any] = {"s3Uri": self.uri, "s3DataType": kind, "compressionType": compression}
+        if self.accept_eula:
+            source["modelAccessConfig"] = {"acceptEula": True}
         return {"modelDataSource": {"s3DataSource": source}}
 
 
@@ -92,6 +103,9 @@ class ModelArtifact(Construct):
         First part of the key; default model.
     encryption_key:
         Encrypts the copy with this KMS key; default: as the bucket encrypts. Give the endpoint the same key.
+    code:
+        A folder whose files are packed below code/ of the archive, as AWS's containers look for inference.py: at synth into a
+        local archive, by the copying function into one in S3. Default: none.
 
     `location` goes to an endpoint, which is created after the copy.
     Raises ValueError, naming the property, the value and what is allowed.
@@ -107,10 +121,19 @@ class ModelArtifact(Construct):
         prefix: str,
         name: str = "model",
         encryption_key: kms.IKey | None = None,
+        code: str | Path | None = None,
     ) -> None:
         super().__init__(scope, id)
         helper = StackHelper.of(self)
-        bucket_name, bucket_arn, key, digest = self._source(source)
+        packed: dict[str, str] = {}
+        digest = ""
+        if code is not None:
+            if source.startswith("s3://"):
+                packed, digest = self._packing(helper, Path(code))
+            else:
+                source = str(with_code(_file(source), Path(code), _PACKED))
+        bucket_name, bucket_arn, key, content = self._source(source)
+        digest = hashlib.sha256(f"{content}{digest}".encode()).hexdigest()[:_HASH_LENGTH] if digest else content
         prefix = prefix if prefix.endswith("/") else f"{prefix}/"
         target = f"{prefix}{name}-{digest}.tar.gz"
         self.location = ArtifactLocation(bucket.bucket_name, bucket.bucket_arn, target, prefix, after=self)
@@ -127,6 +150,7 @@ class ModelArtifact(Construct):
                 "SourceKey": key,
                 "TargetBucket": bucket.bucket_name,
                 "TargetKey": target,
+                **packed,
                 **({"KmsKeyArn": encryption_key.key_arn} if encryption_key else {}),
             },
         )
@@ -151,13 +175,25 @@ class ModelArtifact(Construct):
         helper.allow(["s3:PutObject", "s3:AbortMultipartUpload"], f"{bucket.bucket_arn}/{self.location.key}")
         helper.allow(["s3:DeleteObject"], f"{bucket.bucket_arn}/*/{name}-{'?' * _HASH_LENGTH}.tar.gz")
 
+    def _packing(self, helper: StackHelper, code: Path) -> tuple[dict[str, str], str]:
+        """Return what tells the helper of code to pack, and its digest; unpacking and packing takes a whole vCPU."""
+        asset = assets.Asset(self, "CodeAsset", path=str(code), exclude=[f"**/{name}" for name in SKIPPED])
+        helper.allow(["s3:GetObject"], f"{asset.bucket.bucket_arn}/{asset.s3_object_key}")
+        helper.function.memory_size = _VCPU_MB
+        return {"CodeBucket": asset.s3_bucket_name, "CodeKey": asset.s3_object_key}, asset.asset_hash
+
     def _source(self, source: str) -> tuple[str, str, str, str]:
         if source.startswith("s3://"):
             bucket_name, _, key = source.removeprefix("s3://").partition("/")
             imported = s3.Bucket.from_bucket_name(self, "Source", bucket_name)
             # S3 content is not known at synth; the URI stands for it, so replace archives under a new key.
             return bucket_name, imported.bucket_arn, key, hashlib.sha256(source.encode()).hexdigest()[:_HASH_LENGTH]
-        if not Path(source).is_file():
-            raise ValueError(f"source {source!r} is neither a file nor an s3:// URI")
+        _file(source)
         asset = assets.Asset(self, "Asset", path=source)
         return asset.s3_bucket_name, asset.bucket.bucket_arn, asset.s3_object_key, asset.asset_hash[:_HASH_LENGTH]
+
+
+def _file(source: str) -> Path:
+    if not Path(source).is_file():
+        raise ValueError(f"source {source!r} is neither a file nor an s3:// URI")
+    return Path(source)

@@ -9,15 +9,13 @@ from pathlib import Path
 from ..core.archive import repack
 
 _CHUNK = 1 << 20
-_SKIPPED = ("__pycache__", ".git", ".ipynb_checkpoints", ".pytest_cache")
+SKIPPED = ("__pycache__", ".git", ".ipynb_checkpoints", ".pytest_cache")
 
 
 def code_files(folder: Path) -> dict[str, Path]:
     """Return the files of `folder` by their names in the archive."""
     files = (path for path in sorted(folder.rglob("*")) if path.is_file())
-    kept = (
-        path for path in files if not any(part in _SKIPPED or part.startswith(".") for part in path.relative_to(folder).parts)
-    )
+    kept = (path for path in files if not any(part in SKIPPED or part.startswith(".") for part in path.relative_to(folder).parts))
     return {f"code/{path.relative_to(folder).as_posix()}": path for path in kept}
 
 

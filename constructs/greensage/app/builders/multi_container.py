@@ -11,7 +11,7 @@ from ...endpoints.base import Endpoint
 from ...endpoints.container_capture import captured
 from ...storage.artifacts import ModelArtifact
 from ..props import tracking
-from ..shared import archive_of, environment_of
+from ..shared import environment_of
 from . import group_endpoint
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def build_group(stack: GroupStack) -> Endpoint:
         location = None
         if item.source.artifact:
             artifact = ModelArtifact(
-                stack, f"Artifact-{item.name}", source=archive_of(item.source), bucket=stack.bucket,
+                stack, f"Artifact-{item.name}", source=item.source.artifact, code=item.source.code, bucket=stack.bucket,
                 # Not below groups/NAME/: a multi-model endpoint of the same group would serve what lies there.
                 prefix=f"groups/{group.name}-containers/{item.name}/", name=item.name, encryption_key=stack.key,
             )  # fmt: skip

@@ -1,0 +1,1 @@
+"""Code beside a model, to be packed."""
