@@ -22,9 +22,8 @@ _HEAD = "# Written by tools/serving_locks.py (make locks) from serving/requireme
 
 def pins() -> dict[str, str]:
     """Return the pinned lines by the names of their packages."""
-    lines = [
-        line.strip() for name in ("", "-optimize") for line in (SERVING / f"requirements{name}.txt").read_text().splitlines()
-    ]
+    files = [SERVING / f"requirements{name}.txt" for name in ("", "-catboost", "-optimize")]
+    lines = [line.strip() for file in files for line in file.read_text().splitlines()]
     return {line.partition("==")[0]: line for line in lines if line and not line.startswith("#")}
 
 

@@ -116,7 +116,7 @@ class App:
         if request.body is None or len(request.body) > _IN_LOOP:
             self._later(request, self._invoke_large(name, request))
             return
-        rows = decode(request.body, request.header(b"content-type"), lane.model.names, self._settings.max_cells)
+        rows = self._read(lane, request.body, request.header(b"content-type"))
 
         def done(answer: np.ndarray | Exception) -> None:
             try:
@@ -138,13 +138,21 @@ class App:
         lane = self._registry.lane(name)
         media = request.header(b"content-type")
         if request.file is None and request.body is not None and len(request.body) <= _IN_THREAD:
-            rows = await asyncio.to_thread(decode, request.body, media, lane.model.names, self._settings.max_cells)
+            rows = await asyncio.to_thread(self._read, lane, request.body, media)
             answer = await _predicted(name, lane, rows)
+        elif lane.model.reader is not None:
+            async with self._bulk:
+                rows = await asyncio.to_thread(self._read, lane, bulk.whole(request), media)
+                answer = await _predicted(name, lane, rows)
         else:
             async with self._bulk:
                 blocks = bulk.blocks(request, media, lane.model.names, self._settings)
                 answer = np.concatenate([await _predicted(name, lane, block) async for block in blocks])
         await self._answer_large(name, request, answer)
+
+    def _read(self, lane: Lane, body: bytes, media: str) -> Rows:
+        model = lane.model
+        return model.reader(body, media) if model.reader else decode(body, media, model.names, self._settings.max_cells)
 
     async def _answer_large(self, name: str, request: Request, answer: np.ndarray) -> None:
         found = await asyncio.to_thread(encode, answer, request.header(b"accept"), self._settings.nan)

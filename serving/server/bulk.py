@@ -71,6 +71,16 @@ async def blocks(request: Request, media: str, names: tuple[str, ...], settings:
             await process.wait()
 
 
+def whole(request: Request) -> bytes:
+    """Return a large body as it is, for a table, which is read as a whole. Raises ServingError: 413."""
+    if request.size > _MOST_JSON:
+        raise ServingError(413, f"a table above {_MOST_JSON:,} bytes is not read at once; send less at once")
+    if request.file is None:
+        return request.body or b""
+    request.file.seek(0)
+    return request.file.read()
+
+
 async def _exactly(stream: asyncio.StreamReader, size: int) -> bytes | None:
     try:
         return await stream.readexactly(size)

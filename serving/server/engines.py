@@ -5,13 +5,29 @@ from __future__ import annotations
 from pathlib import Path
 
 ENDINGS = {
-    ".ubj": "xgboost", ".json": "xgboost", ".txt": "lightgbm", ".onnx": "onnx", ".skops": "skops", ".so": "neo",
-    ".pkl": "pickle", ".pickle": "pickle", ".joblib": "pickle",
+    ".ubj": "xgboost", ".json": "xgboost", ".txt": "lightgbm", ".onnx": "onnx", ".cbm": "catboost", ".skops": "skops",
+    ".so": "neo", ".pkl": "pickle", ".pickle": "pickle", ".joblib": "pickle",
 }  # fmt: skip
-_PACKAGES = {"xgboost": "xgboost", "lightgbm": "lightgbm", "onnx": "onnxruntime", "skops": "skops.io", "pickle": "joblib"}
+_PACKAGES = {
+    "xgboost": "xgboost",
+    "lightgbm": "lightgbm",
+    "onnx": "onnxruntime",
+    "catboost": "catboost",
+    "skops": "skops.io",
+    "pickle": "joblib",
+}
 SAMPLES = {"sample.csv": "text/csv", "sample.json": "application/json"}
 # Beside the model they say something about it, and are no model themselves.
-_BESIDE = ("labels.json", "feature_names.json", "requirements.txt", "greensage.json", "config.json", "tokenizer.json", *SAMPLES)
+_BESIDE = (
+    "labels.json",
+    "feature_names.json",
+    "columns.json",
+    "requirements.txt",
+    "greensage.json",
+    "config.json",
+    "tokenizer.json",
+    *SAMPLES,
+)
 
 
 def files_of(folder: Path) -> list[Path]:

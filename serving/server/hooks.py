@@ -78,7 +78,7 @@ def hooked(module: ModuleType, folder: Path, load: Callable[[], Model]) -> Model
 
     # What the hooks take may have another width than the model itself.
     features = None if before or own is not None else model.features
-    return Model(answer, features, model.names, model.inputs, None, model.strict, model.sample)
+    return Model(answer, features, model.names, model.inputs, None, model.strict, model.sample, model.reader)
 
 
 def _count(rows: Any) -> int:

@@ -107,7 +107,12 @@ class Lane:
     def _next(self) -> list[tuple[Rows, Done]]:
         """Take the first that waits and those behind it that fit into one batch with it."""
         first = self._waiting[0][0]
-        if self.model.fixed_rows is not None or isinstance(first, Mapping) or len(self._waiting) == 1:
+        if (
+            self.model.fixed_rows is not None
+            or self.model.reader is not None
+            or isinstance(first, Mapping)
+            or len(self._waiting) == 1
+        ):
             return [self._waiting.pop(0)]
         rows = count = 0
         for item, _ in self._waiting:

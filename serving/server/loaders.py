@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from . import trees
+from . import tables, trees
 from .engines import ENDINGS, SAMPLES, files_of, kind_of
 from .errors import ServingError, first_lines
 from .hooks import hooked, hooks_of
@@ -46,7 +46,7 @@ def _load(folder: Path, settings: Settings) -> Model:
     except Exception as error:  # each library has errors of its own for files that are broken
         raise ServingError(400, f"{path.name} cannot be loaded: {first_lines(error)}") from None
     model.names = _names(path.parent) or model.names
-    model.sample = _sample(path.parent)
+    model.sample = _sample(path.parent, model)
     return model
 
 
@@ -63,10 +63,12 @@ def _names(folder: Path) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _sample(folder: Path) -> np.ndarray | None:
+def _sample(folder: Path, model: Model) -> Any:
     for name, media in SAMPLES.items():
         if (folder / name).is_file():
             try:
+                if model.reader is not None:
+                    return model.reader((folder / name).read_bytes(), media)
                 return decode((folder / name).read_bytes(), media)
             except PayloadError as error:
                 raise ServingError(400, f"{name}: {error.message}") from None
@@ -159,7 +161,7 @@ def _skops(path: Path, settings: Settings) -> Model:
         raise ServingError(
             400, f"types that are not trusted: {', '.join(unknown)}; set GREENSAGE_TRUSTED_TYPES if you made the file"
         )
-    return _estimator(skops.io.load(path, trusted=list(settings.trusted_types)))
+    return _estimator(skops.io.load(path, trusted=list(settings.trusted_types)), path, settings)
 
 
 def _pickle(path: Path, settings: Settings) -> Model:
@@ -168,20 +170,56 @@ def _pickle(path: Path, settings: Settings) -> Model:
                            "or set allow_pickle: true in its model file if you made it yourself")  # fmt: skip
     import joblib
 
-    return _estimator(joblib.load(path))
+    return _estimator(joblib.load(path), path, settings)
 
 
-def _estimator(estimator: Any) -> Model:
+def _estimator(estimator: Any, path: Path, settings: Settings) -> Model:
     # A transformer is the preprocessing container of a pipeline.
     names = ("predict_proba", "predict", "transform")
     method = next((getattr(estimator, name) for name in names if hasattr(estimator, name)), None)
     if method is None:
         raise ServingError(400, f"{type(estimator).__name__} has none of {', '.join(names)}")
     _one_thread(estimator)
-    columns = getattr(estimator, "feature_names_in_", ())
+    columns = tuple(map(str, getattr(estimator, "feature_names_in_", ())))
+    made = Model(lambda rows: _dense(method(rows)), getattr(estimator, "n_features_in_", None), columns, strict=False)
+    if settings.dataframe:
+        made.reader = _reader(path, columns, settings)
+    return made
+
+
+def _reader(path: Path, columns: tuple[str, ...], settings: Settings) -> tables.Reader:
+    return tables.reader(path.parent, _names(path.parent) or columns, settings.max_cells)
+
+
+def _catboost(path: Path, settings: Settings) -> Model:
+    import catboost
+
+    model = catboost.CatBoost()
+    model.load_model(str(path))
+    columns = tuple(map(str, model.feature_names_))
+    loss = str(model.get_all_params().get("loss_function", "")).partition(":")[0]
+    # What predict_proba and predict of CatBoost's own classes answer.
+    kind = "Probability" if loss in _OF_CLASSES else "Exponent" if loss in _OF_COUNTS else "RawFormulaVal"
+    words = [columns[index] for index in (*model.get_cat_feature_indices(), *model.get_text_feature_indices())]
+    if not words:
+        return Model(lambda rows: model.predict(rows, prediction_type=kind, thread_count=1), len(columns), columns)
+
+    def of_a_table(frame: Any) -> np.ndarray:
+        # Categories are words to CatBoost: a whole number is its digits, and what is missing "nan", as pandas writes it.
+        frame = frame.assign(**{name: frame[name].map(_word) for name in words})
+        return np.asarray(model.predict(frame, prediction_type=kind, thread_count=1))
+
     return Model(
-        lambda rows: _dense(method(rows)), getattr(estimator, "n_features_in_", None), tuple(map(str, columns)), strict=False
+        of_a_table,
+        len(columns),
+        columns,
+        strict=False,
+        reader=_reader(path, columns, settings),
     )
+
+
+def _word(value: Any) -> str:
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _one_thread(estimator: Any) -> None:
@@ -195,6 +233,8 @@ def _dense(answer: Any) -> np.ndarray:
     return np.asarray(answer.toarray() if hasattr(answer, "toarray") else answer)
 
 
+_OF_CLASSES = ("Logloss", "CrossEntropy", "MultiClass", "MultiClassOneVsAll", "MultiLogloss", "MultiCrossEntropy")
+_OF_COUNTS = ("Poisson", "Tweedie")
 # Of several outputs, what people call for; else the first.
 _ANSWERS = ("probabilities", "sentence_embedding", "logits")
 _SESSION_OPTIONS = ("mlas.enable_gemm_fastmath_arm64_bfloat16",)
@@ -204,5 +244,6 @@ _ONNX_TYPES = {
 }  # fmt: skip
 _LOADERS: dict[str, Callable[[Path, Settings], Model]] = {
     "trees": trees.load, "xgboost": _xgboost, "lightgbm": _lightgbm, "onnx": _onnx, "skops": _skops, "pickle": _pickle,
+    "catboost": _catboost,
     "neo": _neo,
 }  # fmt: skip

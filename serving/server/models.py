@@ -40,6 +40,8 @@ class Model:
         Whether a row of zeros has to go through. An encoder of words may rightly refuse it.
     sample:
         What the archive brings to try it with; default: a row of zeros.
+    reader:
+        What reads a body for a model that takes a table of mixed kinds (tables.py); default: numbers are read.
     """
 
     predict: Predict
@@ -48,7 +50,8 @@ class Model:
     inputs: tuple[str, ...] = ()
     fixed_rows: int | None = None
     strict: bool = True
-    sample: np.ndarray | None = None
+    sample: Any = None
+    reader: Callable[[bytes, str], Any] | None = None
 
     def check(self, rows: Rows) -> None:
         """Raise ServingError with 400 where `rows` cannot fit, so that what fails later is the model's own fault."""
@@ -74,7 +77,7 @@ class Model:
         """Let a sample through, twice; return the seconds of the second time. Raises NotReady."""
         rows = self.sample
         if rows is None:
-            if self.features is None or self.inputs:
+            if self.features is None or self.inputs or self.reader is not None:
                 return 0.0
             rows = np.zeros((self.fixed_rows or 1, self.features))
         try:

@@ -98,7 +98,6 @@ def test_what_is_no_model_is_not_taken_for_one(tmp_path, content):
     [
         ("weights.pth", "weights and no code"),
         ("lone.safetensors", "weights and no code"),
-        ("c.cbm", "greensage optimize"),
         ("old.bst", "save it as .ubj"),
     ],
 )

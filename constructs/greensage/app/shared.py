@@ -73,7 +73,8 @@ def key_from_arn(stack: Stack, arn: str | None) -> kms.IKey | None:
 def environment_of(source: ModelSource, logs: LogsSpec | None = None) -> dict[str, str]:
     """Return what a source's container reads from its environment."""
     secrets = {f"{name}_SECRET_ARN": arn for name, arn in source.secrets.items()}
-    own = {**allowed(pickle=source.allow_pickle, code=source.allow_code), **logging_of(logs or LogsSpec())}
+    frames = {"GREENSAGE_DATAFRAME": "1"} if source.dataframe else {}
+    own = {**allowed(pickle=source.allow_pickle, code=source.allow_code), **frames, **logging_of(logs or LogsSpec())}
     return {**own, **secrets, **source.variables}
 
 

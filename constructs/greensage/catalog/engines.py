@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-Engine = Literal["trees", "onnx", "xgboost", "lightgbm", "sklearn", "all", "optimize"]
+Engine = Literal["trees", "onnx", "xgboost", "lightgbm", "sklearn", "all", "pandas", "catboost", "optimize"]
 _SERVER = ("numpy", "orjson", "httptools", "uvloop")
 # boto3 writes captures. Compiled trees need nothing but the server; their captures need the image of their framework.
 _OWN = {
@@ -14,6 +14,8 @@ _OWN = {
     "lightgbm": ("scipy", "lightgbm", "boto3"),
     "sklearn": ("scipy", "scikit-learn", "skops", "boto3"),
 }
+# Only where a model file asks for them: pandas is for pipelines that take columns by name, CatBoost brings pandas and more.
+_ASKED = {"pandas": ("pandas",), "catboost": ("catboost", "pandas", "boto3")}
 _EVERY = ("onnxruntime", "scipy", "xgboost-cpu", "lightgbm", "scikit-learn", "skops", "boto3")
 # What makes models smaller: a job's image, in which nothing is served.
 _OPTIMIZE = ("treelite", "tl2cgen", "onnx", "skl2onnx", "onnxmltools", "onnxconverter-common")
@@ -21,11 +23,13 @@ _OPTIMIZE = ("treelite", "tl2cgen", "onnx", "skl2onnx", "onnxmltools", "onnxconv
 
 def engines() -> tuple[Engine, ...]:
     """Return every engine."""
-    return ("trees", "onnx", "xgboost", "lightgbm", "sklearn", "all", "optimize")
+    return ("trees", "onnx", "xgboost", "lightgbm", "sklearn", "all", "pandas", "catboost", "optimize")
 
 
 def packages_of(engine: Engine) -> tuple[str, ...]:
     """Return the packages that the image of `engine` has, by the names that serving/requirements*.txt pin."""
     if engine == "optimize":
         return (*_SERVER, *_EVERY, *_OPTIMIZE)
+    if engine in _ASKED:
+        return (*_SERVER, *(_EVERY if engine == "pandas" else ()), *_ASKED[engine])
     return (*_SERVER, *(_EVERY if engine == "all" else _OWN[engine]))

@@ -9,7 +9,7 @@ from ._data import load
 from .instances import Architecture, Processor
 
 # What the server in serving/ can load; the others need AWS's images.
-SERVED_FRAMEWORKS = ("xgboost", "lightgbm", "sklearn", "onnx")
+SERVED_FRAMEWORKS = ("xgboost", "lightgbm", "sklearn", "onnx", "catboost")
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,9 @@ from ..catalog import limits
 from ..core.folders import serving_folder
 
 _POLL_SECONDS = 0.05
+# A folder to run in, and a module: the server of greensage's image, and what stands in for AWS's of Hugging Face.
+SERVER = (serving_folder(), "server")
+HUGGING_FACE = (Path(__file__).parent / "hugging_face", "stand_in")
 _DRAIN_SECONDS = 60.0
 
 
@@ -28,7 +31,7 @@ class ContainerStopping(Exception):
 
 
 class Container:
-    """One process with the server of the serving image on a free loopback port.
+    """One process with `server` on a free loopback port, by default that of the serving image.
 
     `environment` is the model's; `on_line` gets each line that the process prints; `python` has what the server imports, by
     default this one. Requests are counted, so that `stop` lets those under way finish.
@@ -36,7 +39,7 @@ class Container:
 
     def __init__(
         self, model_dir: Path, environment: Mapping[str, str], *, multi_model: bool, on_line: Callable[[str], None],
-        python: Path | None = None,
+        python: Path | None = None, server: tuple[Path, str] = SERVER,
     ) -> None:  # fmt: skip
         self.port = _free_port()
         self.model_dir = model_dir
@@ -55,8 +58,8 @@ class Container:
         }
         # The child ends when its standard input does, so it cannot outlive a local cloud that crashed.
         self._process = subprocess.Popen(
-            [str(python or sys.executable), str(Path(__file__).with_name("supervise.py")), "serve"],
-            cwd=serving_folder(), env=variables, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            [str(python or sys.executable), str(Path(__file__).with_name("supervise.py")), server[1], "serve"],
+            cwd=server[0], env=variables, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()

@@ -21,6 +21,8 @@ from ..errors import LocalError
 
 # What greensage needs and the local cloud does not, or pins itself.
 _NOT_HERE = ("aws-cdk-lib", "constructs", "boto3")
+# Of these frameworks' own images; everybody would wait for them, and few need them.
+_LARGE = ("catboost",)
 BASE = ("ministack==1.5.33", "boto3==1.43.106", "cryptography==50.0.2")
 Say = Callable[[str], None]
 
@@ -48,6 +50,23 @@ def requirements() -> list[str]:
     return [*BASE, *own, *(line.strip() for line in lines if line.strip() and not line.startswith("#"))]
 
 
+def add_packages(framework: str, python: Path, say: Say) -> None:
+    """Install what models of `framework` need beside the rest, on first use, where that is large. Raises LocalError.
+
+    Into the private environment only: a Python of the user's is told what to install.
+    """
+    path = serving_folder() / f"requirements-{framework}.txt"
+    if framework not in _LARGE or not path.is_file():
+        return
+    lines = [line for line in path.read_text().splitlines() if line.strip() and not line.startswith("#")]
+    if subprocess.run([str(python), "-c", f"import {framework}"], capture_output=True, check=False).returncode == 0:
+        return
+    if not (python.parents[1] / "complete").is_file():
+        raise LocalError(f"{framework} is not installed in {python}: pip install {' '.join(lines)}")
+    say(f"Installing {framework} for the local cloud (once, about a minute) ...")
+    _install(python, lines)
+
+
 def _name(requirement: str) -> str:
     return re.split(r"[<>=!~;\[ (]", requirement, maxsplit=1)[0]
 
@@ -71,12 +90,16 @@ def _has(requirement: str) -> bool:
 def _make(folder: Path, python: Path, wanted: list[str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     venv.create(folder, with_pip=True, clear=True)
+    _install(python, wanted)
+    _verify(python)
+    (folder / "complete").touch()
+
+
+def _install(python: Path, wanted: list[str]) -> None:
     command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *wanted]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise LocalError(f"pip could not install the local cloud's packages:\n{done.stderr.strip()[-2000:]}")
-    _verify(python)
-    (folder / "complete").touch()
 
 
 def _verify(python: Path) -> None:

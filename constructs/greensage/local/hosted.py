@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Mapping
@@ -15,13 +16,14 @@ from ..catalog import limits
 from . import ministack_api as cloud
 from . import registry
 from .archives import unpack
-from .containers import Container, ContainerFailed
+from .containers import HUGGING_FACE, SERVER, Container, ContainerFailed
+from .environment import add_packages
 from .images import find_image
 from .rules import artifact_bytes, check_architecture, check_image_access
 from .wire import AwsError, validation_error
 
 Reply = tuple[int, dict[str, str], bytes]
-_FAMILIES_OF_THE_SERVER = "xgboost, lightgbm, sklearn and onnx"
+_FAMILIES_OF_THE_SERVER = "xgboost, lightgbm, sklearn, onnx, catboost and, by a stand-in, Hugging Face on CPU"
 
 
 def definitions_of(model: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -129,13 +131,19 @@ class Hosted:
             raise validation_error(f"The local cloud cannot run {image.uri}: its server loads {_FAMILIES_OF_THE_SERVER}.")
         folder = Path(tempfile.mkdtemp(prefix="model-"))
         many = definition.get("Mode") == "MultiModel"
+        hub = image.framework == "huggingface"
+        if many and hub:
+            raise validation_error("The local cloud's stand-in for the Hugging Face container serves one model.")
         if not many and "ModelDataUrl" in definition:
             unpack(artifact_bytes(self.role, definition["ModelDataUrl"]), folder, definition["ModelDataUrl"])
+            if any(folder.rglob("*.cbm")):
+                add_packages("catboost", Path(sys.executable), log)
         variables = {**definition.get("Environment", {}), **environment}
         # Capturing is all that the server calls AWS for; other containers get no credentials at all.
         if "GREENSAGE_CAPTURE_URI" in variables:
             variables |= cloud.role_environment(self.role)
-        container = Container(folder, variables, multi_model=many, on_line=log)
+        server = HUGGING_FACE if hub else SERVER
+        container = Container(folder, variables, multi_model=many, on_line=log, server=server)
         log(f"started {image.uri} as process {container.pid}")
         return container
 

@@ -16,16 +16,19 @@ from .wire import AwsError
 _URI = re.compile(
     r"^(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.[a-z0-9.-]+/([a-z0-9._/-]+?)(?:@(sha256:[0-9a-f]{64})|:([A-Za-z0-9._-]+))?$"
 )
+# AWS's images that something stands in for here.
+_STOOD_IN_FOR = (*catalog.SERVED_FRAMEWORKS, "huggingface")
 
 
 @dataclass(frozen=True)
 class Image:
-    """An image that exists. `served` says whether the local server can stand in for it."""
+    """An image that exists. `served` says whether there is a stand-in for it here, and `framework` whose it is, if AWS's."""
 
     uri: str
     architecture: Architecture
     repository_arn: str
     served: bool
+    framework: str = ""
 
 
 def find_image(uri: str) -> Image:
@@ -43,7 +46,7 @@ def find_image(uri: str) -> Image:
         return Image(uri, "x86_64", arn, False)
     prebuilt = _prebuilt(repository, reference, account, region)
     if prebuilt is not None:
-        return Image(uri, prebuilt.architecture, arn, prebuilt.framework in catalog.SERVED_FRAMEWORKS)
+        return Image(uri, prebuilt.architecture, arn, prebuilt.framework in _STOOD_IN_FOR, prebuilt.framework)
     if _is_accelerated(repository, reference, account, region):
         return Image(uri, "x86_64", arn, False)
     if not cloud.ecr_has(repository, reference):
@@ -67,7 +70,7 @@ def built_image(variables: Mapping[str, str]) -> tuple[str, str]:
 def _is_accelerated(repository: str, tag: str, account: str, region: str) -> bool:
     images = (
         image
-        for framework in ("pytorch", "tensorflow", "triton")
+        for framework in ("pytorch", "tensorflow", "triton", "huggingface", "huggingface-llm")
         for processor in ("gpu", "neuronx", "inf1")
         for image in catalog.accelerated_images(framework, processor)
     )
@@ -76,7 +79,7 @@ def _is_accelerated(repository: str, tag: str, account: str, region: str) -> boo
 
 
 def _prebuilt(repository: str, tag: str, account: str, region: str) -> catalog.PrebuiltImage | None:
-    for framework in ("xgboost", "sklearn", "pytorch", "tensorflow"):
+    for framework in catalog.prebuilt_frameworks():
         for architecture in ("arm64", "x86_64"):
             for image in catalog.prebuilt_images(framework, architecture):
                 owner = catalog.account_of(image.registry, region)

@@ -54,7 +54,7 @@ def _target(name: str, request: Request) -> str | None:
     elif "CallbackToken" in request:
         target = pipelines.waiting_for(request["CallbackToken"])
     elif "ModelPackageGroupName" in request:
-        target = arn("model-package-group", request["ModelPackageGroupName"])
+        target = arn("model-package-group", request["ModelPackageGroupName"].rsplit("/", 1)[-1])
     elif "Pipeline" in name and "PipelineName" in request:
         target = arn("pipeline", request["PipelineName"])
     elif name in recommender.OPERATIONS:

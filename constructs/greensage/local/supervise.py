@@ -1,4 +1,4 @@
-"""Runs the serving image's server in a process that ends when its parent does, however that ends."""
+"""Runs the module that is named first in a process that ends when its parent does, however that ends."""
 
 from __future__ import annotations
 
@@ -20,4 +20,5 @@ if __name__ == "__main__":
     threading.Thread(target=_end_with_parent, daemon=True).start()
     # Run as a script, its own folder comes first on the path; the server lies in the current one.
     sys.path[0] = os.getcwd()
-    runpy.run_module("server", run_name="__main__", alter_sys=True)
+    del sys.argv[0]
+    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)

@@ -10,12 +10,19 @@ from ..errors import GreensageError
 from .sniff import Sniffed, sniff
 
 # What lies beside a model and goes with it, by the names that the container knows.
-BESIDE = ("sample.csv", "sample.json", "feature_names.json", "labels.json", "tokenizer.json", "greensage.json")
-_SERVED = {"xgboost": "xgboost", "lightgbm": "lightgbm", "onnx": "onnx", "skops": "sklearn", "pickle": "sklearn"}
+BESIDE = ("sample.csv", "sample.json", "feature_names.json", "columns.json", "labels.json", "tokenizer.json", "greensage.json")
+_SERVED = {
+    "catboost": "catboost",
+    "xgboost": "xgboost",
+    "lightgbm": "lightgbm",
+    "onnx": "onnx",
+    "skops": "sklearn",
+    "pickle": "sklearn",
+}
 _SKIPPED = (".git", "__pycache__", ".venv", "node_modules", ".ipynb_checkpoints", "code")
 _NOT_MODELS = (".py", ".ipynb", ".csv", ".parquet", ".md", ".log", ".yaml", ".yml", ".toml", ".png", ".html")
 # In the serving image of `all` (serving/requirements.txt), or part of Python.
-_IN_THE_IMAGE = ("sklearn", "xgboost", "lightgbm")
+_IN_THE_IMAGE = ("sklearn", "xgboost", "lightgbm", "pandas")
 
 
 @dataclass(frozen=True)
@@ -101,9 +108,6 @@ def _of_file(path: Path, found: Sniffed, has_code: bool) -> Found:
         )
     if found.kind == "keras":
         raise GreensageError(f"{path}: a Keras file; AWS's container serves SavedModels: model.export('model/1') writes one")
-    if found.kind == "catboost":
-        missing = "CatBoost models are served as ONNX: greensage optimize FILE makes one, or model.save_model(..., format='onnx')"
-        return Found("onnx", files, "CBM1 at its head: CatBoost", False, missing=missing)
     if found.kind == "exported":
         missing = "AWS's container does not load torch.export programs by itself; greensage optimize FILE makes ONNX of it"
         return Found("pytorch", files, "a program of torch.export", False, missing="" if has_code else missing)
@@ -123,11 +127,15 @@ def _of_served(path: Path, found: Sniffed, files: Mapping[str, Path]) -> Found:
     if found.kind == "pickle":
         keys["allow_pickle"] = True
         notes.append("a pickle runs code when it is loaded: only of files that you made yourself; skops and ONNX run none")
+        if "pandas" in found.packages:
+            keys["dataframe"] = True
         lacking = [name for name in found.packages if name not in _IN_THE_IMAGE]
         if lacking:
             missing = (
                 f"it refers to {', '.join(lacking)}, which greensage's container does not have; store the estimator without, as "
                 "ONNX, or serve it with an image of your own"
             )
+    if found.kind == "catboost":
+        notes.append("one in ONNX is smaller and needs no image of CatBoost's size: greensage optimize FILE (numbers only)")
     packages = f" that refers to {', '.join(found.packages)}" if found.packages else ""
     return Found(_SERVED[found.kind], files, f"{path.name}: {found.kind}{packages}", True, keys, tuple(notes), missing)

@@ -18,6 +18,8 @@ from ..errors import GreensageError
 from .find import Found, find
 from .trial import Tried, try_out
 
+# What scikit-learn, pandas and our own reader of numbers say to rows without names, or with text in them.
+_WANTS_A_TABLE = re.compile(r"(?i)dataframe|number|column")
 _MEDIA = {".csv": "text/csv", ".json": "application/json"}
 _CODE = ("inference.py", "code/inference.py")
 
@@ -113,7 +115,7 @@ def package(
         look(half)
         given = _sample(sample)
         coded = any(member in files for member in _CODE)
-        keys = {**found.keys, **({"allow_code": True} if coded and found.served else {})}
+        keys: dict[str, object] = {**found.keys, **({"allow_code": True} if coded and found.served else {})}
         tried, why = _tried(found, half, keys, given, allow_pickle=allow_pickle, run=run, say=say)
         target.parent.mkdir(parents=True, exist_ok=True)
         # Beside its place first: the two folders may be on different disks, and whoever finds the archive finds it whole.
@@ -177,7 +179,7 @@ def _sample(sample: Path | str | None) -> tuple[bytes, str] | None:
 
 
 def _tried(
-    found: Found, archive: Path, keys: Mapping[str, object], sample: tuple[bytes, str] | None, *, allow_pickle: bool, run: bool,
+    found: Found, archive: Path, keys: dict[str, object], sample: tuple[bytes, str] | None, *, allow_pickle: bool, run: bool,
     say: Callable[[str], None],
 ) -> tuple[Tried | None, str]:  # fmt: skip
     if not run:
@@ -186,10 +188,21 @@ def _tried(
         return None, f"AWS's container for {found.framework} runs on AWS only"
     if keys.get("allow_pickle") and not allow_pickle:
         return None, "it is a pickle, which runs code when it is loaded; --allow-pickle tries it"
-    variables = {"allow_pickle": "GREENSAGE_ALLOW_PICKLE", "allow_code": "GREENSAGE_ALLOW_CODE"}
-    environment = {variable: "1" for key, variable in variables.items() if keys.get(key)}
     say("loading it in the serving container's own code ...")
-    return try_out(archive, environment, sample, say), ""
+    try:
+        return try_out(archive, _variables(keys), sample, say, framework=found.framework), ""
+    except GreensageError as error:
+        if found.framework != "sklearn" or keys.get("dataframe") or not _WANTS_A_TABLE.search(str(error)):
+            raise
+        # A pipeline that takes columns by name says so only when it is asked.
+        say("it wants a table with names; once more with dataframe: true ...")
+        keys["dataframe"] = True
+        return try_out(archive, _variables(keys), sample, say, framework=found.framework), ""
+
+
+def _variables(keys: Mapping[str, object]) -> dict[str, str]:
+    names = {"allow_pickle": "GREENSAGE_ALLOW_PICKLE", "allow_code": "GREENSAGE_ALLOW_CODE", "dataframe": "GREENSAGE_DATAFRAME"}
+    return {variable: "1" for key, variable in names.items() if keys.get(key)}
 
 
 def _name_of(path: Path) -> str:

@@ -21,7 +21,8 @@ _MOST_PICKLE = 256 << 20
 _PICKLES = (".pkl", ".pickle", ".joblib", ".sav", ".p", ".dill", ".bin", ".model", "")
 _PACKAGES = re.compile(
     rb"\b(sklearn|xgboost|lightgbm|catboost|torch|transformers|pandas|statsmodels|imblearn|category_encoders|feature_engine|"
-    rb"prophet|keras|tensorflow|spacy|surprise|river)\b(?=[._]|\n|\x94|$)"
+    # With a dot: modules have one, and attributes such as the `transformers` of a ColumnTransformer have not.
+    rb"prophet|keras|tensorflow|spacy|surprise|river)(?=\.[a-z_])"
 )
 _UNPACK: dict[bytes, Callable[[bytes], bytes]] = {
     b"\x78": zlib.decompress, b"\x1f\x8b": gzip.decompress, b"BZ": bz2.decompress, b"\xfd7z": lzma.decompress,

@@ -11,7 +11,7 @@ from pathlib import Path
 from ..core.archive import unpack
 from ..errors import GreensageError
 from ..local.containers import Container, ContainerFailed
-from ..local.environment import python_for_local_cloud
+from ..local.environment import add_packages, python_for_local_cloud
 
 _START_SECONDS = 120.0
 _SHOWN = 400
@@ -25,12 +25,15 @@ class Tried:
     answer: str | None
 
 
-def try_out(archive: Path, environment: Mapping[str, str], sample: tuple[bytes, str] | None, say: Callable[[str], None]) -> Tried:
+def try_out(
+    archive: Path, environment: Mapping[str, str], sample: tuple[bytes, str] | None, say: Callable[[str], None], *, framework: str
+) -> Tried:
     """Start the container on `archive`, wait until it is healthy, and send it the sample: a body and its media type.
 
     Raises GreensageError with what the container says where it does not load the model or does not answer.
     """
     python = python_for_local_cloud(say)
+    add_packages(framework, python, say)
     with tempfile.TemporaryDirectory() as work:
         unpack(archive, Path(work))
         started = time.monotonic()

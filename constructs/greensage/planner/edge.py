@@ -28,6 +28,8 @@ def check_edge(request: Request) -> Choice:
     framework = request.spec.model.framework
     if hosting.device is not None:
         return _compiled(request, hosting)
+    if request.spec.model.dataframe:
+        raise request.refuse("model.dataframe", "the component has no pandas", hint="export the pipeline to ONNX")
     if framework not in _OF_THE_SERVER:
         raise request.refuse("model.framework", "the component runs models with ONNX Runtime or a tree library",
                              found=framework, allowed=", ".join(_OF_THE_SERVER), hint="export it to ONNX")  # fmt: skip

@@ -28,11 +28,16 @@ def training_engine(spec: ModelSpec) -> Engine:
 def common_engine(found: Iterable[Engine]) -> Engine:
     """Return the engine that stands for several: their own if they agree, else all."""
     different: list[Engine] = list(dict.fromkeys(item for item in found if item != "trees"))
-    return "trees" if not different else different[0] if len(different) == 1 else "all"
+    if len(different) < 2:
+        return different[0] if different else "trees"
+    # pandas has all that `all` has.
+    return "pandas" if "pandas" in different else "all"
 
 
 def _of_framework(source: ModelSource) -> Engine:
     own = source.framework
+    if source.dataframe:
+        return "pandas"
     foreign = [
         part for part in source.environment.get(_TRUSTED, "").split(",") if part.strip().split(".")[0] != "sklearn" and part
     ]

@@ -18,7 +18,9 @@ HUGGING_FACE = "huggingface"
 ENTRY_POINT = "inference.py"
 # What an image of the user's own brings with it.
 OTHER = "other"
-Framework = Literal["xgboost", "lightgbm", "sklearn", "onnx", "pytorch", "tensorflow", "triton", "huggingface", "other"]
+Framework = Literal[
+    "xgboost", "lightgbm", "sklearn", "onnx", "pytorch", "tensorflow", "triton", "huggingface", "catboost", "other"
+]
 
 
 # What containers call their secrets, and what such values begin with.
@@ -95,6 +97,9 @@ class ModelSource(Part):
     allow_pickle: bool = Field(
         default=False, description="Load a pickle or joblib file. It runs code: only for files you made yourself."
     )
+    dataframe: bool = Field(
+        default=False, description="The scikit-learn pipeline takes a pandas DataFrame: columns by name, text among them."
+    )
     allow_code: bool = Field(
         default=False,
         description="Run code that the archive brings: trees that greensage optimize compiled. Only for files you made yourself.",
@@ -156,6 +161,8 @@ class ModelSource(Part):
                 "accept_eula is for an archive or prefix in S3 that is served where it lies | artifact: s3://..., no code"
             )
         own = self.image not in ("auto", "serving", "prebuilt")
+        if self.dataframe and self.framework != "sklearn":
+            raise ValueError(f"dataframe is for scikit-learn pipelines, not for {self.framework} | leave it out")
         hub = self._of_the_hub()
         has = (("artifact", self.artifact or hub), ("framework", self.framework != OTHER))
         missing = [key for key, given in has if not given]

@@ -1,0 +1,161 @@
+"""Pipelines that take columns by name, and CatBoost with categories, on tables that come with plotly."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import catboost
+import joblib
+import numpy as np
+import pandas
+import plotly.data
+import pytest
+from sklearn.compose import ColumnTransformer, make_column_selector
+from sklearn.ensemble import GradientBoostingClassifier, RandomForestRegressor
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from greensage.packaging import package
+from tests.serving.running import post, serving, start
+
+TIPS = plotly.data.tips(return_type="pandas")
+GAPMINDER = plotly.data.gapminder(return_type="pandas")
+FEATURES = ["total_bill", "sex", "smoker", "day", "size"]
+
+
+def pipeline(estimator):
+    words = make_pipeline(SimpleImputer(strategy="most_frequent"), OneHotEncoder(handle_unknown="ignore"))
+    numbers = make_pipeline(SimpleImputer(), StandardScaler())
+    split = ColumnTransformer(
+        [
+            ("words", words, make_column_selector(dtype_exclude="number")),
+            ("numbers", numbers, make_column_selector(dtype_include="number")),
+        ]
+    )
+    return make_pipeline(split, estimator)
+
+
+@pytest.fixture(scope="module")
+def tips(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tips")
+    made = pipeline(GradientBoostingClassifier(n_estimators=5, random_state=0)).fit(TIPS[FEATURES], TIPS["time"])
+    joblib.dump(made, folder / "model.joblib")
+    container = start(folder, GREENSAGE_ALLOW_PICKLE="1", GREENSAGE_DATAFRAME="1")
+    yield container, made.predict_proba(TIPS[FEATURES].head(20))
+    container.stop()
+
+
+def answer(container, body: bytes | str, media: str) -> np.ndarray:
+    status, _, content = post(container, body if isinstance(body, bytes) else body.encode(), media)
+    assert status == 200, content
+    return np.array(json.loads(content)["predictions"])
+
+
+ROWS = TIPS[FEATURES].head(20)
+FORMS = {
+    "csv with a header": (ROWS.to_csv(index=False), "text/csv"),
+    "csv without": (ROWS.to_csv(index=False, header=False), "text/csv"),
+    "csv in another order, with more": (TIPS.head(20)[[*reversed(FEATURES), "tip"]].to_csv(index=False), "text/csv"),
+    "records": (ROWS.to_json(orient="records"), "application/json"),
+    "instances": (json.dumps({"instances": ROWS.to_dict("records")}), "application/json"),
+    "lists": (json.dumps({"instances": ROWS.to_numpy().tolist()}), "application/json"),
+    "split": (json.dumps({"dataframe_split": json.loads(ROWS.to_json(orient="split"))}), "application/json; charset=utf-8"),
+    "columns": (json.dumps(ROWS.to_dict("list")), "application/json"),
+    "lines": (ROWS.to_json(orient="records", lines=True), "application/jsonlines"),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_pipeline_answers_a_table_in_every_form(tips, form):
+    container, wanted = tips
+    assert np.allclose(answer(container, *FORMS[form]), wanted)
+
+
+def test_one_row_as_an_object_and_what_is_missing(tips):
+    container, wanted = tips
+    assert np.allclose(answer(container, json.dumps(ROWS.iloc[0].to_dict()), "application/json"), wanted[:1])
+    assert answer(container, "16.99,Female,,Sun,2\n", "text/csv").shape == (1, 2)
+    assert answer(container, json.dumps([{**ROWS.iloc[0].to_dict(), "size": None}]), "application/json").shape == (1, 2)
+
+
+def test_many_rows_are_read_as_a_whole(tips):
+    container, wanted = tips
+    body = pandas.concat([ROWS] * 6_000).to_csv(index=False)
+    assert len(body) > 2_000_000
+    assert np.allclose(answer(container, body, "text/csv"), np.tile(wanted, (6_000, 1)))
+
+
+@pytest.mark.parametrize(
+    ("body", "media", "status", "said"),
+    [
+        ("1,2\n", "text/csv", 400, "takes 5 columns (total_bill, sex, smoker, day, size), got 2"),
+        ('[{"sex": "Male"}]', "application/json", 400, "columns are missing: total_bill, smoker, day, size"),
+        ("[]", "application/json", 400, "a list of rows is needed"),
+        ("5", "application/json", 400, "a list of rows is needed"),
+        ('[{"a": 1}, [2]]', "application/json", 400, "all objects or all lists"),
+        ('{"a": [1, 2], "b": [1]}', "application/json", 400, "no table"),
+        ("{", "application/json", 400, "no table"),
+        ("", "text/csv", 400, "no table"),
+        ("x", "application/x-npy", 415, "is not read for a table"),
+        ("[" * 100_000, "application/json", 400, "no table"),
+    ],
+)
+def test_what_is_no_table_is_refused(tips, body, media, status, said):
+    container, _ = tips
+    found, _, content = post(container, body.encode(), media)
+    assert (found, said in content.decode()) == (status, True), content
+
+
+def test_types_of_columns_keep_digits_that_are_words(tmp_path):
+    frame = GAPMINDER.assign(code=GAPMINDER["iso_num"].astype(str).str.zfill(3))[["continent", "year", "code"]]
+    made = pipeline(RandomForestRegressor(5, random_state=0)).fit(frame, GAPMINDER["lifeExp"])
+    joblib.dump(made, tmp_path / "model.joblib")
+    (tmp_path / "columns.json").write_text(json.dumps({"code": "str"}))
+    wanted = made.predict(frame.head(30))
+    with serving(tmp_path, GREENSAGE_ALLOW_PICKLE="1", GREENSAGE_DATAFRAME="1") as container:
+        found = answer(container, frame.head(30).to_csv(index=False, header=False), "text/csv")
+    assert np.allclose(found, wanted)
+
+
+def categories(frame: pandas.DataFrame) -> pandas.DataFrame:
+    return frame.assign(**{name: frame[name].astype(str) for name in ("sex", "smoker", "day")})
+
+
+@pytest.mark.parametrize("kind", ["classes", "numbers", "counts"])
+def test_catboost_with_categories_answers_as_catboost_does(tmp_path, kind):
+    asked = {"iterations": 20, "verbose": 0, "allow_writing_files": False, "cat_features": ["sex", "smoker", "day"]}
+    given, ask = categories(ROWS), json.dumps({"instances": ROWS.to_dict("records")})
+    if kind == "classes":
+        made = catboost.CatBoostClassifier(**asked).fit(categories(TIPS[FEATURES]), TIPS["time"])
+        wanted = made.predict_proba(given)
+    else:
+        made = catboost.CatBoostRegressor(**asked, **({"loss_function": "Poisson"} if kind == "counts" else {}))
+        wanted = made.fit(categories(TIPS[FEATURES]), TIPS["tip"]).predict(given)
+    made.save_model(str(tmp_path / "model.cbm"))
+    with serving(tmp_path) as container:
+        assert np.allclose(answer(container, ask, "application/json"), wanted)
+        assert np.allclose(answer(container, ROWS.to_csv(index=False, header=False), "text/csv"), wanted)
+
+
+def test_catboost_of_numbers_takes_numbers(tmp_path):
+    numbers = GAPMINDER[["year", "pop", "gdpPercap"]]
+    made = catboost.CatBoostRegressor(iterations=20, verbose=0, allow_writing_files=False).fit(numbers, GAPMINDER["lifeExp"])
+    made.save_model(str(tmp_path / "model.cbm"))
+    with serving(tmp_path) as container:
+        found = answer(container, numbers.head(9).to_csv(index=False, header=False), "text/csv")
+        assert np.allclose(found, made.predict(numbers.head(9)))
+        body = io.BytesIO()
+        np.save(body, numbers.head(9).to_numpy(dtype=float))
+        assert np.allclose(answer(container, body.getvalue(), "application/x-npy"), found)
+
+
+def test_package_finds_out_that_a_pipeline_wants_a_table(tmp_path):
+    made = pipeline(GradientBoostingClassifier(n_estimators=2)).fit(TIPS[FEATURES], TIPS["time"])
+    joblib.dump(made, tmp_path / "lunch.joblib")
+    sample = tmp_path / "row.csv"
+    ROWS.head(1).to_csv(sample, index=False)
+    out = package(tmp_path / "lunch.joblib", sample=sample, allow_pickle=True, out=Path(tmp_path / "lunch.tar.gz"))
+    assert out.tried is not None and "dataframe: true" in out.yaml and "allow_pickle: true" in out.yaml
