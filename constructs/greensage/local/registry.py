@@ -93,14 +93,16 @@ def list_packages(request: Request) -> Request:
         "ModelPackageName", "ModelPackageGroupName", "ModelPackageVersion", "ModelPackageArn", "CreationTime",
         "ModelPackageStatus", "ModelApprovalStatus", "ModelPackageDescription",
     )  # fmt: skip
-    wanted = request.get("ModelApprovalStatus")
+    wanted, group = request.get("ModelApprovalStatus"), request.get("ModelPackageGroupName", "").rsplit("/", 1)[-1]
     rows = [
         row
         for row in store().packages.values()
-        if row["ModelPackageGroupName"] == request.get("ModelPackageGroupName")
+        if row["ModelPackageGroupName"] == group
         and wanted in (None, row.get("ModelApprovalStatus"))
     ]
-    return {"ModelPackageSummaryList": [{key: row[key] for key in keys if key in row} for row in rows]}
+    rows.sort(key=lambda row: row["CreationTime"], reverse=request.get("SortOrder") == "Descending")
+    found = [{key: row[key] for key in keys if key in row} for row in rows]
+    return {"ModelPackageSummaryList": found[: request.get("MaxResults", len(found))]}
 
 
 def _group(request: Request) -> dict[str, Any]:
