@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+# So much of a JSON file is looked at.
+_HEAD = 4096
 ENDINGS = {
     ".ubj": "xgboost", ".json": "xgboost", ".txt": "lightgbm", ".onnx": "onnx", ".cbm": "catboost", ".skops": "skops",
     ".so": "neo", ".pkl": "pickle", ".pickle": "pickle", ".joblib": "pickle",
@@ -47,13 +50,33 @@ def kind_of(path: Path) -> str | None:
         return None
     if path.name == "xgboost-model":
         return "xgboost"
+    if path.suffix == ".json" and not _of_xgboost(path):
+        return None
     # The source and libraries for several machines are one model: the C stands for it.
     if path.stem == "trees" and path.suffix == ".c":
         return "trees"
     return None if path.name.startswith("trees-") else ENDINGS.get(path.suffix)
 
 
+def named_model(folder: Path) -> str | None:
+    """Return the file that greensage.json names as the model; None where it names none."""
+    path = folder / "greensage.json"
+    try:
+        found = json.loads(path.read_bytes()) if path.is_file() else None
+    except (ValueError, RecursionError):
+        return None
+    named = found.get("model") if isinstance(found, dict) else None
+    return named if isinstance(named, str) else None
+
+
+def _of_xgboost(path: Path) -> bool:
+    """XGBoost writes its learner first; any other JSON beside a model says something about it."""
+    with path.open("rb") as file:
+        return b'"learner"' in file.read(_HEAD)
+
+
 def engine_of(folder: Path) -> str | None:
     """Return the Python package that loads what lies in `folder`, to import it ahead; None where that is not clear."""
-    kinds = {kind for path in files_of(folder) if (kind := kind_of(path))}
+    named = named_model(folder)
+    kinds = {kind for path in files_of(folder) if (kind := kind_of(path)) and named in (None, path.name)}
     return _PACKAGES.get(kinds.pop()) if len(kinds) == 1 else None

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from . import tables, trees
-from .engines import ENDINGS, SAMPLES, files_of, kind_of
+from .engines import ENDINGS, SAMPLES, files_of, kind_of, named_model
 from .errors import ServingError, first_lines
 from .hooks import hooked, hooks_of
 from .models import Model
@@ -30,12 +30,16 @@ def load(folder: Path, settings: Settings) -> Model:
 
 
 def _load(folder: Path, settings: Settings) -> Model:
-    found = [(path, _LOADERS[kind]) for path in files_of(folder) if (kind := kind_of(path))]
+    named = named_model(folder)
+    found = [(path, _LOADERS[kind]) for path in files_of(folder) if (kind := kind_of(path)) and named in (None, path.name)]
+    if not found and named:
+        raise ServingError(400, f"greensage.json names {named} as the model, and there is no such model in the archive")
     if not found:
         names = ", ".join(sorted(path.name for path in files_of(folder))) or "nothing"
         raise ServingError(400, f"no model file; the archive holds {names}; known endings: {', '.join(ENDINGS)}")
     if len(found) > 1:
-        raise ServingError(400, f"more than one model file: {', '.join(path.name for path, _ in found)}")
+        names = ", ".join(path.name for path, _ in found)
+        raise ServingError(400, f'more than one model file: {names}; name it in greensage.json: {{"model": "FILE"}}')
     path, loader = found[0]
     try:
         model = loader(path, settings)

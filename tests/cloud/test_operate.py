@@ -137,7 +137,8 @@ def test_a_fleet_is_brought_down_by_what_the_proposals_promised(fleet, session):
         )
         measured = total(before, figure) - total(after, figure)
         assert promised > 0.5 * total(before, figure), figure
-        assert measured == pytest.approx(promised, rel=0.1), figure
+        # What was promised is saved, within a tenth; more where the machine was too busy to send as much as before.
+        assert 0.9 * promised <= measured <= 1.5 * promised, figure
     text = Path(fleet.models / "model-00.yaml").read_text()
     assert "# What its owner guessed." in text and "requests_per_day: 0" in text
 

@@ -20,7 +20,8 @@ def _lines(name: str) -> list[str]:
     return [line for line in (SERVING / name).read_text().splitlines() if line and not line.startswith("#")]
 
 
-REQUIREMENTS, OPTIMIZE = _lines("requirements.txt"), _lines("requirements-optimize.txt")
+REQUIREMENTS = [*_lines("requirements.txt"), *_lines("requirements-catboost.txt")]
+OPTIMIZE = _lines("requirements-optimize.txt")
 
 
 def test_every_package_is_pinned():
@@ -77,7 +78,7 @@ def test_wheels_exist_for_both_architectures(machine, tmp_path):
         sys.executable, "-m", "pip", "install", "--quiet", "--dry-run", "--ignore-installed", "--only-binary=:all:",
         "--python-version", "3.13", "--implementation", "cp", "--target", str(tmp_path),
         *(word for tag in ("manylinux_2_28", "manylinux_2_27", "manylinux_2_17", "manylinux2014") for word in ("--platform", f"{tag}_{machine}")),
-        "-r", str(SERVING / "requirements.txt"),
+        "-r", str(SERVING / "requirements.txt"), "-r", str(SERVING / "requirements-catboost.txt"),
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

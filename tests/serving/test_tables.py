@@ -18,8 +18,10 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from greensage.local.containers import ContainerFailed
 from greensage.packaging import package
-from tests.serving.running import post, serving, start
+from tests.conftest import ARTIFACTS
+from tests.serving.running import post, serving, start, unpacked
 
 TIPS = plotly.data.tips(return_type="pandas")
 GAPMINDER = plotly.data.gapminder(return_type="pandas")
@@ -159,3 +161,21 @@ def test_package_finds_out_that_a_pipeline_wants_a_table(tmp_path):
     ROWS.head(1).to_csv(sample, index=False)
     out = package(tmp_path / "lunch.joblib", sample=sample, allow_pickle=True, out=Path(tmp_path / "lunch.tar.gz"))
     assert out.tried is not None and "dataframe: true" in out.yaml and "allow_pickle: true" in out.yaml
+
+
+def test_json_beside_a_model_is_no_model_and_a_manifest_names_one_of_several(tmp_path):
+    unpacked("iris", tmp_path)
+    (tmp_path / "metrics.json").write_text('{"accuracy": 0.97}')
+    rows = json.loads((ARTIFACTS / "iris.expected.json").read_text())["rows"]
+    with serving(tmp_path) as container:
+        wanted = answer(container, json.dumps({"instances": rows}), "application/json")
+    (own,) = (path for path in tmp_path.iterdir() if path.suffix == ".skops")
+    (tmp_path / "old.skops").write_bytes(own.read_bytes())
+    with pytest.raises(ContainerFailed, match=r"name it in greensage\.json"), serving(tmp_path):
+        pass
+    (tmp_path / "greensage.json").write_text(json.dumps({"model": own.name}))
+    with serving(tmp_path) as container:
+        assert np.allclose(answer(container, json.dumps({"instances": rows}), "application/json"), wanted)
+    (tmp_path / "greensage.json").write_text('{"model": "gone.skops"}')
+    with pytest.raises(ContainerFailed, match=r"names gone\.skops as the model"), serving(tmp_path):
+        pass

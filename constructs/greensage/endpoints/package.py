@@ -31,10 +31,10 @@ class ModelPackageSource(Construct):
     Parameters
     ----------
     package_arn:
-        Of a version, or of a package without versions (of AWS Marketplace). This or `group_arn`.
+        Of a version, or of a package without versions (of AWS Marketplace). Default: none, `group_arn` names the group.
     group_arn:
-        Of a model package group, whose newest approved version is taken at each deployment: the template names the time of its
-        synthesis (or SOURCE_DATE_EPOCH, if that is set), so that CloudFormation asks again.
+        Of a model package group, whose newest approved version is taken at each deployment: the template names the time of
+        its synthesis (or SOURCE_DATE_EPOCH, if that is set), so that CloudFormation asks again. Default: none.
     architecture, processor:
         What the package's image was built for; default x86_64 and cpu.
 

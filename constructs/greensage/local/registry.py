@@ -97,8 +97,7 @@ def list_packages(request: Request) -> Request:
     rows = [
         row
         for row in store().packages.values()
-        if row["ModelPackageGroupName"] == group
-        and wanted in (None, row.get("ModelApprovalStatus"))
+        if row["ModelPackageGroupName"] == group and wanted in (None, row.get("ModelApprovalStatus"))
     ]
     rows.sort(key=lambda row: row["CreationTime"], reverse=request.get("SortOrder") == "Descending")
     found = [{key: row[key] for key in keys if key in row} for row in rows]
