@@ -198,7 +198,8 @@ def _reader(path: Path, columns: tuple[str, ...], settings: Settings) -> tables.
 def _catboost(path: Path, settings: Settings) -> Model:
     import catboost
 
-    model = catboost.CatBoost()
+    # Whose types are partial.
+    model: Any = catboost.CatBoost()
     model.load_model(str(path))
     columns = tuple(map(str, model.feature_names_))
     loss = str(model.get_all_params().get("loss_function", "")).partition(":")[0]
