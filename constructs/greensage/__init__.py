@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from .endpoints.compilation import ModelCompilation as ModelCompilation
     from .endpoints.edge import EdgeComponent as EdgeComponent
     from .endpoints.imported import ImportedEndpoint as ImportedEndpoint
+    from .endpoints.neo import NeoCompilation as NeoCompilation
     from .endpoints.props import EndpointProps as EndpointProps
     from .endpoints.props import InstanceProps as InstanceProps
     from .endpoints.recommendation import InferenceRecommendation as InferenceRecommendation
@@ -126,6 +127,7 @@ _HOME = {
     "ProxyMetrics": "monitoring.proxies",
     "QualitySettings": "monitoring",
     "ModelPackageSource": "endpoints",
+    "NeoCompilation": "endpoints.neo",
     "RealTimeEndpoint": "endpoints",
     "Resources": "endpoints",
     "RetrainingPolicy": "retraining",
@@ -194,6 +196,7 @@ __all__ = [
     "ProxyMetrics",
     "QualitySettings",
     "ModelPackageSource",
+    "NeoCompilation",
     "RealTimeEndpoint",
     "Resources",
     "RetrainingPolicy",
@@ -220,7 +223,8 @@ __version__ = "0.1.0"
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'greensage' has no attribute {name!r}")
-    return getattr(import_module(f".{_HOME[name]}", __name__), name)
+    found = getattr(import_module(f".{_HOME[name]}", __name__), name)
+    return import_module(".core.signature", __name__).explained(found)
 
 
 def __dir__() -> list[str]:

@@ -56,9 +56,6 @@ class _Upload(io.RawIOBase):
         self._id = s3.create_multipart_upload(**self._at, **extra)["UploadId"]
         self._buffer, self._parts = bytearray(), list[dict[str, Any]]()
 
-    def writable(self) -> bool:
-        return True
-
     def write(self, data: Any) -> int:
         self._buffer += data
         while len(self._buffer) >= _PART:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import pydoc
+import re
 
 import pytest
 from aws_cdk import App, Stack
@@ -134,3 +137,37 @@ def test_what_a_signature_names_can_be_imported():
     for name in ("InstanceProps", "EndpointProps", "ServingImage", "ArtifactLocation", "ContainerImage", "TargetTracking"):
         assert getattr(gs, name)
     assert archive
+
+
+def test_help_shows_every_prop_with_its_docs():
+    shown = inspect.signature(gs.RealTimeEndpoint)
+    assert {"artifact", "image", "scaling", "network", "role", "routing", "log_retention_days"} <= set(shown.parameters)
+    assert "self" not in shown.parameters and shown.parameters["image"].default is inspect.Parameter.empty
+    text = pydoc.render_doc(gs.RealTimeEndpoint, renderer=pydoc.plaintext)
+    assert "class RealTimeEndpoint(" in text and "startup_timeout_seconds, download_timeout_seconds:" in text
+    assert "network: 'Network | None' = ..." in text
+    assert list(inspect.signature(gs.ModelArtifact).parameters)[:3] == ["scope", "id", "source"]
+
+    class Own(gs.RealTimeEndpoint):
+        def __init__(self, scope, id, *, size: str) -> None: ...
+
+    assert list(inspect.signature(Own).parameters) == ["scope", "id", "size"]
+
+
+def test_every_type_that_a_signature_names_is_imported_from_greensage():
+    named = set()
+    for name in gs.__all__:
+        found = getattr(gs, name)
+        if isinstance(found, type) and "__signature__" in dir(found):
+            named |= set(re.findall(r"\b(?!I[A-Z])[A-Z][a-z]+(?:[A-Z][a-z]+)+\b", str(inspect.signature(found))))
+    # Of the CDK, of Python, words within defaults, and a choice of texts.
+    assert named - set(gs.__all__) <= {
+        "Construct",
+        "Mapping",
+        "Sequence",
+        "Literal",
+        "Any",
+        "RemovalPolicy",
+        "AllTraffic",
+        "LogStorage",
+    }

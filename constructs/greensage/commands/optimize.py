@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 from ..catalog.kinds import hosting_kind
 from ..catalog.optimized import Cost, Optimized, digest_of, relative_to_overlay, remember
 from ..errors import GreensageError
-from ..spec import ModelSpec, OptimizeSpec, load_specs
 from . import Commands
 
 if TYPE_CHECKING:
     from ..optimize.choose import Result
+    from ..spec import ModelSpec
 
 _EXAMPLES = """examples:
   greensage optimize churn --sample rows.csv              the model of models/churn.yaml, for the silicon it asks for
@@ -105,6 +105,7 @@ class _Asked:
 
 def _asked(options: argparse.Namespace) -> _Asked:
     from ..optimize import Limits
+    from ..spec import OptimizeSpec
 
     spec = None if Path(options.model).exists() else _spec(options)
     part = (spec.optimize if spec else None) or OptimizeSpec()
@@ -121,6 +122,8 @@ def _asked(options: argparse.Namespace) -> _Asked:
 
 
 def _spec(options: argparse.Namespace) -> ModelSpec:
+    from ..spec import load_specs
+
     ((spec, _),) = load_specs(options.models, only=options.model)
     # What the file has made before is made anew from what it was made from.
     spec = spec.as_given

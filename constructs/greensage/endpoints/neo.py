@@ -25,10 +25,12 @@ class NeoCompilation(Construct):
     device:
         For instance jetson_xavier.
     input_shape:
-        The input's name and shape as JSON, for instance {"input": [1, 64]}; not for xgboost.
+        The input's name and shape as JSON, for instance {"input": [1, 64]}; not for xgboost. Default: none.
 
     `location` is the compiled archive; its key is known when the stack is deployed. AWS's own engineers call Neo for
     edge devices deprecated (ml-edge-getting-started, pull request 6): prefer ONNX where the device runs it.
+
+    Raises ValueError, naming the property, the value and what is allowed.
     """
 
     def __init__(

@@ -179,7 +179,7 @@ class ModelArtifact(Construct):
         """Return what tells the helper of code to pack, and its digest; unpacking and packing takes a whole vCPU."""
         asset = assets.Asset(self, "CodeAsset", path=str(code), exclude=[f"**/{name}" for name in SKIPPED])
         helper.allow(["s3:GetObject"], f"{asset.bucket.bucket_arn}/{asset.s3_object_key}")
-        helper.function.memory_size = _VCPU_MB
+        helper.function.add_property_override("MemorySize", _VCPU_MB)
         return {"CodeBucket": asset.s3_bucket_name, "CodeKey": asset.s3_object_key}, asset.asset_hash
 
     def _source(self, source: str) -> tuple[str, str, str, str]:

@@ -107,8 +107,6 @@ def serve(answer: Answer, host: str, port: int) -> None:
     turn = threading.Lock()
 
     class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
         def do_GET(self) -> None:
             self._reply(200 if self.path == "/ping" else 404, b"", _JSON)
 
