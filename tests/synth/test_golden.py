@@ -23,7 +23,6 @@ from syrupy.extensions.json import JSONSnapshotExtension
 
 import greensage as gs
 from greensage.core.logs import log_group
-from greensage.endpoints.neo import NeoCompilation
 from tests.synth.test_composition import ARM, ENV, GPU, KINDS, X86, archive, bucket, two
 
 HOUR = gs.ScheduledLimits("day", "cron(0 8 ? * MON-FRI *)", min=2, max=6, timezone="Europe/Berlin")
@@ -184,7 +183,7 @@ def batch_by_lines(stack: Stack) -> None:
 
 
 def edge(stack: Stack) -> None:
-    compiled = NeoCompilation(
+    compiled = gs.NeoCompilation(
         stack, "Neo", artifact=archive(stack), framework="pytorch", device="jetson_xavier", input_shape='{"input": [1, 64]}'
     )
     gs.EdgeComponent(
