@@ -14,7 +14,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
-from stack_helper import artifact, bucket, build, champion, compile, log_retention, model_packages, package, pin
+from stack_helper import artifact, bucket, build, champion, compile, log_retention, model_packages, network, package, pin
 
 logger = logging.getLogger()
 logger.setLevel(logging.INFO)
@@ -26,6 +26,7 @@ ACTIONS = {
     "Custom::GreensageEmptyBucket": lambda event: bucket.handle(event, boto3.client("s3")),
     "Custom::GreensageImagePin": lambda event: pin.handle(event, boto3.client("ecr")),
     "Custom::GreensageLogRetention": lambda event: log_retention.handle(event, boto3.client("logs")),
+    "Custom::GreensageNetwork": lambda event: network.handle(event, boto3.client("ec2")),
     "Custom::GreensageNeoCompilation": lambda event: compile.handle(event, boto3.client("sagemaker"), boto3.client("s3")),
     "Custom::GreensageChampion": lambda event: champion.handle(
         event, boto3.client("ssm"), boto3.client("sagemaker"), boto3.client("s3")

@@ -56,6 +56,10 @@ WRONG = {
     "a package's name": (lambda s: gs.ModelPackageSource(s, "P", package_arn="fraud/7"), "package_arn is 'fraud/7'; allowed: arn:aws:sagemaker"),
     "a private image and no network": (lambda s: real_time(s, image=PRIVATE), "registry.example.com/x:1 is of a private registry.*network="),
     "a private image, many models": (lambda s: gs.MultiModelEndpoint(s, "E", bucket=bucket(s), prefix="g", image=PRIVATE, instance_type="ml.c7g.large"), "takes an image of ECR"),
+    "scaled twice": (lambda s: real_time(s).auto_scale_instance_count(gs.TargetTracking()), "is scaled already"),
+    "scaled by a dict": (lambda s: real_time(s, scaling=None).auto_scale_instance_count({}), "scaling is a dict; allowed: TargetTracking"),
+    "no Dockerfile": (lambda s: gs.ContainerImage.from_asset(s, "I", "tests", architecture="arm64"), "there is no Dockerfile in it"),
+    "no tags": (lambda s: gs.Network.by_tags(s, "N", tags={}), "tags has 0 entries"),
     "an endpoint without a name": (lambda s: gs.ImportedEndpoint.from_endpoint_name(s, "I", ""), "endpoint_name is empty"),
 }  # fmt: skip
 

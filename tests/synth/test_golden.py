@@ -93,6 +93,20 @@ def private(stack: Stack) -> None:
     gs.RealTimeEndpoint(stack, "E", image=image, instance_type="ml.c7g.large", network=NETWORK)
 
 
+def tagged(stack: Stack) -> None:
+    network = gs.Network.by_tags(stack, "Network", tags={"tier": "ml"}, zones=2)
+    image = gs.ContainerImage.from_asset(
+        stack,
+        "Image",
+        str(Path(__file__).parents[2] / "serving"),
+        architecture="arm64",
+        file="Dockerfile",
+        build_args={"ENGINE": "onnx"},
+    )
+    made = gs.RealTimeEndpoint(stack, "E", image=image, instance_type="ml.c7g.large", network=network, scaling=None)
+    made.auto_scale_instance_count(gs.TargetTracking(2, 5))
+
+
 def with_code(stack: Stack) -> None:
     theirs = s3.Bucket.from_bucket_name(stack, "Theirs", "theirs")
     made = gs.ModelArtifact(
@@ -324,7 +338,7 @@ def granted(stack: Stack) -> None:
 
 GOLDEN: dict[str, Callable[[Stack], Any]] = {
     "imported": imported,
-    "published": published, "packaged": packaged, "private": private, "with_code": with_code,
+    "published": published, "packaged": packaged, "private": private, "with_code": with_code, "tagged": tagged,
     "real_time": real_time, "shadowed": shadowed, "rolling": rolling, "linear": linear, "multi_model": multi_model,
     "multi_container": lambda s: KINDS["multi-container"](s, "E", scaling=tracking(), **instances(s)),
     "serial_pipeline": lambda s: gs.SerialPipelineEndpoint(

@@ -31,6 +31,35 @@ region: {allowed: [eu-west-1]}
 hosting: real-time
 """
 
+FOUND = """\
+name: found
+model: {package: "arn:aws:sagemaker:eu-north-1:222222222222:model-package-group/fraud"}
+vpc: {tags: {tier: ml}}
+region: {allowed: [eu-north-1]}
+hosting: real-time
+"""
+HUB = """\
+name: hub
+model: {id: distilbert/distilbert-base-uncased-finetuned-sst-2-english, version: '4.51.3', task: text-classification}
+region: {allowed: [eu-north-1]}
+"""
+PRIVATE = """\
+name: privreg
+model:
+  artifact: s3://my-models/fraud/model.tar.gz
+  framework: xgboost
+  image: registry.corp.example.com:5000/ml/fraud:1.2
+  image_architecture: x86_64
+  registry_credentials: arn:aws:lambda:eu-west-1:111111111111:function:who
+hosting: real-time
+region: {allowed: [eu-west-1]}
+vpc: {subnets: [subnet-0a1, subnet-0b2], security_groups: [sg-0c3]}
+"""
+CODED = """\
+name: coded
+model: {artifact: s3://my-models/k/model.tar.gz, framework: pytorch, version: '2.6.0', source_dir: ./code, entry_point: inference.py}
+region: {allowed: [eu-north-1]}
+"""
 LLAMA = """\
 name: llama
 model:
@@ -51,6 +80,10 @@ def made(tmp_path_factory):
     (folder / "corp.yaml").write_text(FILE)
     (folder / "big.yaml").write_text(BIG)
     (folder / "llama.yaml").write_text(LLAMA)
+    (folder / "code").mkdir()
+    (folder / "code/inference.py").write_text("def model_fn(model_dir): ...\n")
+    for name, text in (("found", FOUND), ("hub", HUB), ("privreg", PRIVATE), ("coded", CODED)):
+        (folder / f"{name}.yaml").write_text(text)
     return synthesize(folder / "out", build_fleet(folder))
 
 
@@ -110,3 +143,23 @@ def test_an_image_alone_has_no_archive_and_reads_its_secret_at_run_time(made):
         for row in policy["Properties"]["PolicyDocument"]["Statement"]
     ]
     assert any(row["Action"] == "secretsmanager:GetSecretValue" and row["Resource"] == arn for row in statements)
+
+
+def container(made, stack: str):
+    return made.one(stack, "AWS::SageMaker::Model")["Properties"]["PrimaryContainer"]
+
+
+def test_where_a_model_comes_from_arrives_in_the_template(made):
+    assert set(container(made, "found")) == {"Environment", "ModelPackageName"}
+    hub = container(made, "hub")
+    assert hub["Environment"]["HF_TASK"] == "text-classification" and "transformers4.51.3-cpu" in str(hub["Image"])
+    private = container(made, "privreg")["ImageConfig"]
+    assert private["RepositoryAccessMode"] == "Vpc" and "RepositoryCredentialsProviderArn" in private["RepositoryAuthConfig"]
+    copy = made.one("coded", "Custom::GreensageArtifact")["Properties"]
+    assert copy["SourceBucket"] == "my-models" and copy["CodeKey"].endswith(".zip")
+
+
+def test_subnets_and_group_by_tags_are_those_that_were_found(made):
+    vpc = made.one("found", "AWS::SageMaker::Model")["Properties"]["VpcConfig"]
+    assert len(vpc["Subnets"]) == 2 and len(vpc["SecurityGroupIds"]) == 1
+    assert made.one("found", "Custom::GreensageNetwork")["Properties"]["Tags"] == '{"tier": "ml"}'

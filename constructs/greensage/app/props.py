@@ -56,6 +56,8 @@ def network(stack: Stack, spec: ModelSpec) -> Network | None:
     """Return the network of the spec's subnets and security groups."""
     if spec.vpc is None:
         return None
+    if spec.vpc.tags:
+        return Network.by_tags(stack, "Network", tags=spec.vpc.tags, zones=spec.vpc.zones)
     return Network.from_ids(stack, "Group", subnet_ids=spec.vpc.subnets, security_group_ids=spec.vpc.security_groups)
 
 

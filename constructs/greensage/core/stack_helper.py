@@ -20,6 +20,7 @@ from .roles import service_role
 _ID = "GreensageHelper"
 _LONGEST_BUILD_SECONDS = 900
 _MEMORY_MB = 256
+_OWN_OBJECTS = "All objects below a prefix or in a bucket that greensage owns."
 
 
 class StackHelper(Construct):
@@ -79,7 +80,7 @@ class StackHelper(Construct):
             iam.PolicyStatement(actions=list(actions), resources=list(resource_arns), conditions=dict(conditions))
         )
 
-    def allow(self, actions: Sequence[str], *resource_arns: str) -> None:
-        """Add one statement to the function's role."""
+    def allow(self, actions: Sequence[str], *resource_arns: str, because: str = _OWN_OBJECTS) -> None:
+        """Add one statement to the function's role; `because` says why an ARN has a wildcard."""
         self._policy.add_statements(iam.PolicyStatement(actions=list(actions), resources=list(resource_arns)))
-        acknowledge_wildcards(self._policy, resource_arns, "All objects below a prefix or in a bucket that greensage owns.")
+        acknowledge_wildcards(self._policy, resource_arns, because)

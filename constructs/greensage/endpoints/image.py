@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, get_args
 
 from aws_cdk import Fn, Stack
@@ -117,6 +119,27 @@ class ContainerImage:
     def of_ecr(self) -> bool:
         """Whether it is an image of ECR by its URI: what jobs and inference components take."""
         return True
+
+    @classmethod
+    def from_asset(
+        cls, scope: Construct, id: str, directory: str, *, architecture: Architecture, processor: Processor = "cpu",
+        file: str = "Dockerfile", build_args: Mapping[str, str] | None = None,
+    ) -> ContainerImage:  # fmt: skip
+        """Return an image that the CDK builds of a Dockerfile when it deploys, for `architecture`; that needs Docker there.
+
+        `directory` is what it is built in, `file` the Dockerfile below it, `build_args` its arguments (no secrets). Raises
+        ValueError where there is no such file.
+        """
+        from aws_cdk import aws_ecr_assets as ecr_assets
+
+        if not (Path(directory) / file).is_file():
+            raise ValueError(f"directory is {directory!r}, and there is no {file} in it")
+        check_choice("architecture", architecture, get_args(Architecture))
+        platform = ecr_assets.Platform.LINUX_ARM64 if architecture == "arm64" else ecr_assets.Platform.LINUX_AMD64
+        asset = ecr_assets.DockerImageAsset(
+            scope, id, directory=directory, file=file, platform=platform, build_args=dict(build_args or {}) or None
+        )
+        return cls(asset.image_uri, architecture, asset.repository.repository_arn, processor)
 
     @classmethod
     def from_repository(cls, repository: ecr.IRepository, tag: str, *, architecture: Architecture) -> ContainerImage:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from aws_cdk import Fn
+
 from constructs import Construct
 
 from ..catalog import limits
-from ..core.checked import check_count
+from ..core import defaults
+from ..core.checked import check_count, check_whole
+from ..core.stack_helper import StackHelper
 
 if TYPE_CHECKING:
     from aws_cdk import aws_ec2 as ec2
@@ -17,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Network:
-    """Where a model's containers are attached. Make one with `in_vpc` or `from_ids`.
+    """Where a model's containers are attached. Make one with `in_vpc`, `from_ids` or `by_tags`.
 
     Parameters
     ----------
@@ -73,6 +78,24 @@ class Network:
             ec2.SecurityGroup.from_security_group_id(scope, f"{id}{index}", name) for index, name in enumerate(security_group_ids)
         ]
         return cls(tuple(subnet_ids), tuple(security_group_ids), ec2.Connections(security_groups=groups))
+
+    @classmethod
+    def by_tags(cls, scope: Construct, id: str, *, tags: Mapping[str, str], zones: int = defaults.ZONES) -> Network:
+        """Return the network of what has all of `tags`: a subnet in each of `zones` zones (1 to 16), and one security group.
+
+        They are looked up when the stack is deployed, and once: a change of the tags' names or values looks again. Raises
+        ValueError for no tags; what is not found, or found in several VPCs, stops the deployment.
+        """
+        check_count("tags", tags, 1, limits.TAGS_MAX)
+        check_whole("zones", zones, 1, limits.SUBNETS_MAX)
+        helper = StackHelper.of(scope)
+        why = "ec2:Describe... cannot be limited to an ARN by IAM."
+        helper.allow(["ec2:DescribeSecurityGroups", "ec2:DescribeSubnets"], "*", because=why)
+        asked = {"Tags": json.dumps(dict(tags), sort_keys=True), "Zones": str(zones)}
+        found = helper.resource(scope, id, "Network", asked)
+        subnets = Fn.split(",", found.get_att_string("Subnets"), zones)
+        ids = [Fn.select(index, subnets) for index in range(zones)]
+        return cls.from_ids(scope, f"{id}Group", subnet_ids=ids, security_group_ids=[found.get_att_string("Group")])
 
     @property
     def config(self) -> dict[str, Any]:

@@ -50,6 +50,7 @@ class InstanceEndpoint(Endpoint):
         **props: Unpack[InstanceProps],
     ) -> None:
         _check_kinds(instance_type, scaling, capture, shadow, props)
+        self._instance_type = instance_type
         others = dict(variants or {})
         check_number("weight", weight, least=0)
         _check_variants(others, shadow)
@@ -82,6 +83,21 @@ class InstanceEndpoint(Endpoint):
             if scaling
             else None
         )
+
+    def auto_scale_instance_count(self, scaling: TargetTracking) -> VariantScaling:
+        """Let the count of an endpoint that was made with `scaling=None` follow the load; return the scaling.
+
+        Raises ValueError where it is scaled already, or where its type is burstable, and TypeError for another kind of scaling.
+        """
+        check_type("scaling", scaling, TargetTracking, "TargetTracking(min_instances, max_instances)")
+        if self.scaling is not None:
+            raise ValueError("the endpoint is scaled already; scaling=None leaves that to auto_scale_instance_count")
+        if is_burstable(self._instance_type):
+            raise ValueError(f"instance_type {self._instance_type} is burstable and cannot be autoscaled")
+        # Otherwise an update would set the count back.
+        self.cfn_endpoint.add_property_override("RetainAllVariantProperties", True)
+        self.scaling = VariantScaling(self, "Scaling", endpoint=self.cfn_endpoint, variant_name=DEFAULT_VARIANT, tracking=scaling)
+        return self.scaling
 
 
 def _check_kinds(instance_type: str, scaling: Any, capture: Any, shadow: Any, props: InstanceProps) -> None:

@@ -71,7 +71,8 @@ class ModelPackageSource(Construct):
             group = str(group_arn)
             asked = {"Group": group, "AskedAt": _now()}
             helper.allow(["sagemaker:ListModelPackages"], group)
-            helper.allow(["sagemaker:DescribeModelPackage"], f"{group.replace(':model-package-group/', ':model-package/')}/*")
+            versions = f"{group.replace(':model-package-group/', ':model-package/')}/*"
+            helper.allow(["sagemaker:DescribeModelPackage"], versions, because="Every version of the one group.")
         self.resource = helper.resource(self, "Package", "ModelPackage", asked)
         self.package_arn = self.resource.get_att_string("Arn")
         self.image = PackagedImage("", architecture, "", processor, self.package_arn, self.resource.get_att_string("Readable"))

@@ -111,7 +111,7 @@ def _of_the_network(request: Request) -> Iterator[str]:
         f"subnets without a NAT gateway need the VPC endpoint {', '.join(vpc_endpoints(request.region))}; code of your own "
         f"may need others, and careful people add {optional}"
     )
-    if len(vpc.subnets) < 2:
+    if (vpc.zones if vpc.tags else len(vpc.subnets)) < 2:
         yield "vpc.subnets: AWS asks for at least two subnets in different zones (developer guide, host-vpc)"
 
 

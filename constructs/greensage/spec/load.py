@@ -20,6 +20,7 @@ from .hosting import SerialPipelineHosting
 from .merge import DEFAULTS_FILE, check_environment, environments_of, merged, shared_settings
 from .model import ModelSpec
 from .model_source import ModelSource, ShadowSpec, VariantSpec
+from .network import with_network
 from .optimize import optimized_source
 from .source import Located, Path_, read_yaml
 from .translate import problems_of
@@ -45,6 +46,7 @@ def load_spec(file: Path | str, *, assume_artifacts: bool = False, environment: 
         spec = ModelSpec.model_validate(located.content)
     except ValidationError as error:
         raise SpecError(problems_of(error, located)) from None
+    spec = with_network(spec, path, located)
     looked_at = (_artifact_problem, code_problem)
     problems = [found for at, source in _sources(spec) for check in looked_at if (found := check(source, at, path, located))]
     problems += file_problems(spec, path, located)

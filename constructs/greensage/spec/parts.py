@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from ..catalog import limits
 from ..core import defaults
@@ -40,8 +40,29 @@ class CaptureSpec(Part):
 class VpcSpec(Part):
     """Subnets and security groups of yours that the containers run in."""
 
-    subnets: Annotated[Texts, Field(min_length=1, max_length=limits.SUBNETS_MAX)]
-    security_groups: Annotated[Texts, Field(min_length=1, max_length=limits.SECURITY_GROUPS_MAX)]
+    subnets: Annotated[Texts, Field(max_length=limits.SUBNETS_MAX, description="Their ids, 1 to 16.")] = ()
+    security_groups: Annotated[Texts, Field(max_length=limits.SECURITY_GROUPS_MAX, description="Their ids, 1 to 5.")] = ()
+    tags: dict[str, str] = Field(
+        default_factory=dict, max_length=limits.TAGS_MAX,
+        description="In place of ids: tags of a security group and of a subnet in each of `zones` zones, found at deployment.",
+    )  # fmt: skip
+    zones: int = Field(default=defaults.ZONES, ge=1, le=limits.SUBNETS_MAX, description="With tags: in how many zones.")
+    file: str | None = Field(
+        default=None, min_length=1,
+        description="In place of ids: a YAML file with subnets and security_groups, or with these by Region; relative to this.",
+    )  # fmt: skip
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        ids = bool(self.subnets) or bool(self.security_groups)
+        if sum((ids, bool(self.tags), self.file is not None)) != 1:
+            raise ValueError("the network is named in one way | subnets and security_groups, or tags, or file")
+        if ids and not (self.subnets and self.security_groups):
+            missing = "security_groups" if self.subnets else "subnets"
+            raise ValueError(f"{missing} is missing | a list of ids")
+        if "zones" in self.model_fields_set and not self.tags:
+            raise ValueError("zones goes with tags | leave it out, subnets say it themselves")
+        return self
 
 
 class DeploymentSpec(Part):
