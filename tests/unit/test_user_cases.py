@@ -58,6 +58,13 @@ def test_routing_and_scaling_by_another_metric_are_read(tmp_path):
     assert (hosting.routing, hosting.scaling.metric, hosting.scaling.target) == ("least-outstanding", "GPUUtilization", 60)
 
 
+def test_the_examples_to_copy_from_are_planned():
+    found = plan(load_specs(ROOT / "examples/models"))
+    assert {model.image.origin for model in found.models} == {"serving", "prebuilt", "custom", "registry", "package"}
+    said = (ROOT / "examples/models/README.md").read_text()
+    assert all(path.name in said for path in (ROOT / "examples/models").glob("*.yaml"))
+
+
 def test_every_case_has_its_answer():
     names = {path.stem.removeprefix("case-") for path in CASES.glob("*.yaml")}
     assert names == {*PLANNED, *REFUSED, "13"}
