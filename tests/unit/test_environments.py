@@ -103,3 +103,11 @@ def test_plan_takes_a_folder_a_file_and_a_name_and_says_where_values_came_from(f
     assert "models/_defaults.yaml:7 (environment prod)" in capsys.readouterr().out
     assert main(["plan", "chrn"]) == 2 and "churn?" in capsys.readouterr().err
     assert main(["plan", "models/none.yaml"]) == 2 and "no such file" in capsys.readouterr().err
+
+
+def test_a_mistake_in_another_environment_is_said_at_once(folder):
+    (folder / "churn.yaml").write_text(MODEL.replace("level: error", "level: eror"))
+    with pytest.raises(SpecError, match=r"churn.yaml:6[\s\S]*logs.level[\s\S]*in environment prod"):
+        read(folder)
+    with pytest.raises(SpecError, match=r"logs\.level"):
+        read(folder, "prod")

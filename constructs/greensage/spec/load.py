@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
@@ -41,11 +42,12 @@ def load_spec(file: Path | str, *, assume_artifacts: bool = False, environment: 
     """
     path = Path(file)
     shared = shared_settings(path.parent, _shown(path.parent / DEFAULTS_FILE))
-    located = merged(read_yaml(path, _shown(path)), shared, environment)
-    try:
-        spec = ModelSpec.model_validate(located.content)
-    except ValidationError as error:
-        raise SpecError(problems_of(error, located)) from None
+    own = read_yaml(path, _shown(path))
+    located = merged(own, shared, environment)
+    spec = _validated(located)
+    for other in sorted(environments_of([item for item in (shared, own) if item]) - {environment or ""}):
+        # A mistake in another environment would wait for the day on which that is deployed.
+        _check_in(other, merged(own, shared, other))
     spec = with_network(spec, path, located)
     looked_at = (_artifact_problem, code_problem)
     problems = [found for at, source in _sources(spec) for check in looked_at if (found := check(source, at, path, located))]
@@ -62,6 +64,21 @@ def load_spec(file: Path | str, *, assume_artifacts: bool = False, environment: 
             model = model.model_copy(update={"allow_code": True})
         found = found.model_copy(update={"model": model})
     return found, located
+
+
+def _validated(located: Located) -> ModelSpec:
+    try:
+        return ModelSpec.model_validate(located.content)
+    except ValidationError as error:
+        raise SpecError(problems_of(error, located)) from None
+
+
+def _check_in(environment: str, located: Located) -> None:
+    try:
+        _validated(located)
+    except SpecError as error:
+        problems = [replace(item, message=f"{item.message} (in environment {environment})") for item in error.problems]
+        raise SpecError(problems) from None
 
 
 def load_specs(
