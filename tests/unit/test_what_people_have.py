@@ -319,6 +319,14 @@ def test_a_package_is_planned_and_says_whose_it_is(tmp_path):
     assert "is in eu-west-1" in refused(tmp_path, text.replace("[eu-west-1]", "[eu-north-1]"))
 
 
+def test_drift_of_a_table_with_words_is_refused_and_not_blind(tmp_path):
+    (tmp_path / "b.json").write_text("{}")
+    text = "model: {artifact: model.tar.gz, framework: sklearn, dataframe: true}\nregion: {allowed: [eu-west-1]}\n"
+    said = refused(tmp_path, text + "hosting: real-time\ndrift: {baseline: b.json}\n")
+    assert "the monitor reads rows of numbers" in said
+    assert "dataframe is for scikit-learn pipelines" in refused(tmp_path, text.replace("sklearn", "xgboost"))
+
+
 def test_images_of_hugging_face_are_aws_own_by_the_version_of_transformers(tmp_path):
     text = HUB.replace("}", ", version: '4.51.3'}") + "\nregion: {allowed: [eu-west-1]}\n"
     model = planned(tmp_path, text + "hosting: real-time\n")
