@@ -19,6 +19,7 @@ from stack_helper import artifact, bucket, build, champion, compile, log_retenti
 logger = logging.getLogger()
 logger.setLevel(logging.INFO)
 
+_NO_RIGHT = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403")
 IAM_TRIES = 4
 IAM_SECONDS = 5
 ACTIONS = {
@@ -55,8 +56,8 @@ def _act(event: dict[str, Any]) -> tuple[str, dict[str, str]]:
     for _ in range(IAM_TRIES):
         try:
             return ACTIONS[event["ResourceType"]](event)
-        except ClientError as error:
-            if error.response["Error"]["Code"] not in ("AccessDenied", "AccessDeniedException", "403"):
+        except (ClientError, PermissionError) as error:
+            if isinstance(error, ClientError) and error.response["Error"]["Code"] not in _NO_RIGHT:
                 raise
             logger.info("no right yet: %s", error)
             time.sleep(IAM_SECONDS)

@@ -32,7 +32,8 @@ def handle(event: dict[str, Any], sagemaker: Any) -> tuple[str, dict[str, str]]:
         ) from None
     _check(found, arn)
     readable = sorted({item for row in found["InferenceSpecification"]["Containers"] for item in _readable(row, arn)})
-    return f"package-of-{event['LogicalResourceId']}", {"Arn": arn, "Readable": ",".join(readable)}
+    # A policy has to name something: of an image that is in no ECR and brings its model, the package itself.
+    return f"package-of-{event['LogicalResourceId']}", {"Arn": arn, "Readable": ",".join(readable or [arn])}
 
 
 def _latest(sagemaker: Any, group: str) -> str:
@@ -62,11 +63,13 @@ def _readable(container: Mapping[str, Any], arn: str) -> Iterator[str]:
     if image is not None:
         account, region, name = image.groups()
         yield f"arn:{partition}:ecr:{region}:{account}:repository/{name}"
-    source = container.get("ModelDataSource", {}).get("S3DataSource", {})
-    uri = container.get("ModelDataUrl") or source.get("S3Uri")
-    if uri:
-        bucket, _, key = uri.removeprefix("s3://").partition("/")
+    sources = [container.get("ModelDataSource", {}), *container.get("AdditionalModelDataSources", [])]
+    found = [row["S3DataSource"] for row in sources if row.get("S3DataSource")]
+    more = container.get("AdditionalS3DataSource")
+    for source in [{"S3Uri": container.get("ModelDataUrl", "")}, *found, *([more] if more else [])]:
+        bucket, _, key = source.get("S3Uri", "").removeprefix("s3://").partition("/")
         below = "*" if source.get("S3DataType") == "S3Prefix" else ""
-        yield f"arn:{partition}:s3:::{bucket}/{key}{below}"
-        if below:
+        if bucket:
+            yield f"arn:{partition}:s3:::{bucket}/{key}{below}"
+        if bucket and below:
             yield f"arn:{partition}:s3:::{bucket}"

@@ -25,12 +25,16 @@ def repack(s3: Any, source: tuple[str, str], code: tuple[str, str], target: tupl
         with (
             gzip.GzipFile("", "wb", compresslevel=1, fileobj=upload, mtime=0) as stream,
             tarfile.open(fileobj=stream, mode="w|", format=tarfile.PAX_FORMAT) as made,
-            tarfile.open(fileobj=body, mode="r|gz") as given,
+            gzip.GzipFile(fileobj=body) as unpacked,
+            tarfile.open(fileobj=unpacked, mode="r|", tarinfo=_Member) as given,
         ):
             for member in given:
                 _check(member)
                 if member.name.removeprefix("./") not in added:
                     made.addfile(member, given.extractfile(member) if member.isreg() else None)
+            # To the end, where gzip says what it should have been.
+            while unpacked.read(_PART):
+                pass
             for name, content in added.items():
                 entry = tarfile.TarInfo(name)
                 entry.size, entry.mode = len(content), 0o644
@@ -41,7 +45,22 @@ def repack(s3: Any, source: tuple[str, str], code: tuple[str, str], target: tupl
         raise
 
 
+class _Member(tarfile.TarInfo):
+    """A header; where one is damaged tarfile ends without a word, as if the archive did."""
+
+    @classmethod
+    def fromtarfile(cls, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        try:
+            return super().fromtarfile(archive)
+        except (tarfile.InvalidHeaderError, tarfile.TruncatedHeaderError) as error:
+            raise ValueError(f"the archive is damaged: {error}") from None
+
+
 def _check(member: tarfile.TarInfo) -> None:
+    if member.issparse():
+        raise ValueError(f"{member.name} is stored as a sparse file; pack the archive anew without --sparse")
+    if member.name.startswith("/"):
+        raise ValueError(f"the archive is not safe to unpack: {member.name} is an absolute path")
     try:
         tarfile.data_filter(member, "/opt/ml/model")
     except tarfile.FilterError as error:

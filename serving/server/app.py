@@ -113,7 +113,8 @@ class App:
 
     def _invoke(self, name: str, request: Request) -> None:
         lane = self._registry.lane(name)
-        if request.body is None or len(request.body) > _IN_LOOP:
+        # A table takes pandas some time, however small it is.
+        if request.body is None or len(request.body) > _IN_LOOP or lane.model.reader is not None:
             self._later(request, self._invoke_large(name, request))
             return
         rows = self._read(lane, request.body, request.header(b"content-type"))

@@ -21,6 +21,7 @@ import numpy as np
 from .errors import ServingError
 from .models import Model
 from .settings import Settings
+from .tables import Reader
 
 FILES = ("inference.py", "code/inference.py")
 _HOOKS = ("load", "preprocess", "predict", "postprocess")
@@ -28,7 +29,8 @@ _HOOKS = ("load", "preprocess", "predict", "postprocess")
 
 def hooks_of(folder: Path, settings: Settings) -> ModuleType | None:
     """Return the archive's inference.py, imported; None where there is none. Raises ServingError where it must not run."""
-    path = next((folder / name for name in FILES if (folder / name).is_file()), None)
+    own = f"code/{settings.program}"
+    path = next((folder / name for name in (own, *FILES) if (folder / name).is_file()), None)
     if path is None:
         return None
     if not settings.allow_code:
@@ -51,8 +53,11 @@ def hooks_of(folder: Path, settings: Settings) -> ModuleType | None:
     return module
 
 
-def hooked(module: ModuleType, folder: Path, load: Callable[[], Model]) -> Model:
-    """Return a model that answers through the hooks. Raises ServingError where `load` of the user fails."""
+def hooked(module: ModuleType, folder: Path, load: Callable[[], Model], table: Reader | None = None) -> Model:
+    """Return a model that answers through the hooks; `table` reads for one that the user loads.
+
+    Raises ServingError where `load` of the user fails.
+    """
     own = getattr(module, "load", None)
     if own is not None and not hasattr(module, "predict"):
         raise ServingError(400, "inference.py defines load, so it has to define predict too")
@@ -60,7 +65,7 @@ def hooked(module: ModuleType, folder: Path, load: Callable[[], Model]) -> Model
         model = load()
         asked: Any = model.answer
     else:
-        model = Model(lambda rows: rows, strict=False)
+        model = Model(lambda rows: rows, strict=False, reader=table)
         try:
             asked = own(folder)
         except Exception as error:

@@ -25,7 +25,8 @@ def load(folder: Path, settings: Settings) -> Model:
     """
     module = hooks_of(folder, settings)
     if module is not None:
-        return hooked(module, folder, lambda: _load(folder, settings))
+        table = tables.reader(folder, _names(folder), settings.max_cells) if settings.dataframe else None
+        return hooked(module, folder, lambda: _load(folder, settings), table)
     return _load(folder, settings)
 
 
@@ -204,7 +205,15 @@ def _catboost(path: Path, settings: Settings) -> Model:
     columns = tuple(map(str, model.feature_names_))
     loss = str(model.get_all_params().get("loss_function", "")).partition(":")[0]
     # What predict_proba and predict of CatBoost's own classes answer.
-    kind = "Probability" if loss in _OF_CLASSES else "Exponent" if loss in _OF_COUNTS else "RawFormulaVal"
+    kind = (
+        "Probability"
+        if loss in _OF_CLASSES
+        else "Exponent"
+        if loss in _OF_COUNTS
+        else loss
+        if loss == _UNCERTAIN
+        else "RawFormulaVal"
+    )
     words = [columns[index] for index in (*model.get_cat_feature_indices(), *model.get_text_feature_indices())]
     if not words:
         return Model(lambda rows: model.predict(rows, prediction_type=kind, thread_count=1), len(columns), columns)
@@ -224,7 +233,9 @@ def _catboost(path: Path, settings: Settings) -> Model:
 
 
 def _word(value: Any) -> str:
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return "nan" if value is None else str(value)
 
 
 def _one_thread(estimator: Any) -> None:
@@ -238,8 +249,9 @@ def _dense(answer: Any) -> np.ndarray:
     return np.asarray(answer.toarray() if hasattr(answer, "toarray") else answer)
 
 
-_OF_CLASSES = ("Logloss", "CrossEntropy", "MultiClass", "MultiClassOneVsAll", "MultiLogloss", "MultiCrossEntropy")
+_OF_CLASSES = ("Logloss", "CrossEntropy", "MultiClass", "MultiClassOneVsAll", "MultiLogloss", "MultiCrossEntropy", "Focal")
 _OF_COUNTS = ("Poisson", "Tweedie")
+_UNCERTAIN = "RMSEWithUncertainty"
 # Of several outputs, what people call for; else the first.
 _ANSWERS = ("probabilities", "sentence_embedding", "logits")
 _SESSION_OPTIONS = ("mlas.enable_gemm_fastmath_arm64_bfloat16",)

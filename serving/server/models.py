@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import numpy as np
 
 from .errors import ServingError, first_lines
 
+_NO_NUMBER = re.compile(r"(?i)could not convert|cannot convert|can't be converted|unknown categor|dtype object")
 Rows = Any  # float64 (rows, features), or a mapping of names to arrays for models with several inputs
 Predict = Callable[[Any], np.ndarray]
 
@@ -68,10 +70,19 @@ class Model:
     def answer(self, rows: Rows) -> np.ndarray:
         """Return the predictions for `rows`; those of a model with a fixed number of rows, one after the other."""
         if self.fixed_rows is None or isinstance(rows, Mapping) or len(rows) == self.fixed_rows:
-            return self.predict(rows)
+            return self.predict(rows) if self.reader is None else self._of_a_table(rows)
         if self.fixed_rows != 1:
             raise ServingError(400, f"the model takes {self.fixed_rows} rows at once, got {len(rows)}")
         return np.concatenate([self.predict(rows[index : index + 1]) for index in range(len(rows))])
+
+    def _of_a_table(self, rows: Rows) -> np.ndarray:
+        """A word where the model takes numbers is the caller's fault; which columns take what, the model alone knows."""
+        try:
+            return self.predict(rows)
+        except Exception as error:
+            if _NO_NUMBER.search(str(error)):
+                raise ServingError(400, f"the model does not take the table: {first_lines(error)[:200]}") from None
+            raise
 
     def warm_up(self) -> float:
         """Let a sample through, twice; return the seconds of the second time. Raises NotReady."""

@@ -32,6 +32,7 @@ class Settings:
     allow_pickle: bool = False
     allow_code: bool = False
     dataframe: bool = False
+    program: str = "inference.py"
     trusted_types: tuple[str, ...] = ()
     max_payload_bytes: int = 25 * _MIB
     max_models: int = 0
@@ -82,6 +83,7 @@ class Settings:
             multi_model=environment.get("SAGEMAKER_MULTI_MODEL", "").lower() == "true",
             allow_pickle=environment.get("GREENSAGE_ALLOW_PICKLE") == "1",
             allow_code=environment.get("GREENSAGE_ALLOW_CODE") == "1",
+            program=environment.get("SAGEMAKER_PROGRAM") or cls.program,
             dataframe=environment.get("GREENSAGE_DATAFRAME") == "1",
             trusted_types=tuple(name.strip() for name in trusted.split(",") if name.strip()),
             max_payload_bytes=int(number("GREENSAGE_MAX_PAYLOAD_BYTES", payload)),

@@ -100,7 +100,20 @@ def test_many_rows_are_read_as_a_whole(tips):
         ('[{"a": 1}, [2]]', "application/json", 400, "all objects or all lists"),
         ('{"a": [1, 2], "b": [1]}', "application/json", 400, "no table"),
         ("{", "application/json", 400, "no table"),
-        ("", "text/csv", 400, "no table"),
+        ("1,Male,No,Sun,2\n", "text/csv; header=present", 400, "columns are missing"),
+        ("", "text/csv", 400, "there are no rows"),
+        ("total_bill,sex,smoker,day,seats\n1,Male,No,Sun,2\n", "text/csv", 400, "the header lacks size"),
+        ("total_bill,sex,smoker,day,size\n", "text/csv", 400, "there are no rows"),
+        ("1,Male,No,Sun,2\n1,Male,No,Sun\n", "text/csv", 400, "row 2 has 4 cells, the first has 5"),
+        ("1,Male,No,Sun,2\n1,Male,No,Sun,2,\n", "text/csv", 400, "row 2 has 6 cells"),
+        ("," * 60_000, "text/csv", 413, "60,001 columns; 10,000 columns and"),
+        (
+            '[{"size": [1], "total_bill": 1, "sex": "M", "smoker": "No", "day": "Sun"}]',
+            "application/json",
+            400,
+            "a cell is a list",
+        ),
+        ("many,Male,No,Sun,2\n", "text/csv", 400, "the model does not take the table"),
         ("x", "application/x-npy", 415, "is not read for a table"),
         ("[" * 100_000, "application/json", 400, "no table"),
     ],
@@ -179,3 +192,31 @@ def test_json_beside_a_model_is_no_model_and_a_manifest_names_one_of_several(tmp
     (tmp_path / "greensage.json").write_text('{"model": "gone.skops"}')
     with pytest.raises(ContainerFailed, match=r"names gone\.skops as the model"), serving(tmp_path):
         pass
+
+
+def test_many_keys_cost_no_more_than_those_the_model_takes(tips):
+    container, _ = tips
+    rows = [{**row, f"k{index}": 1} for index, row in enumerate(ROWS.to_dict("records") * 500)]
+    assert answer(container, json.dumps(rows), "application/json").shape == (10_000, 2)
+
+
+def test_words_that_look_like_missing_values_are_words(tmp_path):
+    frame = pandas.DataFrame({"c": ["NA", "no", "NA", "no", "nan"] * 20, "x": range(100)})
+    labels = [5.0, -5.0, 5.0, -5.0, 1.8] * 20
+    made = catboost.CatBoostRegressor(iterations=50, verbose=0, allow_writing_files=False, cat_features=["c"])
+    made.fit(frame, labels).save_model(str(tmp_path / "model.cbm"))
+    wanted = made.predict(pandas.DataFrame({"c": ["NA", "nan"], "x": [7, 8]}))
+    with serving(tmp_path) as container:
+        assert np.allclose(answer(container, "NA,7\n,8\n", "text/csv"), wanted)
+        assert np.allclose(answer(container, '[{"c": "NA", "x": 7}, {"c": null, "x": 8}]', "application/json"), wanted)
+
+
+def test_code_of_another_name_and_a_table_that_the_users_code_loads(tmp_path):
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code/serve.py").write_text(
+        "def load(folder):\n    return {'Male': 1.0, 'Female': 2.0}\n\n"
+        "def predict(model, rows):\n    return rows['sex'].map(model).to_numpy()\n"
+    )
+    asked = {"GREENSAGE_ALLOW_CODE": "1", "GREENSAGE_DATAFRAME": "1", "SAGEMAKER_PROGRAM": "serve.py"}
+    with serving(tmp_path, **asked) as container:
+        assert answer(container, '[{"sex": "Female"}, {"sex": "Male"}]', "application/json").tolist() == [2.0, 1.0]

@@ -50,6 +50,7 @@ def test_a_file_holds_the_ids_of_several_models(tmp_path, text, shared):
         ("vpc: {file: _net.yaml}\n", "subnets: [subnet-1]\nother: 1\n", "names no network"),
         ("vpc: {file: _net.yaml}\nregion: {allowed: [eu-west-1, eu-north-1]}\n", "eu-west-1: {}\n", "may go to several"),
         ("vpc: {file: _net.yaml}\nregion: {allowed: [eu-north-1]}\n", "eu-west-1: {}\n", "names no network in eu-north-1"),
+        ("vpc: {file: _net.yaml}\nregion: {allowed: [eu-west-1]}\n", "eu-west-1: {file: x}\n", "names another file"),
         ("vpc: {}\n", "", "the network is named in one way"),
         ("vpc: {file: _net.yaml, tags: {tier: ml}}\n", IDS, "the network is named in one way"),
         ("vpc: {subnets: [subnet-1]}\n", "", "security_groups is missing"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import sys
 import tarfile
@@ -62,6 +63,15 @@ def test_a_version_tells_what_its_role_has_to_read():
         "arn:aws:s3:::theirs/fraud/model.tar.gz", "arn:aws:s3:::theirs/llm/*",
     ]  # fmt: skip
     assert package.handle(asked("Delete"), SageMaker()) == ("package-of-Package", {})
+
+
+def test_what_is_in_no_registry_of_awss_still_names_something_to_read():
+    own = {"Image": "registry.example.com/fraud:1"}
+    assert package.handle(asked(Package=VERSION), SageMaker(own))[1]["Readable"] == VERSION
+    more = {**own, "AdditionalS3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://theirs/more/"}}
+    assert (
+        package.handle(asked(Package=VERSION), SageMaker(more))[1]["Readable"] == "arn:aws:s3:::theirs,arn:aws:s3:::theirs/more/*"
+    )
 
 
 def test_of_a_group_the_newest_approved_version_is_taken():
@@ -141,11 +151,28 @@ def test_code_is_packed_into_an_archive_of_s3_in_place_of_what_was_there():
     assert s3.open == 0
 
 
+def damaged() -> list[bytes]:
+    """One with an absolute name, one whose second header is damaged, one whose checksum is wrong, a sparse one."""
+    absolute = io.BytesIO()
+    with tarfile.open(fileobj=absolute, mode="w:gz") as archive:
+        archive.addfile(tarfile.TarInfo("/etc/cron.d/x"))
+    plain = bytearray(gzip.decompress(packed({"a": b"x" * 600, "b": b"y"})))
+    plain[512 + 1024 + 150] ^= 0xFF
+    whole = bytearray(packed({"a": b"x" * 600, "b": b"y"}))
+    whole[-8] ^= 0xFF
+    sparse = io.BytesIO()
+    with tarfile.open(fileobj=sparse, mode="w:gz", format=tarfile.GNU_FORMAT) as archive:
+        entry = tarfile.TarInfo("model.pt")
+        entry.type = tarfile.GNUTYPE_SPARSE
+        archive.addfile(entry)
+    return [absolute.getvalue(), gzip.compress(bytes(plain)), bytes(whole), sparse.getvalue()]
+
+
 def test_an_archive_that_is_broken_or_not_safe_leaves_nothing():
     broken, bad = packed({"model.pth": b"x" * 100_000}), io.BytesIO()
     with tarfile.open(fileobj=bad, mode="w:gz") as archive:
         archive.addfile(tarfile.TarInfo("../../etc/passwd"))
-    for given in (broken[: len(broken) // 2], bad.getvalue(), b"no archive"):
+    for given in (broken[: len(broken) // 2], bad.getvalue(), b"no archive", *damaged()):
         s3 = S3(given=given, code=code(inference="new"))
         with pytest.raises((ValueError, EOFError, OSError, tarfile.TarError)):
             artifact.handle(asked(**COPY), s3)

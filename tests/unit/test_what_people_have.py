@@ -319,6 +319,17 @@ def test_a_package_is_planned_and_says_whose_it_is(tmp_path):
     assert "is in eu-west-1" in refused(tmp_path, text.replace("[eu-west-1]", "[eu-north-1]"))
 
 
+@pytest.mark.parametrize("model", ["framework: sklearn, dataframe: true", "framework: catboost"])
+def test_a_server_of_many_models_has_neither_pandas_nor_catboost(tmp_path, model):
+    text = f"model: {{artifact: model.tar.gz, {model}}}\ngroup: g\nregion: {{allowed: [eu-west-1]}}\n"
+    assert "has neither pandas nor CatBoost" in refused(tmp_path, text + "hosting: multi-model\n")
+
+
+def test_a_package_beside_the_main_model_is_refused(tmp_path):
+    text = f"{XGBOOST}hosting: real-time\nsilicon: x86\nvariants: [{{name: new, weight: 1, model: {{package: '{PACKAGE}'}}}}]\n"
+    assert "a package is the main model of an endpoint" in refused(tmp_path, text)
+
+
 def test_drift_of_a_table_with_words_is_refused_and_not_blind(tmp_path):
     (tmp_path / "b.json").write_text("{}")
     text = "model: {artifact: model.tar.gz, framework: sklearn, dataframe: true}\nregion: {allowed: [eu-west-1]}\n"

@@ -49,6 +49,7 @@ class Images:
             ), []
         if plan.uri is not None:
             return ContainerImage.from_uri(plan.uri, architecture=plan.architecture, processor=plan.processor), []
+        assert plan.origin == "serving", "a package is built by the model's stack"
         stack = self._stack
         repository = ssm.StringParameter.value_for_string_parameter(stack, self._parameters.serving_repository)
         tag = serving_tag(plan.architecture, serving_base(stack), plan.engine)

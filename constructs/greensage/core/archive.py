@@ -137,6 +137,8 @@ def repack(source: Path, added: Mapping[str, Path], out: Path) -> None:
             tarfile.open(source, "r:gz") as given,
         ):
             for member in checked(given):
+                if member.issparse():
+                    raise ArchiveError(f"{member.name} is stored as a sparse file; pack the archive anew without --sparse")
                 if member.name.removeprefix("./") not in added:
                     made.addfile(member, given.extractfile(member) if member.isreg() else None)
             for name, path in sorted(added.items()):

@@ -180,6 +180,10 @@ def _without_archive(request: Request, kind: Kind) -> Iterator[Problem]:
     if model.id and request.spec.network_isolation:
         message = "the container fetches the model from the Hugging Face hub, and network isolation lets nothing out"
         yield request.located.problem(("network_isolation",), message, hint="the model's files in S3: model.artifact")
+    if row.shares == "server" and (model.dataframe or model.framework == "catboost"):
+        what = "dataframe" if model.dataframe else "framework"
+        message = f"{kind} hosting has one server for all, which reads numbers and has neither pandas nor CatBoost"
+        yield request.located.problem(("model", what), message, hint="hosting of its own")
     if not request.spec.model.artifact and not model.package and (row.shares == "server" or row.runs_on == "devices"):
         message = f"{kind} hosting is made of the model's archive, and the file names none"
         yield request.located.problem(("model",), message, allowed="model.artifact", hint="hosting: real-time")

@@ -51,6 +51,9 @@ class _Chooser:
     def choose(self) -> tuple[ImagePlan, Choice]:
         self._check_compiled()
         if self._source.package is not None:
+            if self._at != "model":
+                raise self._request.refuse(f"{self._at}.package", "a package is the main model of an endpoint, not one beside it",
+                                           hint="a file of its own")  # fmt: skip
             return self._packaged()
         origin = self._origin()
         if origin == "custom":

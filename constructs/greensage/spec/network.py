@@ -28,6 +28,8 @@ def with_network(spec: ModelSpec, file: Path, located: Located) -> ModelSpec:
         found = _of_the_region(spec, found, path, located)
     try:
         network = VpcSpec.model_validate(found)
+        if network.file is not None:
+            raise SpecError([located.problem(at, f"{path.name} names another file", allowed=_WANTED)])
     except ValidationError as error:
         said = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ").partition(" | ")[0]
         raise SpecError([located.problem(at, f"{path.name} names no network: {said}", allowed=_WANTED)]) from None

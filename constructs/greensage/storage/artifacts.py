@@ -15,7 +15,7 @@ from constructs import Construct, IDependable
 
 from ..core.checked import check_type
 from ..core.stack_helper import StackHelper
-from .code import SKIPPED, with_code
+from .code import staged, with_code
 
 _HASH_LENGTH = 12
 # Lambda gives one vCPU at this much memory (Lambda developer guide, "Configure Lambda function memory").
@@ -177,7 +177,7 @@ class ModelArtifact(Construct):
 
     def _packing(self, helper: StackHelper, code: Path) -> tuple[dict[str, str], str]:
         """Return what tells the helper of code to pack, and its digest; unpacking and packing takes a whole vCPU."""
-        asset = assets.Asset(self, "CodeAsset", path=str(code), exclude=[f"**/{name}" for name in SKIPPED])
+        asset = assets.Asset(self, "CodeAsset", path=str(staged(code, _PACKED)))
         helper.allow(["s3:GetObject"], f"{asset.bucket.bucket_arn}/{asset.s3_object_key}")
         helper.function.add_property_override("MemorySize", _VCPU_MB)
         return {"CodeBucket": asset.s3_bucket_name, "CodeKey": asset.s3_object_key}, asset.asset_hash

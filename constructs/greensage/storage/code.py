@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -38,11 +40,31 @@ def with_code(archive: Path, folder: Path, cache: Path) -> Path:
     return made
 
 
+def staged(folder: Path, cache: Path) -> Path:
+    """Return a copy of the code of `folder` without what is left out of archives: hidden files, caches, environments."""
+    files = code_files(folder)
+    made = cache / f"code-{_of_files(files)}"
+    if not made.is_dir():
+        half = made.with_name(f".{made.name}.{os.getpid()}")
+        for name, path in files.items():
+            target = half / name.removeprefix("code/")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
+        half.rename(made)
+    return made
+
+
+def _of_files(files: Mapping[str, Path]) -> str:
+    digest = hashlib.sha256()
+    for name, path in sorted(files.items()):
+        digest.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:32]
+
+
 def _digest(archive: Path, files: Mapping[str, Path]) -> str:
     digest = hashlib.sha256()
     with archive.open("rb") as file:
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
-    for name, path in sorted(files.items()):
-        digest.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
+    digest.update(_of_files(files).encode())
     return digest.hexdigest()[:32]
