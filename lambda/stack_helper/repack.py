@@ -6,10 +6,13 @@ import gzip
 import io
 import tarfile
 import zipfile
+from tarfile import HeaderError, TarFile, TarInfo
 from typing import Any
 
 # S3 takes 10,000 parts of at least 5 MiB.
 _PART = 16 << 20
+# The others say that the archive is at its end.
+_DAMAGED = ("InvalidHeaderError", "TruncatedHeaderError")
 
 
 def repack(s3: Any, source: tuple[str, str], code: tuple[str, str], target: tuple[str, str], extra: dict[str, str]) -> None:
@@ -49,10 +52,12 @@ class _Member(tarfile.TarInfo):
     """A header; where one is damaged tarfile ends without a word, as if the archive did."""
 
     @classmethod
-    def fromtarfile(cls, archive: tarfile.TarFile) -> tarfile.TarInfo:
+    def fromtarfile(cls, tarfile: TarFile) -> TarInfo:
         try:
-            return super().fromtarfile(archive)
-        except (tarfile.InvalidHeaderError, tarfile.TruncatedHeaderError) as error:
+            return super().fromtarfile(tarfile)
+        except HeaderError as error:
+            if type(error).__name__ not in _DAMAGED:
+                raise
             raise ValueError(f"the archive is damaged: {error}") from None
 
 
