@@ -6,6 +6,7 @@ or would write outside of the folder that it is unpacked into, is named by its m
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import os
@@ -106,19 +107,9 @@ def pack(files: Mapping[str, Path | bytes], out: Path) -> int:
 
     A file of gigabytes is copied as a stream. The archive stands in its place once it is whole.
     """
-    out.parent.mkdir(parents=True, exist_ok=True)
-    half = out.with_name(f".{out.name}.{os.getpid()}")
-    try:
-        with (
-            half.open("wb") as raw,
-            gzip.GzipFile("", "wb", compresslevel=6, fileobj=raw, mtime=0) as stream,
-            tarfile.open(fileobj=stream, mode="w|", format=tarfile.PAX_FORMAT) as archive,
-        ):
-            for name, content in sorted(files.items()):
-                _add(archive, name, content)
-        half.replace(out)
-    finally:
-        half.unlink(missing_ok=True)
+    with _written(out) as archive:
+        for name, content in sorted(files.items()):
+            _add(archive, name, content)
     return out.stat().st_size
 
 
@@ -127,22 +118,28 @@ def repack(source: Path, added: Mapping[str, Path], out: Path) -> None:
 
     Both archives are streams: one of gigabytes costs no memory.
     """
+    with _written(out) as made, tarfile.open(source, "r:gz") as given:
+        for member in checked(given):
+            if member.issparse():
+                raise ArchiveError(f"{member.name} is stored as a sparse file; pack the archive anew without --sparse")
+            if member.name.removeprefix("./") not in added:
+                made.addfile(member, given.extractfile(member) if member.isreg() else None)
+        for name, path in sorted(added.items()):
+            _add(made, name, path)
+
+
+@contextlib.contextmanager
+def _written(out: Path) -> Iterator[tarfile.TarFile]:
+    """Give an archive to write to, as a stream without times or owners, that stands at `out` once it is whole."""
     out.parent.mkdir(parents=True, exist_ok=True)
     half = out.with_name(f".{out.name}.{os.getpid()}")
     try:
         with (
             half.open("wb") as raw,
             gzip.GzipFile("", "wb", compresslevel=6, fileobj=raw, mtime=0) as stream,
-            tarfile.open(fileobj=stream, mode="w|", format=tarfile.PAX_FORMAT) as made,
-            tarfile.open(source, "r:gz") as given,
+            tarfile.open(fileobj=stream, mode="w|", format=tarfile.PAX_FORMAT) as archive,
         ):
-            for member in checked(given):
-                if member.issparse():
-                    raise ArchiveError(f"{member.name} is stored as a sparse file; pack the archive anew without --sparse")
-                if member.name.removeprefix("./") not in added:
-                    made.addfile(member, given.extractfile(member) if member.isreg() else None)
-            for name, path in sorted(added.items()):
-                _add(made, name, path)
+            yield archive
         half.replace(out)
     finally:
         half.unlink(missing_ok=True)
