@@ -13,7 +13,7 @@ import os
 import stat
 import tarfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -129,7 +129,7 @@ def repack(source: Path, added: Mapping[str, Path], out: Path) -> None:
 
 
 @contextlib.contextmanager
-def _written(out: Path) -> Iterator[tarfile.TarFile]:
+def _written(out: Path) -> Generator[tarfile.TarFile]:
     """Give an archive to write to, as a stream without times or owners, that stands at `out` once it is whole."""
     out.parent.mkdir(parents=True, exist_ok=True)
     half = out.with_name(f".{out.name}.{os.getpid()}")
