@@ -63,7 +63,6 @@ def show(environment: dict[str, str], cloud_pid: int) -> bool:
     fleet, chosen = plan_with_choices(load_specs(ROOT / "models"), default_region=REGION)
     step("cdk bootstrap")
     cdk(["bootstrap", *(f"aws://{ACCOUNT}/{region}" for region in fleet.regions)], environment)
-    make_device_groups(fleet)
     step("cdk deploy --all")
     cdk(["deploy", "--all", "--require-approval", "never", "--concurrency", "4"], environment)
     step("What was deployed")
@@ -81,14 +80,6 @@ def show(environment: dict[str, str], cloud_pid: int) -> bool:
     cdk(["destroy", "--all", "--force", "--concurrency", "4"], environment)
     step("What is left")
     return nothing_left(fleet, cloud_pid) and right
-
-
-def make_device_groups(fleet: Plan) -> None:
-    """Make the thing groups that the edge models name: on AWS they are yours and there already."""
-    for model in fleet.models:
-        if isinstance(model.spec.hosting, EdgeHosting):
-            for group in model.spec.hosting.device_groups:
-                boto3.client("iot", region_name=model.region).create_thing_group(thingGroupName=group)
 
 
 def step(text: str) -> None:

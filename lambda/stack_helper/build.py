@@ -1,39 +1,85 @@
-"""Builds an image with CodeBuild and waits for it, so that stacks after this one find the image."""
+"""Builds an image with CodeBuild, so that stacks after this one find it. A state machine waits; no function does.
+
+CloudFormation gives a custom resource an hour. A build may wait long for its turn, because new accounts run one at a time.
+"""
 
 from __future__ import annotations
 
+import json
 import time
+from datetime import datetime
 from typing import Any
 
-FIRST_POLL_SECONDS = 0.5
-LONGEST_POLL_SECONDS = 8
-LONGEST_SECONDS = 840
+# CloudFormation's hour less what answering takes. A build goes on after it: the next deployment finds the image.
+LONGEST_SECONDS = 3_480
+_RUNNING = "IN_PROGRESS"
 
 
-def handle(event: dict[str, Any], codebuild: Any, ecr: Any) -> tuple[str, dict[str, str]]:
-    """Start the project's build on Create and Update and return when it succeeded; raise when it did not.
+class QueueFull(Exception):
+    """The account's builds are at their limit; the state machine tries again."""
 
-    An image that is there is not built again: its tag is the hash of its sources. A rollback asks for an old one.
+
+def begin(event: dict[str, Any], ecr: Any, stepfunctions: Any) -> tuple[str, dict[str, str]] | None:
+    """Return the answer where there is nothing to build: the image is there, since its tag is the hash of its sources.
+
+    Otherwise start the state machine that builds, waits and answers CloudFormation, and return None.
     """
     props = event["ResourceProperties"]
     if event["RequestType"] == "Delete":
         return event["PhysicalResourceId"], {}
     answer = ecr.batch_get_image(repositoryName=props["Repository"], imageIds=[{"imageTag": props["Tag"]}])
     if answer.get("images"):
-        return f"{props['Project']}/{props['Tag']}", {"Tag": props["Tag"]}
-    build_id = codebuild.start_build(projectName=props["Project"])["build"]["id"]
-    status = _wait(codebuild, build_id)
-    if status != "SUCCEEDED":
-        raise RuntimeError(f"the build {build_id} ended {status}; see the log group of project {props['Project']}")
+        return built(event)
+    stepfunctions.start_execution(stateMachineArn=props["Builder"], name=event["RequestId"], input=json.dumps(event))
+    return None
+
+
+def start(event: dict[str, Any], codebuild: Any) -> dict[str, str]:
+    """Start the build, or find the one that an earlier deployment left running, and return its id. QueueFull: later."""
+    project = event["ResourceProperties"]["Project"]
+    ids = codebuild.list_builds_for_project(projectName=project, sortOrder="DESCENDING").get("ids", [])[:1]
+    for build in codebuild.batch_get_builds(ids=ids)["builds"] if ids else []:
+        if build["buildStatus"] == _RUNNING:
+            return {"id": build["id"]}
+    try:
+        return {"id": codebuild.start_build(projectName=project)["build"]["id"]}
+    except codebuild.exceptions.AccountLimitExceededException as error:
+        raise QueueFull(
+            f"{error}. An account that is new may run no builds at all until AWS has verified it, whatever Service Quotas shows: "
+            "open a case of kind 'Account and billing' with AWS Support"
+        ) from None
+
+
+def check(build_id: str, begun: str, codebuild: Any) -> dict[str, bool]:
+    """Return whether the build is done. RuntimeError when it failed, or when CloudFormation's hour is over."""
+    build = codebuild.batch_get_builds(ids=[build_id])["builds"][0]
+    status = build["buildStatus"]
+    if status == "SUCCEEDED":
+        return {"done": True}
+    if status != _RUNNING:
+        raise RuntimeError(f"the build {build_id} ended {status}{_why(build)}. {_where(build)}")
+    if time.time() - datetime.fromisoformat(begun).timestamp() > LONGEST_SECONDS:
+        raise RuntimeError(f"the build {build_id} is not done, and goes on: deploy again in a while. {_where(build)}")
+    return {"done": False}
+
+
+def built(event: dict[str, Any]) -> tuple[str, dict[str, str]]:
+    """Return physical id and attributes of an image that is there."""
+    props = event["ResourceProperties"]
     return f"{props['Project']}/{props['Tag']}", {"Tag": props["Tag"]}
 
 
-def _wait(codebuild: Any, build_id: str) -> str:
-    deadline, pause = time.monotonic() + LONGEST_SECONDS, FIRST_POLL_SECONDS
-    while time.monotonic() < deadline:
-        status = codebuild.batch_get_builds(ids=[build_id])["builds"][0]["buildStatus"]
-        if status != "IN_PROGRESS":
-            return status
-        time.sleep(pause)
-        pause = min(2 * pause, LONGEST_POLL_SECONDS)
-    return "TIMED OUT"
+def _why(build: dict[str, Any]) -> str:
+    """What CodeBuild says of the phase that failed."""
+    said = (
+        f" in {phase['phaseType']}: {context['message']}"
+        for phase in build.get("phases", [])
+        for context in phase.get("contexts", [])
+        if context.get("message")
+    )
+    return next(said, "")
+
+
+def _where(build: dict[str, Any]) -> str:
+    group = (build.get("logs") or {}).get("groupName")
+    return f"Its log: aws logs tail {group}" if group else "Its log is in the console of CodeBuild"

@@ -27,7 +27,6 @@ def guarded(tmp_path_factory):
     try:
         folder = tmp_path_factory.mktemp("fleet")
         shutil.copytree(MODELS, folder / "models")
-        session_of(cloud, region=EDGE_REGION).client("iot").create_thing_group(thingGroupName="field-sensors")
         # One whose logs are archived, so that the platform has the function for it.
         kept = folder / "models/digits.yaml"
         kept.write_text(kept.read_text() + "logs: {archive_days: 30}\n")

@@ -27,7 +27,6 @@ GROUPS = ("physio-multi-container", "vision-inference-components")
 def cdk(local_cloud, tmp_path_factory) -> Cdk:
     folder = tmp_path_factory.mktemp("kinds")
     models = copy_models(folder, NAMES)
-    session_of(local_cloud, region=EDGE_REGION).client("iot").create_thing_group(thingGroupName="field-sensors")
     made = bootstrapped(Cdk(models, environment_of(local_cloud), folder / "cdk.out"), EDGE_REGION)
     made.deploy()
     return made

@@ -165,25 +165,31 @@ def test_the_bucket_is_versioned_encrypted_private_and_forgets(fleet):
     assert any(row["Effect"] == "Deny" and "aws:SecureTransport" in json.dumps(row["Condition"]) for row in policy["Statement"])
 
 
-def test_the_repository_scans_and_forgets_but_never_what_is_in_use(fleet):
+def test_the_repository_scans_forgets_and_never_moves_a_tag(fleet):
     repository = fleet.one("greensage-platform-eu-north-1", "AWS::ECR::Repository")["Properties"]
     assert repository["ImageScanningConfiguration"] == {"ScanOnPush": True}
-    rules = sorted(json.loads(repository["LifecyclePolicy"]["LifecyclePolicyText"])["rules"], key=lambda row: row["rulePriority"])
-    assert rules[0]["selection"]["tagPrefixList"] == ["in-use-"] and rules[0]["selection"]["countNumber"] == 9999
-    assert rules[1]["selection"] == {
+    assert repository["ImageTagMutability"] == "IMMUTABLE"
+    # No rule counts or ages what has a tag: it cannot know whether an endpoint needs it.
+    (rule,) = json.loads(repository["LifecyclePolicy"]["LifecyclePolicyText"])["rules"]
+    assert rule["selection"] == {
         "tagStatus": "untagged",
         "countType": "sinceImagePushed",
         "countNumber": 1,
         "countUnit": "days",
     }
-    assert rules[2]["selection"]["countType"] == "imageCountMoreThan"
+
+
+def test_models_name_images_by_digest_and_their_helpers_can_only_read_them(fleet):
     for name in OWN_ENDPOINT:
-        assert fleet.one(name, "Custom::GreensageImagePin")["Properties"]["PinTag"].startswith(f"in-use-{name}-")
+        image = json.dumps(fleet.one(name, "AWS::SageMaker::Model")["Properties"])
+        found = logical_id(fleet, name, "Custom::GreensageImageDigest")
+        assert json.dumps({"Fn::GetAtt": [found, "Digest"]}) in image and '"@"' not in image.replace('@", {', "")
+        text = json.dumps([row["Properties"] for row in fleet.resources(name, "AWS::IAM::Policy").values()])
+        assert not re.search(r"ecr:(Put|Batch?Delete|Initiate|Upload|Complete|Delete)", text)
 
 
-def test_pinned_images_and_copied_archives_come_before_the_model(fleet):
+def test_copied_archives_come_before_the_model(fleet):
     needed = fleet.one("churn", "AWS::SageMaker::Model")["DependsOn"]
-    assert logical_id(fleet, "churn", "Custom::GreensageImagePin") in needed
     assert logical_id(fleet, "churn", "Custom::GreensageArtifact") in needed
 
 

@@ -22,7 +22,7 @@ from .dashboards import told
 from .loop import group_loop
 from .notify import limit_roles, tell_alarms
 from .props import instance_props
-from .shared import Images, allow_unpinning, artifact_bucket, key_from_arn, tag_stack
+from .shared import Images, artifact_bucket, key_from_arn, tag_stack
 
 
 class GroupStack(Stack):
@@ -41,7 +41,6 @@ class GroupStack(Stack):
         # What writes into the bucket has to be gone before the bucket is emptied.
         if self.loop is not None:
             self.endpoint.needs(self.loop)
-        allow_unpinning(self, parameters)
         name = self.endpoint.cfn_endpoint.attr_endpoint_name
         ssm.StringParameter(
             self, "EndpointName", parameter_name=parameters.group_endpoint(group.name, group.kind), string_value=name

@@ -122,19 +122,17 @@ def _optimization(stack: ModelStack) -> Optimization | None:
     if part is None or not part.retrained:
         return None
     limits = {name: getattr(part, name) for name in part.LIMITS if getattr(part, name) != type(part).model_fields[name].default}
-    image = _serving_image(stack, "optimize")
+    image = _job_image(stack, "optimize")
     return Optimization(image, stack.model.image.architecture, part.load or "one", limits, part.passes)
 
 
-def _serving_image(stack: ModelStack, engine: Engine) -> ContainerImage:
+def _job_image(stack: ModelStack, engine: Engine) -> ContainerImage:
     """Return the image for jobs, which have no Graviton, whatever the endpoint runs on."""
-    repository = ssm.StringParameter.value_for_string_parameter(stack, stack.parameters.serving_repository)
-    tag = serving_tag("x86_64", serving_base(stack), engine)
-    return ContainerImage.from_repository_name(stack, repository, tag, architecture="x86_64")
+    return stack.images.serving("x86_64", engine)
 
 
 def _source(stack: ModelStack, part: RetrainingSpec) -> TrainingSource:
-    image = _serving_image(stack, training_engine(stack.model.spec))
+    image = _job_image(stack, training_engine(stack.model.spec))
     return TrainingSource(
         part.source, image=image, data=_data(stack, "TrainingData", part.data), label=part.label, script=part.script,
         holdout=_data(stack, "Holdout", part.holdout) if part.holdout else None, max_run_minutes=part.max_run_minutes,

@@ -21,13 +21,12 @@ from ..retraining import Champion
 from ..spec import ModelSource
 from ..spec.published import published
 from ..storage.artifacts import ArtifactLocation, ModelArtifact
-from ..storage.retention import ImagePin
 from .builders import Address, build
 from .dashboards import told
 from .loop import add_loop, loop_capture
 from .notify import limit_roles, tell_alarms
 from .recommend import add_recommendation
-from .shared import Images, allow_unpinning, artifact_bucket, environment_of, group_prefix, key_from_arn, tag_stack
+from .shared import Images, artifact_bucket, environment_of, group_prefix, key_from_arn, tag_stack
 
 
 class ModelStack(Stack):
@@ -39,7 +38,7 @@ class ModelStack(Stack):
         self.parameters = parameters
         self.key = key_from_arn(self, model.spec.kms_key_arn)
         self.needed: list[IDependable] = []
-        self._images = Images(self, parameters)
+        self.images = Images(self, parameters)
         self._after: list[IDependable] = []
         # The archive of a container of a group lies in the group's stack.
         self._location = (
@@ -49,7 +48,6 @@ class ModelStack(Stack):
         self.champion = self._champion()
         self.capture = loop_capture(self)
         self.watched: Endpoint | None = None
-        allow_unpinning(self, parameters)
         address = build(self)
         if self.capture is not None:
             add_loop(self, self.capture, self.watched)
@@ -81,22 +79,20 @@ class ModelStack(Stack):
         """Return the container of the model itself, or of `plan`; its image and archive are needed by what uses it."""
         spec = self.model.spec
         if plan is None or plan.source == spec.model:
-            image, pin = self._package() or self._images.get(self.model.image)
-            self.needed += pin
+            image = self._package() or self.images.get(self.model.image)
             return Container(image, self.location, environment_of(spec.model, spec.logs))
-        image, pin = self._images.get(plan.image)
+        image = self.images.get(plan.image)
         location = self._place(f"Artifact-{plan.name}", f"{self.model.name}-{plan.name}".lower(), plan.source)
-        self.needed += pin
         return Container(image, location, environment_of(plan.source, spec.logs))
 
-    def _package(self) -> tuple[ContainerImage, list[ImagePin]] | None:
+    def _package(self) -> ContainerImage | None:
         """Return the image of a package of the Model Registry, if the model is one."""
         arn, plan = self.model.spec.model.package, self.model.image
         if arn is None:
             return None
         named = {"group_arn": arn} if ":model-package-group/" in arn else {"package_arn": arn}
         source = ModelPackageSource(self, "Package", architecture=plan.architecture, processor=plan.processor, **named)
-        return source.image, []
+        return source.image
 
     def publish_after(self, resource: IDependable) -> None:
         """Publish the parameter only after `resource`."""
@@ -116,16 +112,17 @@ class ModelStack(Stack):
         """Copy an archive to a key that says its content; an uncompressed or licensed model is read where it lies."""
         if not source.artifact:
             return None
+        encrypted = key_from_arn(self, source.source_kms_key_arn, f"{id}Key")
         if source.artifact.endswith("/") or source.accept_eula:
             bucket, _, key = source.artifact.removeprefix("s3://").partition("/")
             found = s3.Bucket.from_bucket_name(self, f"{id}Bucket", bucket)
-            return ArtifactLocation.in_bucket(found, key, accept_eula=source.accept_eula)
+            return ArtifactLocation.in_bucket(found, key, accept_eula=source.accept_eula, encryption_key=encrypted)
         model = self.model
         below_group = hosting_kind(model.kind).shares is not None
         prefix = group_prefix(model.group or "") if below_group else f"models/{model.name}/"
         made = ModelArtifact(
             self, id, source=source.artifact, bucket=artifact_bucket(self, self.parameters), prefix=prefix, name=name,
-            encryption_key=self.key, code=source.code,
+            encryption_key=self.key, source_encryption_key=encrypted, code=source.code,
         )  # fmt: skip
         self.needed.append(made)
         return made.location

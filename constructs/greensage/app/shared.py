@@ -10,11 +10,13 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_ssm as ssm
 
+from ..catalog.engines import Engine
+from ..catalog.instances import Architecture
 from ..core.names import Parameters
 from ..endpoints import ContainerImage
 from ..planner import ImagePlan
 from ..spec import LogsSpec, ModelSource
-from ..storage.retention import ImagePin, allow_unpin
+from ..storage.retention import ImageDigest
 from ..storage.serving_tag import serving_tag
 
 
@@ -29,36 +31,36 @@ def artifact_bucket(stack: Stack, parameters: Parameters) -> s3.IBucket:
 
 
 class Images:
-    """The planned images of one stack, each once, with the pins that keep them in the platform's repository."""
+    """The planned images of one stack, each once; greensage's own by the digest that the platform's repository has."""
 
     def __init__(self, stack: Stack, parameters: Parameters) -> None:
         self._stack, self._parameters = stack, parameters
-        self._known: dict[ImagePlan, tuple[ContainerImage, list[ImagePin]]] = {}
+        self._serving: dict[tuple[Architecture, Engine], ContainerImage] = {}
 
-    def get(self, plan: ImagePlan) -> tuple[ContainerImage, list[ImagePin]]:
-        """Return the image, and its pin if it is greensage's own."""
-        if plan not in self._known:
-            self._known[plan] = self._make(plan)
-        return self._known[plan]
-
-    def _make(self, plan: ImagePlan) -> tuple[ContainerImage, list[ImagePin]]:
+    def get(self, plan: ImagePlan) -> ContainerImage:
+        """Return the image that the plan names."""
         if plan.origin == "registry":
             assert plan.uri is not None
             return ContainerImage.from_private_registry(
                 plan.uri, architecture=plan.architecture, processor=plan.processor, credentials_provider_arn=plan.credentials
-            ), []
+            )
         if plan.uri is not None:
-            return ContainerImage.from_uri(plan.uri, architecture=plan.architecture, processor=plan.processor), []
+            return ContainerImage.from_uri(plan.uri, architecture=plan.architecture, processor=plan.processor)
         assert plan.origin == "serving", "a package is built by the model's stack"
-        stack = self._stack
-        repository = ssm.StringParameter.value_for_string_parameter(stack, self._parameters.serving_repository)
-        tag = serving_tag(plan.architecture, serving_base(stack), plan.engine)
-        built = ContainerImage.from_repository_name(stack, repository, tag, architecture=plan.architecture)
-        # The first keeps the name that it has in stacks which are deployed.
-        pinned = sum(1 for _, pins in self._known.values() if pins)
-        id = f"ImageInUse-{plan.engine}" if pinned else "ImageInUse"
-        pin = ImagePin(stack, id, repository_name=repository, repository_arn=built.repository_arn, tag=tag)
-        return built, [pin]
+        return self.serving(plan.architecture, plan.engine)
+
+    def serving(self, architecture: Architecture, engine: Engine) -> ContainerImage:
+        """Return greensage's own image of `engine`, as the platform has built it."""
+        known = (architecture, engine)
+        if known not in self._serving:
+            stack = self._stack
+            repository = ssm.StringParameter.value_for_string_parameter(stack, self._parameters.serving_repository)
+            arn = stack.format_arn(service="ecr", resource="repository", resource_name=repository)
+            tag = serving_tag(architecture, serving_base(stack), engine)
+            id = f"Image-{engine}-{architecture.replace('_', '')}"
+            found = ImageDigest(stack, id, repository_name=repository, repository_arn=arn, tag=tag)
+            self._serving[known] = ContainerImage.from_repository_name(stack, repository, found.digest, architecture=architecture)
+        return self._serving[known]
 
 
 def group_prefix(group: str) -> str:
@@ -66,9 +68,9 @@ def group_prefix(group: str) -> str:
     return f"groups/{group}/"
 
 
-def key_from_arn(stack: Stack, arn: str | None) -> kms.IKey | None:
+def key_from_arn(stack: Stack, arn: str | None, id: str = "Key") -> kms.IKey | None:
     """Return the user's key, if there is one."""
-    return kms.Key.from_key_arn(stack, "Key", arn) if arn else None
+    return kms.Key.from_key_arn(stack, id, arn) if arn else None
 
 
 def environment_of(source: ModelSource, logs: LogsSpec | None = None) -> dict[str, str]:
@@ -104,9 +106,3 @@ def tag_stack(stack: Stack, tags: Mapping[str, str]) -> None:
 def serving_base(stack: Stack) -> str | None:
     """Return the base image of the serving image if the user has set one: `-c serving-base=IMAGE`."""
     return stack.node.try_get_context("serving-base")
-
-
-def allow_unpinning(stack: Stack, parameters: Parameters) -> None:
-    """Let the stack remove the pin of an image that it used before an update."""
-    name = ssm.StringParameter.value_for_string_parameter(stack, parameters.serving_repository)
-    allow_unpin(stack, stack.format_arn(service="ecr", resource="repository", resource_name=name))

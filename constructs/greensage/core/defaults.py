@@ -10,7 +10,6 @@ LOG_RETENTION_DAYS = 14  # long enough for a holiday's incident, short enough th
 ARTIFACT_VERSIONS_DAYS = 30
 DATA_DAYS = 14
 CAPTURE_DAYS = 7
-KEPT_IMAGES = 10
 KEEP_VERSIONS = 5  # of each group of the model registry
 
 # How much is captured.

@@ -11,9 +11,23 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 
+# Services that say which of their resources they act for, by their own guides on the confused deputy: SageMaker
+# "Cross-service confused deputy prevention", Step Functions, CodeBuild and EventBridge likewise. Lambda says the account only.
+_NAME_THEIR_SOURCE = ("codebuild", "events", "sagemaker", "states")
+
+
 def service_role(scope: Construct, id: str, service: str) -> iam.IRole:
-    """Return a new role that `service`, for instance sagemaker.amazonaws.com, may assume; it has no rights yet."""
-    return cast(iam.IRole, iam.Role(scope, id, assumed_by=cast(Any, iam.ServicePrincipal(service))))
+    """Return a new role that `service`, for instance sagemaker.amazonaws.com, may assume; it has no rights yet.
+
+    The service may do so for this account only and, where it says so, for its own resources in this Region: nobody else
+    can have it act with the role (IAM user guide, "The confused deputy problem").
+    """
+    stack, name = Stack.of(scope), service.partition(".")[0]
+    conditions: dict[str, Any] = {"StringEquals": {"aws:SourceAccount": stack.account}}
+    if name in _NAME_THEIR_SOURCE:
+        conditions["ArnLike"] = {"aws:SourceArn": stack.format_arn(service=name, resource="*")}
+    principal = iam.ServicePrincipal(service, conditions=conditions)
+    return cast(iam.IRole, iam.Role(scope, id, assumed_by=cast(Any, principal)))
 
 
 def give_back_before_emptying(policy: iam.Policy, actions: Sequence[str], arns: Sequence[str]) -> None:

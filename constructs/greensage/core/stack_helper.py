@@ -18,7 +18,8 @@ from .folders import lambda_folder
 from .roles import service_role
 
 _ID = "GreensageHelper"
-_LONGEST_BUILD_SECONDS = 900
+# Lambda's limit: copying an archive of many gigabytes takes minutes.
+_FUNCTION_SECONDS = 900
 _MEMORY_MB = 256
 _OWN_OBJECTS = "All objects below a prefix or in a bucket that greensage owns."
 
@@ -39,7 +40,7 @@ class StackHelper(Construct):
     def __init__(self, scope: Construct, id: str) -> None:
         super().__init__(scope, id)
         log_group = logs.LogGroup(self, "Logs", retention=logs.RetentionDays.ONE_WEEK, removal_policy=RemovalPolicy.DESTROY)
-        role = service_role(self, "Role", "lambda.amazonaws.com")
+        self.role = role = service_role(self, "Role", "lambda.amazonaws.com")
         self._policy = iam.Policy(self, "Policy", roles=[role])
         self.allow(["logs:CreateLogStream", "logs:PutLogEvents"], log_group.log_group_arn)
         code = assets.Asset(self, "Code", path=str(lambda_folder()), exclude=["**/__pycache__", "*.pyc", "retraining"])
@@ -50,7 +51,7 @@ class StackHelper(Construct):
             architectures=["arm64"],
             handler="stack_helper.handler.on_event",
             code={"s3Bucket": code.s3_bucket_name, "s3Key": code.s3_object_key},
-            timeout=_LONGEST_BUILD_SECONDS,
+            timeout=_FUNCTION_SECONDS,
             memory_size=_MEMORY_MB,
             role=role.role_arn,
             logging_config={"logGroup": log_group.log_group_name},
@@ -58,17 +59,20 @@ class StackHelper(Construct):
         )
         acknowledge(self.function, "AwsSolutions-L1", "Python 3.13 is supported by Lambda and has all that the function needs.")
 
-    def resource(self, scope: Construct, id: str, kind: str, properties: Mapping[str, str]) -> CustomResource:
+    def resource(
+        self, scope: Construct, id: str, kind: str, properties: Mapping[str, str], *, seconds: int = _FUNCTION_SECONDS
+    ) -> CustomResource:
         """Return a new custom resource `Custom::Greensage<kind>`, created after the rights of the function.
 
-        Its time limit is the function's: one that ran out of time answers nobody, and the default is an hour.
+        Its time limit `seconds` is the function's own, since one that ran out of time answers nobody; longer where a state
+        machine answers, and at most CloudFormation's hour.
         """
         made = CustomResource(
             scope,
             id,
             resource_type=f"Custom::Greensage{kind}",
             service_token=self.function.attr_arn,
-            service_timeout=Duration.seconds(_LONGEST_BUILD_SECONDS),
+            service_timeout=Duration.seconds(seconds),
             properties=dict(properties),
         )
         made.node.add_dependency(self._policy)

@@ -3,7 +3,5 @@
 from __future__ import annotations
 
 GROUP_TAG, KIND_TAG, ROOT_TAG = "greensage:group", "greensage:kind", "greensage:parameters"
-# Of an image in ECR that a stack uses; the lifecycle rules spare it, and so does `greensage clean`.
-IN_USE_PREFIX = "in-use-"
 # A log group that is archived before it forgets.
 ARCHIVE_LOGS_TAG = "greensage:archive-logs"

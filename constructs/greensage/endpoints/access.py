@@ -20,7 +20,9 @@ from .network import Network
 
 # These have no resource-level permissions in IAM, so no ARN can be named.
 _NO_ARN = "*"
-_METRIC_NAMESPACES = ["AWS/SageMaker", "/aws/sagemaker/Endpoints", "/aws/sagemaker/InferenceComponents"]
+# What SageMaker's containers and its jobs publish as the role (developer guide, monitoring-cloudwatch).
+_METRIC_NAMESPACES = ["AWS/SageMaker", *(f"/aws/sagemaker/{name}" for name in (
+    "Endpoints", "InferenceComponents", "ProcessingJobs", "TrainingJobs", "TransformJobs"))]  # fmt: skip
 _DESCRIBE_NETWORK = [
     "ec2:DescribeDhcpOptions", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSecurityGroups", "ec2:DescribeSubnets",
     "ec2:DescribeVpcEndpoints", "ec2:DescribeVpcs",
@@ -42,7 +44,8 @@ class ExecutionAccess(Construct):
         super().__init__(scope, id)
         self.role = role or service_role(self, "Role", "sagemaker.amazonaws.com")
         self.policy = iam.Policy(self, "Policy", roles=[self.role])
-        self._pulled: set[tuple[str, ...]] = set()
+        self._pulled: dict[tuple[str, ...], None] = {}
+        self._keys: set[str] = set()
         self._allow("LogInToRegistry", ["ecr:GetAuthorizationToken"], [_NO_ARN])
         namespaces = {"StringEquals": {"cloudwatch:namespace": _METRIC_NAMESPACES}}
         self._allow("PublishMetrics", ["cloudwatch:PutMetricData"], [_NO_ARN], namespaces)
@@ -57,6 +60,8 @@ class ExecutionAccess(Construct):
         arn = _objects(location.bucket_arn, location.prefix)
         self._allow(None, ["s3:GetObject"], [arn])
         self._explain([arn], "The objects under the model's own prefix.")
+        if location.encryption_key is not None:
+            self.decrypt(location.encryption_key)
 
     def list(self, bucket_arn: str, prefix: str) -> None:
         """Let the container list a prefix."""
@@ -72,8 +77,13 @@ class ExecutionAccess(Construct):
         """Let the service get the image, from whichever account or registry owns it."""
         actions, arns = image.rights
         if arns and arns not in self._pulled:
-            self._pulled.add(arns)
+            self._pulled[arns] = None
             self._allow(None, actions, arns)
+
+    @property
+    def pulled(self) -> list[str]:
+        """What was granted to be pulled: ARNs of repositories."""
+        return [arn for arns in self._pulled for arn in arns]
 
     def log(self, log_group_arn: str) -> None:
         """Let the container log; not logs:CreateLogGroup: the group exists, and must not come back without retention."""
@@ -85,6 +95,7 @@ class ExecutionAccess(Construct):
 
     def use_key(self, key: kms.IKey) -> None:
         """Let the service decrypt artifacts and encrypt volumes and results."""
+        self._keys.add(key.key_arn)
         for_services = {"Bool": {"kms:GrantIsForAWSResource": "true"}}
         self._allow(None, ["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"], [key.key_arn])
         # SageMaker hands the key on to EBS, for the volumes, by a grant.
@@ -96,6 +107,9 @@ class ExecutionAccess(Construct):
 
     def decrypt(self, key: kms.IKey) -> None:
         """Let the service read what is encrypted with `key`."""
+        if key.key_arn in self._keys:
+            return
+        self._keys.add(key.key_arn)
         self._allow(None, ["kms:Decrypt"], [key.key_arn])
 
     def publish(self, topic_arns: Sequence[str]) -> None:

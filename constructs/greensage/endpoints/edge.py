@@ -19,6 +19,7 @@ from ..core import defaults
 from ..core.acknowledge import acknowledge_wildcards
 from ..core.checked import check_choice, check_count, check_whole
 from ..core.folders import serving_folder
+from ..core.stack_helper import StackHelper
 from ..storage.artifacts import ArtifactLocation
 from .neo import NeoCompilation
 
@@ -54,7 +55,9 @@ class EdgeComponent(Construct):
         For instance com.example.churn; default: made from the stack and the id.
     device_groups:
         Names of AWS IoT thing groups. A group has one deployment: this one replaces what it had, and components that
-        it does not list go from the devices.
+        it does not list go from the devices. Where one does not exist, the deployment stops and says how to create it.
+    create_device_groups:
+        Create the groups that do not exist; those that this stack created, and that no device is in, go with it. Default: no.
     other_components:
         Name to version: are kept beside the model. Default: none.
     port:
@@ -83,6 +86,7 @@ class EdgeComponent(Construct):
         artifact: ArtifactLocation,
         framework: str,
         device_groups: Sequence[str],
+        create_device_groups: bool = False,
         compiled: NeoCompilation | None = None,
         component_name: str | None = None,
         other_components: Mapping[str, str] | None = None,
@@ -107,6 +111,7 @@ class EdgeComponent(Construct):
             self, "Component", inline_recipe=Stack.of(self).to_json_string(recipe)
         )
         self.cfn_deployments = [self._deploy(name, other_components or {}) for name in device_groups]
+        self._need_groups(device_groups, create_device_groups)
 
     def needs(self, *resources: IDependable) -> None:
         """Create the component only after `resources`: Greengrass reads the archive when the version is made."""
@@ -165,6 +170,20 @@ class EdgeComponent(Construct):
                 }
             ],
         }
+
+    def _need_groups(self, groups: Sequence[str], make: bool) -> None:
+        """Have the groups found, or made, before anything is deployed to them."""
+        helper, stack = StackHelper.of(self), Stack.of(self)
+        arns = [stack.format_arn(service="iot", resource="thinggroup", resource_name=name) for name in groups]
+        helper.allow(["iot:DescribeThingGroup", "iot:ListTagsForResource"], *arns)
+        if make:
+            helper.allow(
+                ["iot:CreateThingGroup", "iot:TagResource", "iot:ListThingsInThingGroup", "iot:DeleteThingGroup"], *arns
+            )
+        asked = {"Groups": ",".join(groups), "Make": "true" if make else "false", "Stack": stack.stack_name}
+        found = helper.resource(self, "Groups", "DeviceGroups", asked)
+        for deployment in self.cfn_deployments:
+            deployment.node.add_dependency(found)
 
     def _deploy(self, group: str, others: Mapping[str, str]) -> greengrass.CfnDeployment:
         target = Stack.of(self).format_arn(service="iot", resource="thinggroup", resource_name=group)

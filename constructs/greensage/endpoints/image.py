@@ -147,11 +147,11 @@ class ContainerImage:
         return cls(repository.repository_uri_for_tag_or_digest(tag), architecture, repository.repository_arn)
 
     @classmethod
-    def from_repository_name(cls, scope: Construct, name: str, tag: str, *, architecture: Architecture) -> ContainerImage:
-        """Return the image `tag` of the repository `name` (may be a token) in the account and Region of `scope`."""
+    def from_repository_name(cls, scope: Construct, name: str, digest: str, *, architecture: Architecture) -> ContainerImage:
+        """Return the image with `digest` of the repository `name` (tokens, both) in the account and Region of `scope`."""
         stack = Stack.of(scope)
         arn = stack.format_arn(service="ecr", resource="repository", resource_name=name)
-        uri = f"{stack.account}.dkr.ecr.{stack.region}.{stack.url_suffix}/{name}:{tag}"
+        uri = f"{stack.account}.dkr.ecr.{stack.region}.{stack.url_suffix}/{name}@{digest}"
         return cls(uri, architecture, arn)
 
 

@@ -17,6 +17,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
 from ..core.folders import serving_folder
+from ..core.folders import cache_folder
 from ..errors import LocalError
 
 # What greensage needs and the local cloud does not, or pins itself.
@@ -69,13 +70,6 @@ def add_packages(framework: str, python: Path, say: Say) -> None:
 
 def _name(requirement: str) -> str:
     return re.split(r"[<>=!~;\[ (]", requirement, maxsplit=1)[0]
-
-
-def cache_folder() -> Path:
-    """Return where private environments are kept: $GREENSAGE_CACHE, $XDG_CACHE_HOME/greensage or ~/.cache/greensage."""
-    own = os.environ.get("GREENSAGE_CACHE")
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(own) if own else Path(base) / "greensage"
 
 
 def _has(requirement: str) -> bool:

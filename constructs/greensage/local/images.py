@@ -49,10 +49,11 @@ def find_image(uri: str) -> Image:
         return Image(uri, prebuilt.architecture, arn, prebuilt.framework in _STOOD_IN_FOR, prebuilt.framework)
     if _is_accelerated(repository, reference, account, region):
         return Image(uri, "x86_64", arn, False)
-    if not cloud.ecr_has(repository, reference):
+    tags = cloud.ecr_tags(repository, reference)
+    if tags is None:
         raise AwsError("ValidationException", f"Requested image {uri} not found.")
     # The stand-in's manifest does not name the silicon; serving_tag ends every tag with it.
-    architecture: Architecture = "arm64" if reference.endswith("-arm64") else "x86_64"
+    architecture: Architecture = "arm64" if any(name.endswith("-arm64") for name in tags) else "x86_64"
     return Image(uri, architecture, arn, True)
 
 

@@ -6,6 +6,7 @@ ministack is pinned; `missing_names` says what has moved.
 from __future__ import annotations
 
 import contextlib
+import fnmatch
 import importlib
 import json
 import os
@@ -227,8 +228,9 @@ def role_environment(role_arn: str) -> dict[str, str]:
 
 
 def role_trusts(role_arn: str, service: str) -> bool:
-    """Return whether the role exists and lets `service` assume it."""
+    """Return whether the role exists and lets `service` assume it for a resource of this account and Region."""
     from ministack.core.iam_evaluator import _service_principal_matches
+    from ministack.core.responses import get_account_id, get_region
     from ministack.services import iam
 
     found = iam._roles.get_scoped(role_arn.split(":")[4], None, role_arn.rsplit("/", 1)[-1])
@@ -236,11 +238,23 @@ def role_trusts(role_arn: str, service: str) -> bool:
         return False
     document = found["AssumeRolePolicyDocument"]
     statements = (json.loads(document) if isinstance(document, str) else document).get("Statement", [])
+    account, name = get_account_id(), service.partition(".")[0]
+    source = {"aws:sourceaccount": account, "aws:sourcearn": f"arn:aws:{name}:{get_region()}:{account}:resource/name"}
     return any(
         row.get("Effect") == "Allow"
         and {"sts:AssumeRole", "sts:*", "*"} & set(_as_list(row.get("Action")))
         and _service_principal_matches(row.get("Principal"), service)
+        and _source_matches(row.get("Condition") or {}, source)
         for row in _as_list(statements)
+    )
+
+
+def _source_matches(conditions: Mapping[str, Any], source: Mapping[str, str]) -> bool:
+    """Whether a trust policy's conditions hold for what a service says of itself: the account, and a resource's ARN."""
+    return all(
+        any(fnmatch.fnmatchcase(source.get(key.lower(), ""), str(pattern)) for pattern in _as_list(wanted))
+        for row in conditions.values()
+        for key, wanted in row.items()
     )
 
 
@@ -259,12 +273,13 @@ def s3_keys(bucket: str, prefix: str) -> list[str] | None:
     return None if found is None else sorted(key for key in list(found["objects"]) if key.startswith(prefix))
 
 
-def ecr_has(repository: str, reference: str) -> bool:
-    """Return whether a repository of the account at hand holds the tag or digest `reference`."""
+def ecr_tags(repository: str, reference: str) -> list[str] | None:
+    """Return the tags of the image that `reference`, a tag or a digest, is in a repository of the account at hand, or None."""
     from ministack.services import ecr
 
     key = "imageDigest" if reference.startswith("sha256:") else "imageTag"
-    return repository in ecr._repositories and bool(ecr._find_image(repository, {key: reference}))
+    found = ecr._find_image(repository, {key: reference}) if repository in ecr._repositories else None
+    return None if found is None else list(found.get("imageTags", []))
 
 
 def put_logs(group: str, stream: str, lines: list[str], *, may_create_group: bool) -> bool:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
+import platform
 import re
 import time
+import zipfile
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,6 +28,7 @@ def mend() -> None:
     _delete_a_tag_and_not_the_image()
     _name_what_is_asked_for()
     _publish_the_layers()
+    _leave_out_what_is_for_another_machine()
     _take_alarms_of_expressions()
     _run_schedules_faster()
     _scale_waits_for_people()
@@ -38,11 +42,8 @@ def _publish_the_layers() -> None:
     from ministack.services import ssm
 
     public = ssm._public_parameter
-    # With the accounts from which AWS publishes these layers.
-    names = {
-        layers.numpy_layer(): "336392948345:layer:AWSSDKPandas-Python313-Arm64:1",
-        layers.pydantic_layer(): "017000801446:layer:AWSLambdaPowertoolsPythonV3-python313-arm64:1",
-    }
+    # With the account from which AWS publishes the layer.
+    names = {layers.pydantic_layer(): "017000801446:layer:AWSLambdaPowertoolsPythonV3-python313-arm64:1"}
 
     def with_layer(asked: str) -> Any:
         if asked not in names:
@@ -52,6 +53,23 @@ def _publish_the_layers() -> None:
                 "ARN": f"arn:aws:ssm:{ssm.get_region()}::parameter{asked}"}  # fmt: skip
 
     ssm._public_parameter = with_layer
+
+
+def _leave_out_what_is_for_another_machine() -> None:
+    """A layer for Graviton cannot be loaded on x86_64; functions here run in a Python that has what it holds."""
+    from ministack.services import lambda_svc
+
+    read = lambda_svc._resolve_layer_zip
+
+    def readable(attachment: Any) -> Any:
+        content = read(attachment)
+        if content is None or platform.machine() in ("aarch64", "arm64"):
+            return content
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            foreign = any("-aarch64-" in name for name in archive.namelist())
+        return None if foreign else content
+
+    lambda_svc._resolve_layer_zip = readable
 
 
 def _take_alarms_of_expressions() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from . import compilation, components, faults, fleet, pipelines, processing, recommender, registry, rules, training, transform
@@ -37,11 +37,24 @@ def _authorize(name: str, request: Request, headers: dict[str, str], query: dict
     if target is None:
         return None
     denied = cloud.authorize(headers, query, f"sagemaker:{name}", target)
-    role = request.get("ExecutionRoleArn")
-    if denied is None and role:
-        passed = {"iam:PassedToService": "sagemaker.amazonaws.com"}
-        denied = cloud.authorize(headers, query, "iam:PassRole", role, context=passed)
+    for action, resource, context in _on_behalf(name, request):
+        denied = denied or cloud.authorize(headers, query, action, resource, context=context)
     return denied
+
+
+def _on_behalf(name: str, request: Request) -> Iterator[tuple[str, str, dict[str, str]]]:
+    """What SageMaker asks whether the caller may do it: give a role away and, of what is registered, read image and archive."""
+    for key in ("ExecutionRoleArn", "RoleArn"):
+        if request.get(key):
+            yield "iam:PassRole", request[key], {"iam:PassedToService": "sagemaker.amazonaws.com"}
+    if name != "CreateModelPackage":
+        return
+    for container in request.get("InferenceSpecification", {}).get("Containers", []):
+        image = find_image(container["Image"])
+        yield from ((action, image.repository_arn, {}) for action in ("ecr:BatchGetImage", "ecr:DescribeImages"))
+        place = container.get("ModelDataUrl", "").removeprefix("s3://")
+        if place:
+            yield "s3:GetObject", f"arn:aws:s3:::{place}", {}
 
 
 def _target(name: str, request: Request) -> str | None:

@@ -10,18 +10,20 @@ from pathlib import Path
 from typing import Any
 
 from aws_cdk import Stack
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3_assets as assets
-from aws_cdk import aws_ssm as ssm
 
 from constructs import Construct
 
 from ..catalog import layers
 from ..core.folders import lambda_folder
 from ..core.function import Function
+from ..core.wheels import unpacked
 from ..drift.payload import source
 
 NAMESPACE = "greensage/Drift"
 _CODE_ID, _OPTIMIZER_ID = "GreensageLoopCode", "GreensageOptimizerCode"
+_LAYER_ID = "GreensageNumpy"
 _NOT_CODE = shutil.ignore_patterns("__pycache__", "*.pyc")
 
 
@@ -35,7 +37,7 @@ class LoopFunction(Function):
     settings:
         What the module says it takes; may hold tokens.
     numpy:
-        Attach AWS's layer with numpy, whose ARN AWS publishes in a public parameter of each Region.
+        Attach a layer with numpy, of the wheel that greensage pins; `-c numpy-layer=ARN` names one of yours.
     """
 
     def __init__(
@@ -64,8 +66,22 @@ def optimizer_code(scope: Construct) -> assets.Asset:
 
 
 def numpy_layer(scope: Construct) -> str:
-    """Return the ARN of AWS's layer, resolved when the stack is deployed."""
-    return ssm.StringParameter.value_for_string_parameter(scope, layers.numpy_layer())
+    """Return the ARN of the stack's layer with numpy, or of the user's own."""
+    stack = Stack.of(scope)
+    given = stack.node.try_get_context("numpy-layer")
+    if given:
+        return str(given)
+    known = stack.node.try_find_child(_LAYER_ID)
+    if known is None:
+        wheel = layers.numpy_wheel()
+        content = assets.Asset(stack, f"{_LAYER_ID}Content", path=str(unpacked(wheel)))
+        known = lambda_.CfnLayerVersion(
+            stack, _LAYER_ID, content={"s3Bucket": content.s3_bucket_name, "s3Key": content.s3_object_key},
+            compatible_architectures=["arm64"], compatible_runtimes=[f"python{wheel.python}"],
+            description=f"numpy {wheel.version}",
+        )  # fmt: skip
+    assert isinstance(known, lambda_.CfnLayerVersion)
+    return known.ref
 
 
 @cache

@@ -212,6 +212,7 @@ def _elsewhere(request: Request) -> Iterator[Problem]:
         return
     model = spec.model
     regional = {"kms_key_arn": spec.kms_key_arn, "notify": spec.notify, "model.package": model.package,
+                "model.source_kms_key_arn": model.source_kms_key_arn,
                 "model.registry_credentials": model.registry_credentials}  # fmt: skip
     for key, arn in regional.items():
         if arn is None:

@@ -160,7 +160,7 @@ class Jobs(Construct):
         arn, prefix = self._bucket.bucket_arn, self._prefix
         for place in (self._code, self._script):
             _read(access, place)
-        self._read_data(access, self._source.data)
+        _read(access, self._source.data.location)
         _read(access, self._folder("retraining/"))
         _read(access, self._folder("checkpoints/"))
         access.write(arn, f"{prefix}checkpoints/")
@@ -176,7 +176,7 @@ class Jobs(Construct):
             _read(access, place)
         for data in (self._source.data, self._source.holdout):
             if data:
-                self._read_data(access, data)
+                _read(access, data.location)
         access.write(self._bucket.bucket_arn, f"{self._prefix}retraining/")
         return access
 
@@ -187,15 +187,9 @@ class Jobs(Construct):
             _read(access, place)
         for data in (self._source.data, self._source.holdout):
             if data:
-                self._read_data(access, data)
+                _read(access, data.location)
         access.write(self._champion.outputs.bucket_arn, self._champion.outputs.prefix)
         return access
-
-    def _read_data(self, access: ExecutionAccess, data: DataFile) -> None:
-        _read(access, data.location)
-        # The loop's own key was granted with the role.
-        if data.encryption_key and data.encryption_key is not self._key:
-            access.decrypt(data.encryption_key)
 
     def _access(self, id: str, group: str, days: int, image: ContainerImage | None = None) -> ExecutionAccess:
         access = ExecutionAccess(self, id, role=None)

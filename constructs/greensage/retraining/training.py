@@ -26,13 +26,10 @@ class DataFile:
     Parameters
     ----------
     location:
-        Where it lies.
-    encryption_key:
-        The key it is encrypted with; default: S3's own.
+        Where it lies, and the key that it is encrypted with.
     """
 
     location: ArtifactLocation
-    encryption_key: kms.IKey | None = None
 
     @classmethod
     def from_file(cls, scope: Construct, id: str, path: str | Path) -> DataFile:
@@ -48,7 +45,7 @@ class DataFile:
 
         encryption_key: what it is encrypted with, when that is not the bucket's own.
         """
-        return cls(ArtifactLocation.in_bucket(bucket, key), encryption_key or bucket.encryption_key)
+        return cls(ArtifactLocation.in_bucket(bucket, key, encryption_key=encryption_key))
 
 
 @dataclass(frozen=True)

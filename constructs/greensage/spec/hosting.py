@@ -211,6 +211,9 @@ class EdgeHosting(Part):
 
     kind: Literal["edge"]
     device_groups: Annotated[Texts, Field(description="Names of AWS IoT thing groups.")] = ()
+    create_device_groups: bool = Field(
+        default=False, description="Create those that do not exist; default: the deployment stops and says how to create them."
+    )
     device: str | None = Field(default=None, description="A device that Neo compiles for, for instance jetson_xavier.")
     input_shape: str | None = Field(default=None, description='For Neo, for instance {"input": [1, 64]}.')
     port: int = Field(default=defaults.EDGE_PORT, ge=1024, le=65535, description="On the device's loopback.")

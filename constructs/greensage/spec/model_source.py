@@ -91,6 +91,10 @@ class ModelSource(Part):
     image_architecture: Literal["arm64", "x86_64"] | None = Field(
         default=None, description="Needed with an image of your own: what it was built for."
     )
+    source_kms_key_arn: str | None = Field(
+        default=None, pattern=r"^arn:aws[a-z-]*:kms:",
+        description="What the archive in S3 is encrypted with, where that is a KMS key of yours. Default: S3's own keys.",
+    )  # fmt: skip
     compiled_for: Literal["inf1", "inf2", "trainium"] | None = Field(
         default=None, description="The artifact was compiled with the Neuron SDK for this silicon, and runs on nothing else."
     )
@@ -160,6 +164,8 @@ class ModelSource(Part):
             raise ValueError(
                 "accept_eula is for an archive or prefix in S3 that is served where it lies | artifact: s3://..., no code"
             )
+        if self.source_kms_key_arn and not self.artifact.startswith("s3://"):
+            raise ValueError("source_kms_key_arn is for an archive in S3 | artifact: s3://..., or leave it out")
         own = self.image not in ("auto", "serving", "prebuilt")
         if self.dataframe and self.framework != "sklearn":
             raise ValueError(f"dataframe is for scikit-learn pipelines, not for {self.framework} | leave it out")
@@ -189,7 +195,7 @@ class ModelSource(Part):
             "id": self.id is not None, "task": self.task is not None, "artifact": bool(self.artifact),
             "framework": self.framework != OTHER, "image": self.image != "auto",
             "code": self.code is not None, "version": self.version is not None, "compiled_for": self.compiled_for is not None,
-            "accept_eula": self.accept_eula, "registry_credentials": self.registry_credentials is not None,
+            "accept_eula": self.accept_eula, "source_kms_key_arn": self.source_kms_key_arn is not None, "registry_credentials": self.registry_credentials is not None,
         }  # fmt: skip
         given = [key for key, there in others.items() if there]
         if given:

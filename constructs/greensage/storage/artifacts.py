@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from aws_cdk import Token
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_s3_assets as assets
 
 from constructs import Construct, IDependable
 
+from ..core.acknowledge import acknowledge_wildcards
 from ..core.checked import check_type
 from ..core.stack_helper import StackHelper
 from .code import staged, with_code
@@ -41,6 +44,9 @@ class ArtifactLocation:
         What puts the archive there: models are created after it. Default: none, it is there.
     accept_eula:
         You accept the end-user licence that comes with it, as for JumpStart's gated models. Default: no.
+    encryption_key:
+        What it is encrypted with, when that is a KMS key of yours: whoever reads it is granted kms:Decrypt. The key's policy has
+        to let the account's IAM decide, as the default policy does. Default: none, S3's own keys.
     """
 
     bucket_name: str
@@ -49,11 +55,21 @@ class ArtifactLocation:
     prefix: str
     after: IDependable | None = field(default=None, compare=False)
     accept_eula: bool = False
+    encryption_key: kms.IKey | None = field(default=None, compare=False)
 
     @classmethod
-    def in_bucket(cls, bucket: s3.IBucket, key: str, *, accept_eula: bool = False) -> ArtifactLocation:
-        """Return an archive that is already in S3 and stays where it is; only this key may be read."""
-        return cls(bucket.bucket_name, bucket.bucket_arn, key, key, accept_eula=accept_eula)
+    def in_bucket(
+        cls, bucket: s3.IBucket, key: str, *, accept_eula: bool = False, encryption_key: kms.IKey | None = None
+    ) -> ArtifactLocation:
+        """Return an archive that is already in S3 and stays where it is; only this key may be read.
+
+        encryption_key: what it is encrypted with; default: the bucket's own key, if the bucket object knows one. A bucket that
+        was imported by its name does not.
+        """
+        return cls(
+            bucket.bucket_name, bucket.bucket_arn, key, key, accept_eula=accept_eula,
+            encryption_key=encryption_key or bucket.encryption_key,
+        )  # fmt: skip
 
     @classmethod
     def of_asset(cls, asset: assets.Asset) -> ArtifactLocation:
@@ -103,6 +119,8 @@ class ModelArtifact(Construct):
         First part of the key; default model.
     encryption_key:
         Encrypts the copy with this KMS key; default: as the bucket encrypts. Give the endpoint the same key.
+    source_encryption_key:
+        What an archive in S3 is encrypted with, when that is a KMS key of yours. Default: none, S3's own keys.
     code:
         A folder whose files are packed below code/ of the archive, as AWS's containers look for inference.py: at synth into a
         local archive, by the copying function into one in S3. Default: none.
@@ -121,9 +139,12 @@ class ModelArtifact(Construct):
         prefix: str,
         name: str = "model",
         encryption_key: kms.IKey | None = None,
+        source_encryption_key: kms.IKey | None = None,
         code: str | Path | None = None,
     ) -> None:
         super().__init__(scope, id)
+        if source_encryption_key is not None and not source.startswith("s3://"):
+            raise ValueError(f"source_encryption_key is for an archive in S3, and source is {source!r}")
         helper = StackHelper.of(self)
         packed: dict[str, str] = {}
         digest = ""
@@ -137,10 +158,13 @@ class ModelArtifact(Construct):
         prefix = prefix if prefix.endswith("/") else f"{prefix}/"
         target = f"{prefix}{name}-{digest}.tar.gz"
         self.location = ArtifactLocation(bucket.bucket_name, bucket.bucket_arn, target, prefix, after=self)
-        self._grant(helper, bucket, f"{bucket_arn}/{key}", name)
+        self._grant(helper, bucket, f"{bucket_arn}/{key}")
+        deletes = self._deleting(helper, bucket, prefix, name)
         encryption_key = encryption_key or bucket.encryption_key
         if encryption_key:
             helper.allow(["kms:Decrypt", "kms:GenerateDataKey"], encryption_key.key_arn)
+        if source_encryption_key:
+            helper.allow(["kms:Decrypt"], source_encryption_key.key_arn)
         self.resource = helper.resource(
             self,
             "Copy",
@@ -154,6 +178,7 @@ class ModelArtifact(Construct):
                 **({"KmsKeyArn": encryption_key.key_arn} if encryption_key else {}),
             },
         )
+        self.resource.node.add_dependency(deletes)
 
     @property
     def key(self) -> str:
@@ -165,15 +190,23 @@ class ModelArtifact(Construct):
         """The name by which a multi-model endpoint is asked for this model: the key below the prefix."""
         return self.location.key.removeprefix(self.location.prefix)
 
-    def _grant(self, helper: StackHelper, bucket: s3.IBucket, source_arn: str, name: str) -> None:
-        """Rights to copy to this key, and to delete any key this model ever had.
-
-        CloudFormation deletes what an update replaced after it has replaced the policy too, so the right to delete
-        must not depend on the present prefix: it covers every prefix, but only keys of this name and a hash.
-        """
+    def _grant(self, helper: StackHelper, bucket: s3.IBucket, source_arn: str) -> None:
+        """Rights to copy to this key."""
         helper.allow(["s3:GetObject", "s3:GetObjectVersion"], source_arn)
         helper.allow(["s3:PutObject", "s3:AbortMultipartUpload"], f"{bucket.bucket_arn}/{self.location.key}")
-        helper.allow(["s3:DeleteObject"], f"{bucket.bucket_arn}/*/{name}-{'?' * _HASH_LENGTH}.tar.gz")
+
+    def _deleting(self, helper: StackHelper, bucket: s3.IBucket, prefix: str, name: str) -> iam.Policy:
+        """The right to delete what this model had below this prefix, in a policy that is named after the prefix.
+
+        When the prefix changes, CloudFormation deletes the old archive after it has made the new resources; the old policy goes
+        after the archive, because the archive depends on it.
+        """
+        place = "" if Token.is_unresolved(prefix) else hashlib.sha256(prefix.encode()).hexdigest()[:8]
+        arn = f"{bucket.bucket_arn}/{prefix}{name}-{'?' * _HASH_LENGTH}.tar.gz"
+        own = iam.PolicyStatement(actions=["s3:DeleteObject"], resources=[arn])
+        policy = iam.Policy(self, f"Own{place}", roles=[helper.role], statements=[own])
+        acknowledge_wildcards(policy, [arn], "The archives that this model has had below its own prefix: each has a hash.")
+        return policy
 
     def _packing(self, helper: StackHelper, code: Path) -> tuple[dict[str, str], str]:
         """Return what tells the helper of code to pack, and its digest; unpacking and packing takes a whole vCPU."""

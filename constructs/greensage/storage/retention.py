@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_cdk import Duration, RemovalPolicy, Stack, Tags
+from aws_cdk import Duration, RemovalPolicy, Tags
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
@@ -13,11 +13,9 @@ from constructs import Construct
 
 from ..core import defaults
 from ..core.acknowledge import acknowledge
-from ..core.checked import check_needed, check_whole
+from ..core.checked import check_whole
 from ..core.stack_helper import StackHelper
-from ..core.tags import IN_USE_PREFIX
 
-_NEVER = 9_999
 # The same word stands in lambda/stack_helper/bucket.py.
 EMPTY_ON_DELETE = "greensage:empty-on-delete"
 
@@ -138,61 +136,44 @@ class DataBucket(OwnBucket):
 
 
 class ServingRepository(ecr.Repository):
-    """A repository that cleans up after itself: untagged images go after a day, of the tagged the last ones stay.
+    """A repository whose tags never move, and which forgets untagged images after a day.
 
-    An image that a stack uses carries an `in-use-…` tag. ECR never lets a rule expire an image that matches the
-    tags of a rule with a higher priority, and the first rule here matches those tags and expires none.
+    Models refer to an image by its digest, and no rule of a lifecycle knows whether one is in use: counting or ageing the
+    tagged would some day delete what an endpoint needs to scale. `greensage clean` and the weekly review ask who uses them.
     (ECR user guide, "Automate the cleanup of images by using lifecycle policies".)
 
-    Parameters
-    ----------
-    keep_images:
-        How many of the tagged images stay, the newest; a whole number from 1, default 10.
-
-    The rest is the CDK's `ecr.Repository`. Raises ValueError, naming the property, the value and what is allowed.
+    Everything else is the CDK's `ecr.Repository`, and goes to it. Raises what that raises.
     """
 
-    def __init__(self, scope: Construct, id: str, *, keep_images: int = defaults.KEPT_IMAGES, **props: Any) -> None:
-        check_needed("keep_images", keep_images, "the lifecycle policy is a text made at synth")
-        check_whole("keep_images", keep_images, 1)
+    def __init__(self, scope: Construct, id: str, **props: Any) -> None:
         super().__init__(
             scope,
             id,
             image_scan_on_push=True,
+            image_tag_mutability=ecr.TagMutability.IMMUTABLE,
             encryption=ecr.RepositoryEncryption.AES_256,
             removal_policy=RemovalPolicy.DESTROY,
             empty_on_delete=True,
             lifecycle_rules=[
                 ecr.LifecycleRule(
-                    rule_priority=1, description="images in use stay", tag_prefix_list=[IN_USE_PREFIX], max_image_count=_NEVER
-                ),
-                ecr.LifecycleRule(
-                    rule_priority=2, description="untagged images go after a day",
+                    rule_priority=1, description="untagged images go after a day",
                     tag_status=ecr.TagStatus.UNTAGGED, max_image_age=Duration.days(1),
-                ),
-                ecr.LifecycleRule(
-                    rule_priority=3, description=f"the last {keep_images} stay",
-                    tag_status=ecr.TagStatus.ANY, max_image_count=keep_images,
                 ),
             ],
             **props,
         )  # fmt: skip
 
 
-class ImagePin(Construct):
-    """Tags an image as used by this stack, so that the repository's lifecycle rules spare it; untags when it goes."""
+class ImageDigest(Construct):
+    """Finds out what `tag` is when the stack is deployed. Its right is to read: only the platform's builder writes."""
 
     def __init__(self, scope: Construct, id: str, *, repository_name: str, repository_arn: str, tag: str) -> None:
         super().__init__(scope, id)
         helper = StackHelper.of(self)
-        helper.allow(["ecr:BatchGetImage", "ecr:PutImage"], repository_arn)
-        allow_unpin(self, repository_arn)
-        user = f"{Stack.of(self).stack_name}-{self.node.addr[-8:]}"
-        pin = {"Repository": repository_name, "Tag": tag, "PinTag": f"{IN_USE_PREFIX}{user}"}
-        self.resource = helper.resource(self, "Pin", "ImagePin", pin)
+        helper.allow(["ecr:BatchGetImage"], repository_arn)
+        self.resource = helper.resource(self, "Digest", "ImageDigest", {"Repository": repository_name, "Tag": tag})
 
-
-def allow_unpin(scope: Construct, repository_arn: str) -> None:
-    """Let the stack's helper remove a pin. A stack that no longer has a pin needs the right too: CloudFormation
-    deletes the old pin after it has updated the policy."""
-    StackHelper.of(scope).allow(["ecr:BatchDeleteImage"], repository_arn)
+    @property
+    def digest(self) -> str:
+        """The image's digest, sha256:…, a token."""
+        return self.resource.get_att_string("Digest")

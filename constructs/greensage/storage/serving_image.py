@@ -1,4 +1,4 @@
-"""Builds greensage's serving image with CodeBuild, on the silicon it is for; no Docker where you deploy from."""
+"""Builds greensage's serving image with CodeBuild; no Docker where you deploy from."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ from ..core.checked import check_choice
 from ..core.folders import serving_folder
 from ..core.roles import service_role
 from ..core.stack_helper import StackHelper
+from .image_builds import ImageBuilds
 from .serving_tag import NOT_IN_IMAGE, serving_tag
 
 # ecr:GetAuthorizationToken has no resource-level permissions in IAM.
 _NO_ARN = "*"
-_MACHINES = {
-    "arm64": codebuild.LinuxArmBuildImage.AMAZON_LINUX_2023_STANDARD_3_0,
-    "x86_64": codebuild.LinuxBuildImage.AMAZON_LINUX_2023_5,
-}
+# As Docker calls them.
+_PLATFORMS: dict[Architecture, str] = {"arm64": "linux/arm64", "x86_64": "linux/amd64"}
+# CloudFormation's longest for a custom resource, and so for a build; waiting for a turn is not building.
+_MINUTES = 60
 
 
 class ServingImage(Construct):
@@ -36,15 +37,17 @@ class ServingImage(Construct):
     repository:
         Where it is pushed.
     architecture:
-        x86_64 or arm64: it is built on machines of that kind.
+        x86_64 or arm64. Both are built on x86_64: CodeBuild has no arm64 machines in many Regions, eu-north-1 among them, and
+        nothing of the Dockerfile's last stage runs, so that none is needed.
     engine:
         What it can load: trees (compiled by greensage optimize), onnx, xgboost, lightgbm, sklearn, all (default), or
         optimize, for jobs that make models smaller. The less it carries, the sooner it starts.
     base_image:
-        Replaces the Python image that the Dockerfile names, by one of a public mirror without limits on pulls;
-        default: the Dockerfile's.
+        Replaces the Python image that the Dockerfile names, for instance by one of your own registry; it has to have both
+        x86_64 and the architecture. Default: the Dockerfile's, of AWS's public gallery, which limits nobody inside of AWS.
 
-    `tag` is what endpoints refer to. The build takes some minutes; the stack waits for it. Raises ValueError.
+    `tag` says the image's content. The build takes some minutes; the stack waits for it, up to an hour, its turn included.
+    Raises ValueError.
     """
 
     def __init__(
@@ -59,6 +62,8 @@ class ServingImage(Construct):
     ) -> None:
         super().__init__(scope, id)
         check_choice("engine", engine, engines())
+        if engine == "optimize" and architecture != "x86_64":
+            raise ValueError(f"architecture is {architecture!r}; the image of engine 'optimize' is for jobs, which are x86_64")
         self.tag = serving_tag(architecture, base_image, engine)
         source = assets.Asset(self, "Source", path=str(serving_folder()), exclude=list(NOT_IN_IMAGE))
         log_group = logs.LogGroup(self, "Logs", retention=logs.RetentionDays.ONE_WEEK, removal_policy=RemovalPolicy.DESTROY)
@@ -71,17 +76,20 @@ class ServingImage(Construct):
             grant_report_group_permissions=False,
             source=codebuild.Source.s3(bucket=source.bucket, path=source.s3_object_key),
             environment=codebuild.BuildEnvironment(
-                build_image=_MACHINES[architecture], compute_type=codebuild.ComputeType.SMALL, privileged=True
+                build_image=codebuild.LinuxBuildImage.AMAZON_LINUX_2023_5, compute_type=codebuild.ComputeType.MEDIUM,
+                privileged=True,
             ),
             environment_variables={
                 "REPOSITORY_URI": codebuild.BuildEnvironmentVariable(value=repository.repository_uri),
                 "REPOSITORY": codebuild.BuildEnvironmentVariable(value=repository.repository_name),
+                "PLATFORM": codebuild.BuildEnvironmentVariable(value=_PLATFORMS[architecture]),
+                "TARGET": codebuild.BuildEnvironmentVariable(value="optimize" if engine == "optimize" else "serving"),
                 "ENGINE": codebuild.BuildEnvironmentVariable(value=engine),
                 "TAG": codebuild.BuildEnvironmentVariable(value=self.tag),
                 **_base_variable(base_image),
             },
             build_spec=codebuild.BuildSpec.from_object(_buildspec()),
-            timeout=Duration.minutes(14),
+            timeout=Duration.minutes(_MINUTES),
             logging=codebuild.LoggingOptions(cloud_watch=codebuild.CloudWatchLoggingOptions(log_group=log_group)),
         )
         self._acknowledge()
@@ -104,11 +112,11 @@ class ServingImage(Construct):
         return role, access
 
     def _build_on_deploy(self, repository: ecr.IRepository, access: iam.Policy) -> CustomResource:
-        helper = StackHelper.of(self)
-        helper.allow(["codebuild:StartBuild", "codebuild:BatchGetBuilds"], self.project.project_arn)
+        helper, builder = StackHelper.of(self), ImageBuilds.of(self)
+        helper.allow(["codebuild:StartBuild", "codebuild:BatchGetBuilds", "codebuild:ListBuildsForProject"], self.project.project_arn)
         helper.allow(["ecr:BatchGetImage"], repository.repository_arn)
         names = {"Project": self.project.project_name, "Tag": self.tag, "Repository": repository.repository_name}
-        build = helper.resource(self, "Image", "ImageBuild", names)
+        build = helper.resource(self, "Image", "ImageBuild", {**names, "Builder": builder.arn}, seconds=_MINUTES * 60)
         build.node.add_dependency(access)
         return build
 
@@ -123,9 +131,17 @@ class ServingImage(Construct):
 # SageMaker refuses OCI manifests ("Unsupported manifest media type"), which newer builders push by default with
 # attestations: aws/amazon-sagemaker-feedback issue 180. These flags give Docker's own format.
 _BUILD = (
-    "docker buildx build --build-arg ENGINE=$ENGINE ${BASE:+--build-arg BASE=$BASE} --provenance=false --sbom=false "
-    "--output type=docker "
-    '--tag "$REPOSITORY_URI:$TAG" .'
+    "docker buildx build --platform $PLATFORM --target $TARGET --build-arg ENGINE=$ENGINE ${BASE:+--build-arg BASE=$BASE} "
+    '--provenance=false --sbom=false --output type=docker --tag "$REPOSITORY_URI:$TAG" .'
+)
+_MEDIA = (
+    'aws ecr batch-get-image --repository-name "$REPOSITORY" --image-ids imageTag="$TAG" '
+    "--query 'images[0].imageManifestMediaType' --output text"
+)
+# What SageMaker would refuse much later, with words that name no cause.
+_CHECK = (
+    f'media=$({_MEDIA}); case "$media" in *docker.distribution.manifest.v2*) ;; '
+    '*) echo "SageMaker does not take images of the type $media"; exit 1 ;; esac'
 )
 
 
@@ -143,6 +159,7 @@ def _buildspec() -> dict[str, object]:
                 "commands": [
                     _BUILD,
                     'docker push "$REPOSITORY_URI:$TAG"',
+                    _CHECK,
                 ]
             },
         },

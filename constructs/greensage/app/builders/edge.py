@@ -28,7 +28,7 @@ def build(stack: ModelStack) -> Address:
     component = EdgeComponent(
         stack, "Edge", artifact=stack.archive, framework=model.framework, compiled=compiled,
         component_name=f"greensage.{stack.model.name}", device_groups=hosting.device_groups, port=hosting.port,
-        environment=environment_of(model),
+        create_device_groups=hosting.create_device_groups, environment=environment_of(model),
     )  # fmt: skip
     component.needs(*stack.needed)
     return {"component": component.component_name, "version": component.component_version}

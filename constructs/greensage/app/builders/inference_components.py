@@ -62,7 +62,7 @@ def build_group(stack: GroupStack) -> Endpoint:
     # The components are in the stacks of the models; their images, archives and logs are the group's by prefix.
     access.read(ArtifactLocation(stack.bucket.bucket_name, stack.bucket.bucket_arn, prefix, prefix))
     for item in group.containers:
-        access.pull(stack.images.get(item.image)[0])
+        access.pull(stack.images.get(item.image))
     logs = stack.format_arn(
         service="logs", resource="log-group", arn_format=ArnFormat.COLON_RESOURCE_NAME,
         resource_name=f"/aws/sagemaker/InferenceComponents/{group.name}-*",

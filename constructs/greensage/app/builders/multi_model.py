@@ -25,14 +25,12 @@ def build(stack: ModelStack) -> Address:
 def build_group(stack: GroupStack) -> Endpoint:
     """One server that loads the models below the group's prefix."""
     group = stack.group
-    image, pin = stack.images.get(group.image)
     hosting = group.lead.hosting
     environment = {**allowed(pickle=group.allow_pickle, code=group.allow_code), **logging_of(group.lead.logs)}
     endpoint = MultiModelEndpoint(
-        stack, "Endpoint", bucket=stack.bucket, prefix=group_prefix(group.name), image=image,
+        stack, "Endpoint", bucket=stack.bucket, prefix=group_prefix(group.name), image=stack.images.get(group.image),
         instance_type=group.instance_type, scaling=tracking(group.scaling, group.lead), environment=environment,
         capture=stack.capture_all(),
         cache_models=hosting.cache_models if isinstance(hosting, MultiModelHosting) else True, **stack.endpoint_props,
     )  # fmt: skip
-    endpoint.needs(*pin)
     return endpoint

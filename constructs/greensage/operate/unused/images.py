@@ -1,4 +1,4 @@
-"""Images in ECR that no model, function, task or state machine names, and that no stack has tagged as in use.
+"""Images in ECR that no model, function, task or state machine names.
 
 Only of the platform's repository, and of those that the user names: what a Kubernetes cluster runs, nobody can ask AWS.
 """
@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from ...core.tags import IN_USE_PREFIX
 from .item import KEEP_TAG, Reading, Unused, containers_of
 
 KIND = "image"
@@ -42,8 +41,6 @@ def find(reading: Reading) -> Iterator[Unused]:
 def in_use(repository: str, image: dict[str, Any], named: frozenset[str]) -> bool:
     """Whether anything in `named` is the image: by its digest, by a tag, or by no tag, which means latest."""
     tags = image.get("imageTags", [])
-    if any(tag.startswith(IN_USE_PREFIX) for tag in tags):
-        return True
     names = {f"{repository}@{image['imageDigest']}", *(f"{repository}:{tag}" for tag in tags)}
     return not (names | ({repository} if "latest" in tags else set())).isdisjoint(named)
 
