@@ -69,7 +69,7 @@ def refusal(call, **request) -> str:
         ({"role": "stranger"}, "allows principal 'sagemaker.amazonaws.com'"),
         ({"Image": f"{IMAGE}:2-arm64"}, "Requested image"),
         ({"Image": "python:3"}, "non-ECR image"),
-        ({"Image": "141502667606.dkr.ecr.eu-west-1.amazonaws.com/sagemaker-xgboost:1.5-1-arm64"}, "Unsupported Ecr Region"),
+        ({"Image": "141502667606.dkr.ecr.eu-west-1.amazonaws.com/sagemaker-xgboost:1.5-1-arm64"}, "Cross region ECR"),
         (
             {"Image": "662702820516.dkr.ecr.eu-north-1.amazonaws.com/sagemaker-xgboost:1.5-1-arm64"},
             "does not have ecr:BatchGetImage permission",

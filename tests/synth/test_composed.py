@@ -26,7 +26,7 @@ def real_time(stack: Stack, **more):
     return gs.RealTimeEndpoint(stack, "E", **{"artifact": archive(stack), "image": ARM, "instance_type": "ml.c7g.large", **more})
 
 
-URI = "111111111111.dkr.ecr.eu-west-1.amazonaws.com/x:1"
+URI = "763104351884.dkr.ecr.eu-west-1.amazonaws.com/x:1"
 PRIVATE = gs.ContainerImage.from_private_registry("registry.example.com/x:1", architecture="arm64")
 WRONG = {
     "artifact as text": (lambda s: real_time(s, artifact="s3://b/k.tar.gz"), "artifact is 's3://b/k.tar.gz'; allowed: an ArtifactLocation"),

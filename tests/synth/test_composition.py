@@ -40,7 +40,7 @@ from greensage import (
 )
 
 ENV = Environment(account="111111111111", region="eu-west-1")
-URI = "222222222222.dkr.ecr.eu-west-1.amazonaws.com/scoring:1"
+URI = "763104351884.dkr.ecr.eu-west-1.amazonaws.com/scoring:1"
 ARM = ContainerImage.from_uri(URI, architecture="arm64")
 X86 = ContainerImage.from_uri(URI, architecture="x86_64")
 GPU = ContainerImage.from_uri(URI, architecture="x86_64", processor="gpu")

@@ -24,7 +24,7 @@ from greensage.errors import CatalogError
 from greensage.storage.artifacts import ArtifactLocation
 from tests.conftest import ARTIFACTS
 
-URI = "222222222222.dkr.ecr.eu-north-1.amazonaws.com/scoring:1"
+URI = "763104351884.dkr.ecr.eu-north-1.amazonaws.com/scoring:1"
 ARM = ContainerImage.from_uri(URI, architecture="arm64")
 X86 = ContainerImage.from_uri(URI, architecture="x86_64")
 

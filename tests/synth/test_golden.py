@@ -212,7 +212,7 @@ def stored(stack: Stack) -> None:
         stack, "Artifacts", noncurrent_days=9, encryption_key=key(stack), removal_policy=RemovalPolicy.RETAIN
     )
     gs.DataBucket(stack, "Data", expire_days=5, encryption_key=stack.node.find_child("Key"), announce=True)  # type: ignore[arg-type]
-    gs.ServingRepository(stack, "Images", keep_images=4)
+    gs.ServingRepository(stack, "Images")
     gs.ModelArtifact(stack, "A", source="s3://theirs/m.tar.gz", bucket=made, prefix="m/", name="m", encryption_key=None)
 
 

@@ -148,7 +148,6 @@ NUMBERS: dict[str, tuple[Build, list[Any]]] = {
 }  # fmt: skip
 # What is known at synth only, because something is computed from it or depends on it.
 KNOWN: dict[str, tuple[Build, list[Any]]] = {
-    "keep_images": (lambda s, v: ServingRepository(s, "E", keep_images=v), [0, 2.5]),
     "strategy": (lambda s, v: GuardedDeployment(v), ["canery"]),
     "split": (lambda s, v: batch(s, split=v), ["lines"]),
     "on_drift": (lambda s, v: RetrainingPolicy(on_drift=v), ["ignore"]),

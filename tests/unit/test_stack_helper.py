@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import json
 import threading
+from datetime import UTC, datetime, timedelta
 
 import boto3
 import pytest
@@ -75,12 +76,94 @@ class Ecr:
         return {"images": self.images}
 
 
+class Machines:
+    """Step Functions, as far as the function that starts a build knows it."""
+
+    def __init__(self):
+        self.started = []
+
+    def start_execution(self, **request):
+        self.started.append(request)
+
+
+class CodeBuild:
+    """`builds` by id; a new one is `next`, or the account's queue is full."""
+
+    class exceptions:
+        class AccountLimitExceededException(Exception):
+            pass
+
+    def __init__(self, builds=(), full=False):
+        self.builds, self.full, self.begun = {row["id"]: row for row in builds}, full, 0
+
+    def list_builds_for_project(self, projectName, sortOrder):
+        return {"ids": list(self.builds)}
+
+    def batch_get_builds(self, ids):
+        return {"builds": [self.builds[name] for name in ids]}
+
+    def start_build(self, projectName):
+        if self.full:
+            raise self.exceptions.AccountLimitExceededException("Cannot have more than 0 builds in queue for the account")
+        self.begun += 1
+        return {"build": {"id": "p:new"}}
+
+
 def image_build():
-    return {"RequestType": "Update", "ResourceProperties": {"Project": "p", "Tag": "t", "Repository": "r"}}
+    return {"RequestType": "Update", "ResourceProperties": {"Project": "p", "Tag": "t", "Repository": "r", "Builder": "b"}}
 
 
 def test_an_image_that_is_there_is_not_built_again():
-    assert build.handle(image_build(), None, Ecr([{"imageId": {}}])) == ("p/t", {"Tag": "t"})
+    machines = Machines()
+    assert build.begin(image_build(), Ecr([{"imageId": {}}]), machines) == ("p/t", {"Tag": "t"})
+    assert machines.started == []
+
+
+def test_a_build_is_waited_for_by_a_state_machine_and_not_by_the_function(answers, monkeypatch):
+    url, received = answers
+    machines = Machines()
+    monkeypatch.setitem(
+        handler.ACTIONS, "Custom::GreensageImageBuild", lambda event: build.begin({**event, **image_build()}, Ecr([]), machines)
+    )
+    handler.on_event(event(url, ResourceType="Custom::GreensageImageBuild"), None)
+    assert received == [], "who waits answers"
+    (started,) = machines.started
+    assert started["stateMachineArn"] == "b" and json.loads(started["input"])["ResponseURL"] == url
+
+
+def test_a_build_that_an_earlier_deployment_left_running_is_joined():
+    running = CodeBuild([{"id": "p:1", "buildStatus": "IN_PROGRESS"}])
+    assert build.start(image_build(), running) == {"id": "p:1"} and running.begun == 0
+    ended = CodeBuild([{"id": "p:1", "buildStatus": "FAILED"}])
+    assert build.start(image_build(), ended) == {"id": "p:new"} and ended.begun == 1
+
+
+def test_a_full_queue_is_told_apart_and_says_what_a_new_account_does():
+    with pytest.raises(build.QueueFull, match="Account and billing"):
+        build.start(image_build(), CodeBuild(full=True))
+
+
+def test_a_build_that_takes_longer_than_cloudformation_waits_goes_on():
+    running = CodeBuild([{"id": "p:1", "buildStatus": "IN_PROGRESS"}])
+    assert build.check("p:1", datetime.now(UTC).isoformat(), running) == {"done": False}
+    with pytest.raises(RuntimeError, match="goes on: deploy again"):
+        build.check("p:1", (datetime.now(UTC) - timedelta(minutes=59)).isoformat(), running)
+
+
+def test_the_state_machine_of_a_build_answers_cloudformation(answers):
+    url, received = answers
+    asked = event(url, **image_build())
+    handler.on_event({"step": "answer", "event": asked}, None)
+    handler.on_event({"step": "fail", "event": asked, "failure": {"Cause": json.dumps({"errorMessage": "it broke"})}}, None)
+    handler.on_event({"step": "fail", "event": asked, "failure": {"Error": "States.Timeout", "Cause": ""}}, None)
+    assert [row["Status"] for row in received] == ["SUCCESS", "FAILED", "FAILED"]
+    assert received[0]["Data"] == {"Tag": "t"} and [row["Reason"] for row in received[1:]] == ["it broke", "States.Timeout: "]
+
+
+def test_what_an_older_greensage_left_behind_is_deleted_without_a_word(answers):
+    url, received = answers
+    handler.on_event(event(url, RequestType="Delete", ResourceType="Custom::GreensageImagePin", PhysicalResourceId="r/in-use"), None)
+    assert (received[0]["Status"], received[0]["PhysicalResourceId"]) == ("SUCCESS", "r/in-use")
 
 
 def denied():
@@ -128,16 +211,11 @@ def test_a_bucket_is_emptied_only_while_it_says_so(tags, count):
     assert len(s3.deleted) == count
 
 
-def test_a_failed_build_fails_the_resource():
-    class CodeBuild:
-        def start_build(self, projectName):
-            return {"build": {"id": "p:1"}}
-
-        def batch_get_builds(self, ids):
-            return {"builds": [{"buildStatus": "FAILED"}]}
-
-    with pytest.raises(RuntimeError, match="the build p:1 ended FAILED"):
-        build.handle(image_build(), CodeBuild(), Ecr([]))
+def test_a_failed_build_says_in_which_phase_why_and_where_its_log_is():
+    phases = [{"phaseType": "BUILD", "contexts": [{"message": "COMMAND_EXECUTION_ERROR: exit status 1"}]}]
+    failed = CodeBuild([{"id": "p:1", "buildStatus": "FAILED", "phases": phases, "logs": {"groupName": "/aws/codebuild/p"}}])
+    with pytest.raises(RuntimeError, match="p:1 ended FAILED in BUILD: COMMAND_EXECUTION_ERROR.*aws logs tail /aws/codebuild/p"):
+        build.check("p:1", datetime.now(UTC).isoformat(), failed)
 
 
 def compilation(request_type: str = "Create", **changes):

@@ -56,10 +56,13 @@ def synthesize(
     try:
         region = os.environ.get("AWS_REGION") or os.environ.get("CDK_DEFAULT_REGION")
         folder = Path(asked("models") or models)
-        plan = read_plan(folder, only=only, region=region, intensity=asked("intensity"), environment=asked("environment"))
+        account = os.environ.get("CDK_DEFAULT_ACCOUNT")
+        plan = read_plan(
+            folder, only=only, region=region, intensity=asked("intensity"), environment=asked("environment"), account=account
+        )
         footprint, parameters = fleet_footprint(plan), Parameters(asked("parameters") or Parameters().root)
         add_fleet(
-            app, plan, account=os.environ.get("CDK_DEFAULT_ACCOUNT"), parameters=parameters,
+            app, plan, account=account, parameters=parameters,
             only=only, footprint=footprint, model_stack=model_stack, group_stack=group_stack, platform_stack=platform_stack,
         )  # fmt: skip
     except GreensageError as error:

@@ -12,7 +12,7 @@ from ..spec import load_neighbours, load_specs
 
 def read_plan(
     models: Path, *, only: str | None = None, region: str | None = None, intensity: str | None = None,
-    environment: str | None = None,
+    environment: str | None = None, account: str | None = None,
 ) -> Plan:  # fmt: skip
     """Return the plan of all files in `models`.
 
@@ -24,7 +24,7 @@ def read_plan(
     else:
         specs, problems = load_neighbours(models, only, environment=environment)
     hourly = read_intensity(intensity) if intensity else None
-    fleet = plan(specs, default_region=region, intensity=hourly, only=only)
+    fleet = plan(specs, default_region=region, intensity=hourly, only=only, account=account)
     # A broken neighbour might belong to this group, and its plan would then be wrong.
     if problems and any(only in group.members for group in fleet.groups):
         raise SpecError(problems)

@@ -81,6 +81,12 @@ def repository_runs_on(repository: str) -> frozenset[Architecture]:
     return frozenset(row["architecture"] for row in rows if row["framework"] in frameworks)
 
 
+@cache
+def is_of_aws(account: str) -> bool:
+    """Return whether `account` is one from which AWS publishes its images."""
+    return any(account in owners.values() for owners in load("images")["registries"].values())
+
+
 def account_of(registry: str, region: str) -> str | None:
     """Return the account number behind a registry name of the catalog in `region`."""
     return load("images")["registries"][registry].get(region)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -21,9 +22,13 @@ from .names import job_base
 from .roles import service_role
 from .stack_helper import StackHelper
 
-Job = Literal["Transform", "Training", "Processing"]
-# Errors of the service itself, which pass: the names that Step Functions gives them.
-TRANSIENT = ["SageMaker.AmazonSageMakerException", "SageMaker.ResourceLimitExceededException", "SageMaker.ThrottlingException"]
+Job = Literal["Transform", "Training", "Processing", "Compilation", "InferenceRecommendations"]
+# Errors of the service itself, which pass: the names that Step Functions' integration with the SDK gives them.
+TRANSIENT = ["SageMaker.ResourceLimitExceededException", "SageMaker.SageMakerException", "SageMaker.SdkClientException",
+             "SageMaker.ThrottlingException"]  # fmt: skip
+# The optimized integration (.sync) takes a list of fields that AWS no longer publishes; the SDK's takes every field of the API.
+# Between two looks at a job: an execution has 25,000 events at most (Step Functions quotas), and a look takes nine.
+_LOOK_SECONDS, _MOST_LOOKS = 30, 2_300
 # These have no resource-level permissions in IAM, so no ARN can be named.
 _ANY = "*"
 _LOG_DELIVERY = [f"logs:{action}" for action in (
@@ -74,15 +79,20 @@ def state_machine(
     return Machine(machine, role, policy)
 
 
-def job_statements(scope: Construct, kind: Job, jobs: str, passed_role: str) -> list[iam.PolicyStatement]:
-    """Return what `.sync` needs to run jobs whose ARN matches `jobs` as `passed_role` (Step Functions guide, SageMaker)."""
-    rule = Stack.of(scope).format_arn(
-        service="events", resource="rule", resource_name=f"StepFunctionsGetEventsForSageMaker{kind}JobsRule"
-    )
-    return [
-        *job_rights(kind, jobs, passed_role),
-        iam.PolicyStatement(actions=["events:DescribeRule", "events:PutRule", "events:PutTargets"], resources=[rule]),
-    ]
+def job_statements(kind: Job, jobs: str, passed_role: str) -> list[iam.PolicyStatement]:
+    """Return what it takes to start jobs whose ARN matches `jobs` as `passed_role`, and to look at them."""
+    actions = [f"sagemaker:{name}{kind}Job" for name in ("Create", "Describe")]
+    return [iam.PolicyStatement(actions=actions, resources=[jobs]), pass_role(passed_role)]
+
+
+def look_seconds(limit: int) -> int:
+    """Return how long to wait between two looks at a job that may take `limit` seconds."""
+    return max(_LOOK_SECONDS, math.ceil(limit / _MOST_LOOKS))
+
+
+def sdk(scope: Construct, operation: str) -> str:
+    """Return the resource of a task that calls an operation of SageMaker's, in camelCase."""
+    return f"arn:{Stack.of(scope).partition}:states:::aws-sdk:sagemaker:{operation}"
 
 
 def job_rights(kind: Job, jobs: str, passed_role: str) -> list[iam.PolicyStatement]:

@@ -13,6 +13,10 @@ from typing import Any
 
 from ..narrow import is_mapping
 
+# What CreateXJob of the SDK says of a name that is taken (API reference, ResourceInUse).
+_TAKEN = "SageMaker.ResourceInUseException"
+_STARTED = "$.started"
+
 State = dict[str, Any]
 States = dict[str, State]
 _EVERY_ERROR = ["States.ALL"]
@@ -36,6 +40,33 @@ def task(
     }  # fmt: skip
     given = {key: value for key, value in optional.items() if value is not None}
     return {"Type": "Task", "Resource": resource, "Parameters": dict(parameters), "Retry": list(retry), **given}
+
+
+def job(
+    operation: str, request: Mapping[str, Any], then: str, *, retry: Sequence[State], catch: State | None = None
+) -> State:
+    """Return a task that starts a job by an `operation` of the SDK; its answer is not kept, since `until` asks for it.
+
+    The name of a job is the run's own: one that exists was started by an attempt whose answer was lost.
+    """
+    there = {"ErrorEquals": [_TAKEN], "ResultPath": _STARTED, "Next": then}
+    caught = [there, *([catch] if catch else [])]
+    made = task(operation, request, then, retry=retry, result_path=_STARTED)
+    return {**made, "Catch": caught}
+
+
+def until(
+    what: str, operation: str, named: Mapping[str, Any], path: str, status: str, ends: Mapping[str, str], *, seconds: int,
+    retry: Sequence[State], catch: State | None = None,
+) -> States:  # fmt: skip
+    """Return the states WaitFor`what`, LookAt`what` and Is`what`Done, which ask until `status` of what `operation` describes is
+    one of `ends`, and go where that says; the description is at `path`."""
+    look, done = f"LookAt{what}", f"Is{what}Done"
+    return {
+        f"WaitFor{what}": wait(look, seconds=seconds),
+        look: task(operation, named, done, result_path=path, retry=retry, catch=catch),
+        done: choice({(f"{path}.{status}", end): state for end, state in ends.items()}, f"WaitFor{what}"),
+    }
 
 
 def retry(errors: Sequence[str], seconds: int, *, attempts: int = 3, backoff: float = 2.0) -> State:

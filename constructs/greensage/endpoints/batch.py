@@ -23,7 +23,7 @@ from ..core.checked import check_choice, check_cron, check_needed, check_prefix,
 from ..core.metrics import failed_executions
 from ..core.names import job_base
 from ..core.roles import service_role
-from ..core.state_machines import TRANSIENT, job_logs_arn, job_statements, retain_job_logs, state_machine
+from ..core.state_machines import TRANSIENT, job_logs_arn, job_statements, look_seconds, retain_job_logs, sdk, state_machine
 from ..storage.artifacts import ArtifactLocation, check_location
 from .access import ExecutionAccess
 from .base import grant_model, served_model
@@ -35,6 +35,10 @@ from .network import Network
 from .props import DataCapture
 
 LOG_GROUP = "/aws/sagemaker/TransformJobs"
+
+
+# SageMaker's longest for a job (developer guide, quotas).
+_LONGEST_SECONDS = 5 * 86_400
 
 
 class BatchTransform(Construct):
@@ -176,7 +180,7 @@ class BatchTransform(Construct):
             captured["DataCaptureConfig"] = {**target, **({"KmsKeyId": self._key.key_arn} if self._key else {})}
         return {
             **captured,
-            "TransformJobName.$": f"States.Format('{job_base(self)}-{{}}', States.UUID())",
+            "TransformJobName.$": "$.name",
             "ModelName": self.cfn_model.attr_model_name,
             "BatchStrategy": "MultiRecord" if split == "line" else "SingleRecord",
             "MaxPayloadInMB": payload_mb,
@@ -190,18 +194,29 @@ class BatchTransform(Construct):
         }
 
     def _machine(self, job: dict[str, Any]) -> sfn.CfnStateMachine:
-        stack = Stack.of(self)
-        resource = f"arn:{stack.partition}:states:::sagemaker:createTransformJob.sync"
-        transform = states.task(resource, job, None, retry=[states.retry(TRANSIENT, 60)])
+        stack, again = Stack.of(self), [states.retry(TRANSIENT, 60)]
+        name = {"name.$": f"States.Format('{job_base(self)}-{{}}', States.UUID())", "input.$": "$.input"}
+        ends = {"Completed": "Done", "Failed": "Failed", "Stopped": "Stopped"}
+        machine: states.States = {
+            "Name": states.put(name, "$", "Transform"),
+            "Transform": states.job(sdk(self, "createTransformJob"), job, "WaitForTransform", retry=again),
+            **states.until(
+                "Transform", sdk(self, "describeTransformJob"), {"TransformJobName.$": "$.name"}, "$.job", "TransformJobStatus",
+                ends, seconds=look_seconds(_LONGEST_SECONDS), retry=again,
+            ),
+            "Done": states.last({"job.$": "$.name", "output.$": "$.job.TransformOutput.S3OutputPath"}),
+            "Failed": states.fail("TransformFailed", "$.job.FailureReason"),
+            "Stopped": states.fail("TransformStopped", "The job was stopped before it ended."),
+        }  # fmt: skip
         comment = "greensage: scores the files of one input with a job that ends"
-        definition = {"Comment": comment, "StartAt": "Transform", "States": {"Transform": transform}}
+        definition = {"Comment": comment, "StartAt": "Name", "States": machine}
         jobs = stack.format_arn(service="sagemaker", resource="transform-job", resource_name=f"{job_base(self)}-*")
         # The model of a transform job is authorized too.
         of_the_model = iam.PolicyStatement(actions=["sagemaker:CreateTransformJob"], resources=[self.cfn_model.ref])
-        statements = [*job_statements(self, "Transform", jobs, self.role.role_arn), of_the_model]
-        machine = state_machine(self, definition, statements, log_retention_days=self._days)
-        acknowledge_wildcards(machine.policy, [jobs], "Job names end in the run's own id.")
-        return machine.resource
+        statements = [*job_statements("Transform", jobs, self.role.role_arn), of_the_model]
+        made = state_machine(self, definition, statements, log_retention_days=self._days)
+        acknowledge_wildcards(made.policy, [jobs], "Job names end in the run's own id.")
+        return made.resource
 
     def _starters(self, schedule: str | None, on_arrival: bool) -> None:
         if not schedule and not on_arrival:

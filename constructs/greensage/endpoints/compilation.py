@@ -19,18 +19,24 @@ from ..core.checked import check_choice, check_whole
 from ..core.names import job_base
 from ..core.on_request import OnRequest
 from ..core.processing import PROCESSING, job_input, job_output
-from ..core.state_machines import TRANSIENT, job_logs_arn, job_statements, pass_role, retain_job_logs, state_machine
+from ..core.state_machines import (
+    TRANSIENT,
+    job_logs_arn,
+    job_statements,
+    look_seconds,
+    retain_job_logs,
+    sdk,
+    state_machine,
+)
 from ..core.states import State, States
 from ..storage.artifacts import ArtifactLocation
 from .access import ExecutionAccess
 from .image import ContainerImage
 
 _LOGS = "/aws/sagemaker/ProcessingJobs"
-_LOOK_SECONDS = 15
 _DISK_GB = 50
 _COMPILER = str(Path(__file__).with_name("neuron_job"))
 # Errors of an SDK integration have the API's own names.
-_PASSING = ["SageMaker.ResourceLimitExceededException", "SageMaker.SageMakerException", "SageMaker.ThrottlingException"]
 
 
 class ModelCompilation(OnRequest):
@@ -114,27 +120,21 @@ class ModelCompilation(OnRequest):
             "OutputConfig": {"S3OutputLocation": f"s3://{artifact.bucket_name}/{self._prefix}", "TargetDevice": target},
             "StoppingCondition": {"MaxRuntimeInSeconds": self._seconds},
         }  # fmt: skip
-        sdk = f"arn:{stack.partition}:states:::aws-sdk:sagemaker"
-        retry = [states.retry(_PASSING, _LOOK_SECONDS)]
-        named = {"CompilationJobName.$": "$.name"}
+        again, named = [states.retry(TRANSIENT, 60)], {"CompilationJobName.$": "$.name"}
+        ends = {"COMPLETED": "Compiled", "FAILED": "Failed", "STOPPED": "Stopped"}
         machine: States = {
             "Name": states.put({"name.$": name}, "$", "Compile"),
-            "Compile": states.task(f"{sdk}:createCompilationJob", request, "Wait", result_path="$.made", retry=retry),
-            "Wait": states.wait("Look", seconds=_LOOK_SECONDS),
-            "Look": states.task(f"{sdk}:describeCompilationJob", named, "IsItDone", result_path="$.job", retry=retry),
-            "IsItDone": states.choice(
-                {
-                    ("$.job.CompilationJobStatus", "COMPLETED"): "Compiled", ("$.job.CompilationJobStatus", "FAILED"): "Failed",
-                    ("$.job.CompilationJobStatus", "STOPPED"): "Failed",
-                },
-                "Wait",
+            "Compile": states.job(sdk(self, "createCompilationJob"), request, "WaitForCompile", retry=again),
+            **states.until(
+                "Compile", sdk(self, "describeCompilationJob"), named, "$.job", "CompilationJobStatus", ends,
+                seconds=look_seconds(self._seconds), retry=again,
             ),
             "Compiled": states.last({"artifact.$": "$.job.ModelArtifacts.S3ModelArtifacts"}),
-            "Failed": states.fail("CompilationFailed", "DescribeCompilationJob says why."),
+            "Failed": states.fail("CompilationFailed", "$.job.FailureReason"),
+            "Stopped": states.fail("CompilationStopped", "The job was stopped, by its limit or by a person."),
         }  # fmt: skip
         jobs = stack.format_arn(service="sagemaker", resource="compilation-job", resource_name=f"{job_base(self)}-*")
-        actions = [f"sagemaker:{action}CompilationJob" for action in ("Create", "Describe", "Stop")]
-        statements = [iam.PolicyStatement(actions=actions, resources=[jobs]), pass_role(self.role.role_arn)]
+        statements = job_statements("Compilation", jobs, self.role.role_arn)
         return _machine("compiles a model with SageMaker Neo", "Name", machine), statements, [jobs]
 
     def _by_neuron(
@@ -159,7 +159,7 @@ class ModelCompilation(OnRequest):
         archive = place.key.rsplit("/", 1)[-1]
         output = job_output("compiled", {"S3Uri": f"s3://{artifact.bucket_name}/{self._prefix}"})
         request = {
-            "ProcessingJobName.$": f"States.Format('{job_base(self)}-{{}}', States.UUID())",
+            "ProcessingJobName.$": "$.name",
             "AppSpecification": {"ImageUri": image.uri, "ContainerEntrypoint": ["python3", "-m", "compile_for_neuron"]},
             "RoleArn": self.role.role_arn,
             "Environment": {
@@ -174,16 +174,22 @@ class ModelCompilation(OnRequest):
             "NetworkConfig": {"EnableNetworkIsolation": True},
             "StoppingCondition": {"MaxRuntimeInSeconds": self._seconds},
         }  # fmt: skip
+        again = [states.retry(TRANSIENT, 60)]
+        ends = {"Completed": "Compiled", "Failed": "Failed", "Stopped": "Stopped"}
         machine: States = {
-            "Compile": states.task(
-                f"arn:{stack.partition}:states:::sagemaker:createProcessingJob.sync", request, "Compiled",
-                retry=[states.retry(TRANSIENT, 60)],
+            "Name": states.put({"name.$": f"States.Format('{job_base(self)}-{{}}', States.UUID())"}, "$", "Compile"),
+            "Compile": states.job(sdk(self, "createProcessingJob"), request, "WaitForCompile", retry=again),
+            **states.until(
+                "Compile", sdk(self, "describeProcessingJob"), {"ProcessingJobName.$": "$.name"}, "$.job", "ProcessingJobStatus",
+                ends, seconds=look_seconds(self._seconds), retry=again,
             ),
+            "Failed": states.fail("CompilationFailed", "$.job.FailureReason"),
+            "Stopped": states.fail("CompilationStopped", "The job was stopped, by its limit or by a person."),
             "Compiled": states.last({"artifact": f"s3://{artifact.bucket_name}/{self._prefix}model.tar.gz"}),
         }  # fmt: skip
         jobs = stack.format_arn(service="sagemaker", resource="processing-job", resource_name=f"{job_base(self)}-*")
-        statements = job_statements(self, "Processing", jobs, self.role.role_arn)
-        return _machine("compiles a model for Neuron", "Compile", machine), statements, [jobs]
+        statements = job_statements("Processing", jobs, self.role.role_arn)
+        return _machine("compiles a model for Neuron", "Name", machine), statements, [jobs]
 
 
 def _machine(what: str, start: str, machine: States) -> State:

@@ -22,15 +22,23 @@ from ..core.acknowledge import acknowledge_wildcards
 from ..core.checked import check_choice, check_count, check_number, check_whole
 from ..core.names import job_base
 from ..core.on_request import OnRequest
-from ..core.state_machines import job_logs_arn, pass_role, retain_job_logs, state_machine
+from ..core.state_machines import (
+    TRANSIENT,
+    job_logs_arn,
+    job_statements,
+    look_seconds,
+    pass_role,
+    retain_job_logs,
+    sdk,
+    state_machine,
+)
 from ..core.states import State, States
 from ..storage.artifacts import ArtifactLocation
 from .access import ExecutionAccess
 from .container import Container
 
 _LOGS = "/aws/sagemaker/InferenceRecommendationsJobs"
-_LOOK_SECONDS = 30
-_PASSING = ["SageMaker.ResourceLimitExceededException", "SageMaker.SageMakerException", "SageMaker.ThrottlingException"]
+_LONGEST_SECONDS = 7_200
 _NAMESPACES = ["/aws/sagemaker/InferenceRecommendationsJobs", "/aws/sagemaker/Endpoints"]
 _STAIRS = {"DurationInSeconds": 120, "NumberOfSteps": 5, "UsersPerStep": 2}
 
@@ -144,9 +152,8 @@ class InferenceRecommendation(OnRequest):
         return access
 
     def _statements(self) -> list[iam.PolicyStatement]:
-        actions = [f"sagemaker:{verb}InferenceRecommendationsJob" for verb in ("Create", "Describe", "Stop")]
         tags = iam.PolicyStatement(actions=["sagemaker:AddTags"], resources=[self._jobs])
-        return [iam.PolicyStatement(actions=actions, resources=[self._jobs]), tags, pass_role(self.role.role_arn)]
+        return [*job_statements("InferenceRecommendations", self._jobs, self.role.role_arn), tags]
 
     def _request(
         self, model: str, payload: ArtifactLocation, types: list[str], content_type: str, framework: str | None,
@@ -177,19 +184,14 @@ class InferenceRecommendation(OnRequest):
 
 
 def _definition(stack: Stack, request: dict[str, Any], base: str) -> State:
-    sdk = f"arn:{stack.partition}:states:::aws-sdk:sagemaker"
-    retry, named = [states.retry(_PASSING, _LOOK_SECONDS)], {"JobName.$": "$.name"}
+    again, named = [states.retry(TRANSIENT, 60)], {"JobName.$": "$.name"}
+    ends = {"COMPLETED": "Measured", "FAILED": "Failed", "STOPPED": "Stopped"}
     machine: States = {
         "Name": states.put({"name.$": f"States.Format('{base}-{{}}', States.UUID())"}, "$", "Create"),
-        "Create": states.task(f"{sdk}:createInferenceRecommendationsJob", request, "Wait", result_path="$.made", retry=retry),
-        "Wait": states.wait("Look", seconds=_LOOK_SECONDS),
-        "Look": states.task(f"{sdk}:describeInferenceRecommendationsJob", named, "IsItDone", result_path="$.job", retry=retry),
-        "IsItDone": states.choice(
-            {
-                ("$.job.Status", "COMPLETED"): "Measured", ("$.job.Status", "FAILED"): "Failed",
-                ("$.job.Status", "STOPPED"): "Stopped",
-            },
-            "Wait",
+        "Create": states.job(sdk(stack, "createInferenceRecommendationsJob"), request, "WaitForJob", retry=again),
+        **states.until(
+            "Job", sdk(stack, "describeInferenceRecommendationsJob"), named, "$.job", "Status", ends,
+            seconds=look_seconds(_LONGEST_SECONDS), retry=again,
         ),
         "Measured": states.last({"job.$": "$.name", "recommendations.$": "$.job.InferenceRecommendations"}),
         "Failed": states.fail("RecommendationFailed", "$.job.FailureReason"),

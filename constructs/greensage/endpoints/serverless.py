@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from aws_cdk import Annotations
+from aws_cdk import Annotations, Stack, Token
 
 from ..catalog import limits
+from ..catalog.images import is_of_aws
 from ..core import defaults
 from ..core.checked import check_choice, check_order, check_whole
 from ..storage.artifacts import ArtifactLocation, check_location
@@ -69,6 +70,7 @@ class ServerlessEndpoint(Endpoint):
         check_serverless(memory_mb, max_concurrency, provisioned)
         if image.processor != "cpu":
             raise ValueError(f"image is for {image.processor}; serverless hosting has no accelerators")
+        _check_owner(scope, image)
         if artifact is not None and artifact.key.endswith("/"):
             raise ValueError(f"artifact {artifact.key} is an uncompressed prefix; serverless hosting takes a .tar.gz")
         settings: dict[str, Any] = {"memorySizeInMb": memory_mb, "maxConcurrency": max_concurrency}
@@ -96,6 +98,17 @@ class ServerlessEndpoint(Endpoint):
             ConcurrencyScaling(self, "Scaling", endpoint=self.cfn_endpoint, variant_name=DEFAULT_VARIANT, tracking=provisioned)
             if provisioned
             else None
+        )
+
+
+def _check_owner(scope: Construct, image: ContainerImage) -> None:
+    """Raise ValueError for an image of another account that is not AWS's, where both are known at synth."""
+    owner, account = image.uri.partition(".")[0], Stack.of(scope).account
+    known = owner.isdigit() and account.isdigit() and not Token.is_unresolved(image.uri)
+    if known and owner != account and not is_of_aws(owner):
+        raise ValueError(
+            f"image is of account {owner} and the stack of {account}; serverless hosting takes images of its own account or "
+            f"AWS's only ({limits.FOREIGN_IMAGE}): copy it to an ECR repository of {account}"
         )
 
 

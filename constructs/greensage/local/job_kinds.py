@@ -11,7 +11,7 @@ from typing import Any
 from . import ministack_services as services
 from .protocol import Request
 from .state import arn, store
-from .tasks import demand, start
+from .tasks import demand, start_optimized
 from .wire import AwsError, validation_error
 
 ENDED = ("Completed", "Failed", "Stopped")
@@ -87,7 +87,7 @@ class JobKind:
 
     def task(self, resource: str, given: Mapping[str, Any], role: str) -> Request:
         """Do Step Functions' task as the state machine's role; with .sync, wait for the end of the job."""
-        made = start(self.kind, self.create, given, role, self.passed(given))
+        made = start_optimized(self.kind, self.create, given, role, self.passed(given))
         if not resource.endswith(".sync"):
             return made
         name = given[f"{self.kind}JobName"]

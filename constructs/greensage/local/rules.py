@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..catalog import limits
+from ..catalog.images import is_of_aws
 from ..catalog.instances import instance
 from ..errors import CatalogError
 from . import ministack_api as cloud
@@ -16,6 +17,13 @@ from .wire import validation_error
 COUNT_DIMENSION = "sagemaker:variant:DesiredInstanceCount"
 WARM_DIMENSION = "sagemaker:variant:DesiredProvisionedConcurrency"
 COPY_DIMENSION = "sagemaker:inference-component:DesiredCopyCount"
+
+
+# aws/amazon-sagemaker-feedback issue 181.
+_FOREIGN_IMAGE = (
+    "The container image URI is not a prebuilt SageMaker algorithm or deep learning image, or the bring-your-own container "
+    "image URI does not reside in an Amazon ECR repository within the same AWS account creating the endpoint."
+)
 
 
 def check_role(role_arn: str) -> None:
@@ -103,6 +111,7 @@ def _check_features(store: Store, request: dict[str, Any], row: dict[str, Any]) 
             serverless and (many or len(model.get("Containers", [])) > 1),
             "Serverless endpoints host one container with one model.",
         ),
+        (serverless and _is_foreign(model), _FOREIGN_IMAGE),
         (serverless and bool(model.get("VpcConfig")), "Serverless endpoints do not support VpcConfig."),
         (serverless and model.get("EnableNetworkIsolation"), "Serverless endpoints do not support network isolation."),
         (waits and len(request["ProductionVariants"]) > 1, "Asynchronous endpoints have one production variant."),
@@ -113,6 +122,13 @@ def _check_features(store: Store, request: dict[str, Any], row: dict[str, Any]) 
     ):
         if wrong:
             raise validation_error(what)
+
+
+def _is_foreign(model: dict[str, Any]) -> bool:
+    """Whether an image of a model is another account's, and not AWS's."""
+    containers = [model.get("PrimaryContainer") or {}, *model.get("Containers", [])]
+    owners = {row["Image"].partition(".")[0] for row in containers if ".dkr.ecr." in row.get("Image", "")}
+    return any(owner != cloud.account() and not is_of_aws(owner) for owner in owners)
 
 
 def check_containers(request: dict[str, Any]) -> None:

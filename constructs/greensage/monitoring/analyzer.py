@@ -24,7 +24,7 @@ from ..core import states
 from ..core.acknowledge import acknowledge_wildcards
 from ..core.names import job_base
 from ..core.processing import PROCESSING, job_input, job_output
-from ..core.state_machines import TRANSIENT, job_logs_arn, retain_job_logs
+from ..core.state_machines import TRANSIENT, job_logs_arn, look_seconds, retain_job_logs, sdk
 from ..core.states import States
 from ..drift.payload import source
 from ..endpoints.access import ExecutionAccess
@@ -34,6 +34,7 @@ from ..storage.artifacts import ArtifactLocation
 from .baseline import Baseline
 
 LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
+_FAILURE = "$.window.job_failure"
 _CAPTURED = json.dumps({"sagemakerCaptureJson": {"captureIndexNames": ["endpointInput", "endpointOutput"]}})
 
 
@@ -72,17 +73,29 @@ class Analyzer(Construct):
             service="sagemaker", resource="processing-job", resource_name=f"{job_base(self)}-*"
         )
 
-    def states(self, partition: str) -> States:
+    def states(self) -> States:
         """Return the states that analyze `$.window` and go on to Report.
 
         When the job fails, for instance on a file that is no JSON, the function reads the window, and the report says so.
         """
-        analyze = states.task(
-            f"arn:{partition}:states:::sagemaker:createProcessingJob.sync", self._job(), "Report", result_path="$.job",
-            result_selector={"name.$": "$.ProcessingJobName"}, retry=[states.retry(TRANSIENT, 60)],
-            catch=states.catch("ReadInFunction", "$.window.job_failure"),
-        )  # fmt: skip
-        return {"Analyze": analyze, "ReadInFunction": states.put("lambda", "$.window.engine", "Report")}
+        again, caught = [states.retry(TRANSIENT, 60)], states.catch("ReadInFunction", _FAILURE)
+        name = f"States.Format('{job_base(self)}-{{}}', States.UUID())"
+        ends = {"Completed": "Report", "Failed": "JobFailed", "Stopped": "JobFailed"}
+        return {
+            "Analyze": states.put({"name.$": name}, "$.job", "StartAnalysis"),
+            "StartAnalysis": states.job(
+                sdk(self, "createProcessingJob"), self._job(), "WaitForAnalysis", retry=again, catch=caught
+            ),
+            **states.until(
+                "Analysis", sdk(self, "describeProcessingJob"), {"ProcessingJobName.$": "$.job.name"}, "$.analysis",
+                "ProcessingJobStatus", ends, seconds=look_seconds(drift.limit("evaluation_minutes") * 60), retry=again,
+                catch=caught,
+            ),
+            "JobFailed": states.put(
+                {"Error": "ProcessingFailed", "Cause.$": "States.JsonToString($.analysis)"}, _FAILURE, "ReadInFunction"
+            ),
+            "ReadInFunction": states.put("lambda", "$.window.engine", "Report"),
+        }  # fmt: skip
 
     def _job(self) -> dict[str, Any]:
         root = f"s3://{self._bucket.bucket_name}/{self._prefix}reports"
@@ -102,7 +115,7 @@ class Analyzer(Construct):
         }  # fmt: skip
         script = self._script.key.rsplit("/", 1)[-1]
         return {
-            "ProcessingJobName.$": f"States.Format('{job_base(self)}-{{}}-{{}}', $.window.id, $$.State.RetryCount)",
+            "ProcessingJobName.$": "$.job.name",
             "AppSpecification": {"ImageUri": self._image.uri},
             "RoleArn": self.role.role_arn,
             "ProcessingInputs": inputs,

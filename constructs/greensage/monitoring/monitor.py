@@ -148,7 +148,7 @@ class Monitor(Construct):
     def _statements(self) -> list[iam.PolicyStatement]:
         statements = [iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[self.function.arn])]
         if self.analyzer:
-            statements += job_statements(self, "Processing", self.analyzer.jobs_arn, self.analyzer.role.role_arn)
+            statements += job_statements("Processing", self.analyzer.jobs_arn, self.analyzer.role.role_arn)
         return statements
 
     def _definition(self) -> dict[str, Any]:
@@ -161,7 +161,7 @@ class Monitor(Construct):
         }
         if self.analyzer:
             machine["HowMuch"] = states.choice({("$.window.engine", "model-monitor"): "Analyze"}, "Report")
-            machine |= self.analyzer.states(Stack.of(self).partition)
+            machine |= self.analyzer.states()
         return {"Comment": "greensage: compares what was captured with the baseline", "StartAt": "Collect", "States": machine}
 
 

@@ -13,11 +13,12 @@ from ..spec import Located, ModelSpec
 
 @dataclass(frozen=True)
 class Request:
-    """A spec, where its keys stand, and the Region it goes to."""
+    """A spec, where its keys stand, the Region it goes to, and the account if it is known."""
 
     spec: ModelSpec
     located: Located
     region: str = ""
+    account: str = ""
 
     def refuse(self, path: str, message: str, *, found: str = "", allowed: str = "", hint: str = "") -> PlanError:
         """Return the PlanError that points at `path` (dotted) in the model's file."""

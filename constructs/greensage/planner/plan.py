@@ -47,6 +47,7 @@ def plan(
     default_region: str | None = None,
     intensity: HourlyIntensity | None = None,
     only: str | Collection[str] | None = None,
+    account: str | None = None,
 ) -> Plan:
     """Return the Plan of `specs`. Equal input gives an equal Plan.
 
@@ -61,10 +62,12 @@ def plan(
     only:
         Problems of other models do not stand in the way of this one, or of these, unless one shares an endpoint with others.
         Default: all.
+    account:
+        Where it is deployed to, for what AWS takes of the same account only. Default: not known.
 
     Raises PlanError with the problems of all models.
     """
-    return plan_with_choices(specs, default_region=default_region, intensity=intensity, only=only)[0]
+    return plan_with_choices(specs, default_region=default_region, intensity=intensity, only=only, account=account)[0]
 
 
 def plan_with_choices(
@@ -73,9 +76,10 @@ def plan_with_choices(
     default_region: str | None = None,
     intensity: HourlyIntensity | None = None,
     only: str | Collection[str] | None = None,
+    account: str | None = None,
 ) -> tuple[Plan, dict[str, Chosen]]:
     """Return the Plan, and for each model what it was chosen from: for explaining. Raises as `plan` does."""
-    requests = [Request(spec, located) for spec, located in specs]
+    requests = [Request(spec, located, account=account or "") for spec, located in specs]
     asked, problems = _check_matrix(requests)
     chosen, more = choose_all(asked, default_region)
     problems += more

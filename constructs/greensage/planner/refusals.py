@@ -9,7 +9,9 @@ from ..catalog import limits
 from ..catalog._data import load
 from ..catalog.capabilities import capability, features, is_built, kinds_with, label
 from ..catalog.instances import InstanceType
+from ..catalog.images import is_of_aws
 from ..catalog.kinds import hosting_kind
+from ..catalog.limits import FOREIGN_IMAGE
 from ..catalog.regions import partition_of
 from ..errors import PlanError, Problem
 from ..narrow import is_mapping
@@ -39,8 +41,8 @@ def check_matrix(request: Request, kind: Kind) -> tuple[str, ...]:
     problems = [problem for ask in asked if (problem := _refusal(request, kind, ask, asked))]
     problems += _conflicts(request, asked)
     problems += _ranges(request)
-    problems += [*_without_effect(request, kind), *_logs_without_effect(request, kind), *_elsewhere(request)]
-    problems += _without_archive(request, kind)
+    problems += [*_without_effect(request, kind), *_logs_without_effect(request, kind), *_elsewhere(request), *_image_elsewhere(request)]
+    problems += [*_without_archive(request, kind), *_of_another_account(request, kind)]
     if problems:
         raise PlanError(problems)
     return tuple(warning for ask in asked if (warning := _warning(kind, ask)))
@@ -49,7 +51,8 @@ def check_matrix(request: Request, kind: Kind) -> tuple[str, ...]:
 def why_not(request: Request, kind: Kind) -> str | None:
     """Return the first reason why `kind` cannot do what the file asks for, or None: for choosing among kinds."""
     problems = [problem for ask in _asks(request) if (problem := _refusal(request, kind, ask, []))]
-    problems += [*_without_effect(request, kind), *_logs_without_effect(request, kind), *_without_archive(request, kind)]
+    problems += [*_without_effect(request, kind), *_logs_without_effect(request, kind)]
+    problems += [*_without_archive(request, kind), *_of_another_account(request, kind)]
     return problems[0].message if problems else None
 
 
@@ -160,6 +163,18 @@ def _without_effect(request: Request, kind: Kind) -> Iterator[Problem]:
         yield request.located.problem(("schedule",), message, hint=f"hosting: {{kind: {kind}, provisioned_concurrency: 1}}")
 
 
+def _of_another_account(request: Request, kind: Kind) -> Iterator[Problem]:
+    """Hosting without instances takes AWS's images, and those of the account itself."""
+    image = request.spec.model.image
+    if hosting_kind(kind).runs_on != "memory" or not request.account or ".dkr.ecr." not in image:
+        return
+    owner = image.partition(".")[0]
+    if owner != request.account and not is_of_aws(owner):
+        message = f"is of account {owner}, and {kind} hosting takes images of its own account or AWS's only ({FOREIGN_IMAGE})"
+        hint = f"copy it to an ECR repository of account {request.account}, or host it otherwise"
+        yield request.located.problem(("model", "image"), message, found=image, hint=hint)
+
+
 def _without_archive(request: Request, kind: Kind) -> Iterator[Problem]:
     """Kinds that are made of an archive, for an image that has its model in itself."""
     row, model = hosting_kind(kind), request.spec.model
@@ -223,6 +238,15 @@ def _elsewhere(request: Request) -> Iterator[Problem]:
             yield request.located.problem(
                 tuple(key.split(".")), message, found=arn, hint="one of the same Region, or region.allowed"
             )
+
+
+def _image_elsewhere(request: Request) -> Iterator[Problem]:
+    """An image is pulled from its own Region only ("Cross region ECR image pulls are not allowed", CreateModel)."""
+    image = request.spec.model.image
+    region = image.split(".")[3] if ".dkr.ecr." in image else request.region
+    if request.region and region != request.region:
+        message = f"is in {region}, and the model in {request.region}; SageMaker pulls images of the same Region only"
+        yield request.located.problem(("model", "image"), message, found=image, hint="ECR replicates images between Regions")
 
 
 def _keys(path: str) -> list[str | int]:

@@ -16,7 +16,6 @@ class Ref(Enum):
     NAME = "$.name"
     NUMBER = "$.number"
     ATTEMPT = "$.place.attempt"
-    TRY = "$$.State.RetryCount"
     INSTANCE_TYPE = "$.place.candidate.type"
     CHAMPION = "$.prepared.champion"
     ARTIFACT = "$.artifact"

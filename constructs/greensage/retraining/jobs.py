@@ -69,7 +69,7 @@ class Jobs(Construct):
             kept = {"S3Uri": Text.of(f"{prefix}checkpoints/", Ref.NAME, "/")}
             on_spot = {"EnableManagedSpotTraining": True, "CheckpointConfig": kept}
         return {
-            "TrainingJobName": Text.of(f"{self._base}-", Ref.NUMBER, "-t", Ref.ATTEMPT, "-", Ref.TRY),
+            "TrainingJobName": Text.of(f"{self._base}-", Ref.NUMBER, "-t", Ref.ATTEMPT),
             "RoleArn": self.training_role.role.role_arn,
             "AlgorithmSpecification": {
                 "TrainingImage": source.image.uri, "TrainingInputMode": "File",
@@ -91,6 +91,11 @@ class Jobs(Construct):
             **on_spot,
         }  # fmt: skip
 
+    @property
+    def compare_seconds(self) -> int:
+        """The limit of a comparison, and of an optimization."""
+        return drift.limit("evaluation_minutes") * 60
+
     def compare(self) -> dict[str, Any]:
         """Return a CreateProcessingJob request that scores champion and challenger."""
         prefix = f"s3://{self._bucket.bucket_name}/{self._prefix}retraining"
@@ -111,7 +116,7 @@ class Jobs(Construct):
             "InstanceCount": 1, "InstanceType": drift.job_type("processing"), "VolumeSizeInGB": _DISK, **volume,
         }  # fmt: skip
         return {
-            "ProcessingJobName": Text.of(f"{self._base}-", Ref.NUMBER, "-c", Ref.TRY),
+            "ProcessingJobName": Text.of(f"{self._base}-", Ref.NUMBER, "-c"),
             "AppSpecification": {
                 "ImageUri": self._source.image.uri, "ContainerEntrypoint": ["python", "-m", _MODULE],
                 "ContainerArguments": ["compare"],
@@ -125,7 +130,7 @@ class Jobs(Construct):
             "ProcessingOutputConfig": {"Outputs": [output], **key},
             "ProcessingResources": {"ClusterConfig": cluster},
             "NetworkConfig": {"EnableNetworkIsolation": True},
-            "StoppingCondition": {"MaxRuntimeInSeconds": drift.limit("evaluation_minutes") * 60},
+            "StoppingCondition": {"MaxRuntimeInSeconds": self.compare_seconds},
         }  # fmt: skip
 
     def optimize(self) -> dict[str, Any]:
@@ -138,7 +143,7 @@ class Jobs(Construct):
         output = job_output("optimized", {"S3Uri": self.optimized()})
         return {
             **request,
-            "ProcessingJobName": Text.of(f"{self._base}-", Ref.NUMBER, "-o", Ref.TRY),
+            "ProcessingJobName": Text.of(f"{self._base}-", Ref.NUMBER, "-o"),
             "AppSpecification": {
                 "ImageUri": asked.image.uri, "ContainerEntrypoint": ["python", "-m", _OPTIMIZER],
             },

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..core import states
-from ..core.state_machines import TRANSIENT
+from ..core.state_machines import TRANSIENT, look_seconds
 from ..core.states import State, States
 from ..monitoring.monitor import RETRIED
 
@@ -14,40 +15,39 @@ _API_ERRORS = [name for name in TRANSIENT if "ResourceLimit" not in name]
 _CHECK_SECONDS = 30
 # A question that was not sent is sent again; an answer, which may be an error too, is not asked for twice.
 _UNSENT = ["SNS.InternalErrorException", "SNS.KmsThrottlingException", "SNS.SdkClientException", "SNS.ThrottledException"]
-# SageMaker stops a job at its own limits; this is for the service's bookkeeping around it.
-_SPARE_SECONDS = 900
 _FAILURE = "$.failure"
+_BROKEN = {"Failed": "JobFailed", "Stopped": "JobFailed"}
 _PASSING = states.retry(RETRIED, 20)
 
 
 @dataclass(frozen=True)
 class OptimizeJob:
-    """The request of a job that optimizes the winner, and {"artifact": where it leaves the archive}."""
+    """The request of a job that optimizes the winner, and {"artifact": where it leaves the archive}; `seconds` is its limit."""
 
     request: State
     artifact: State
+    seconds: int
 
 
 def definition(
-    *, partition: str, data: str, deploy: str, train_spot: State, train_on_demand: State, compare: State, run_seconds: int,
+    *, partition: str, data: str, deploy: str, train_spot: State, train_on_demand: State, compare: State, compare_seconds: int,
     wait_seconds: int, optimize: str | None, topic: str | None, approval_hours: int | None,
     optimize_job: OptimizeJob | None = None,
 ) -> State:  # fmt: skip
     """Return the machine.
 
-    data, deploy: ARNs of the functions; train_spot, train_on_demand, compare: requests of the jobs; run_seconds,
-    wait_seconds: limits of a training; optimize: ARN of a function between comparison and registration, or None;
+    data, deploy: ARNs of the functions; train_spot, train_on_demand, compare: requests of the jobs; compare_seconds,
+    wait_seconds: the limit of the comparison, and of a training with its wait for Spot; optimize: ARN of a function between
+    comparison and registration, or None;
     topic: ARN of the topic that is told; approval_hours: how long a person is waited for, None for no person;
     optimize_job: a job in place of `optimize`.
     """
-    sync = f"arn:{partition}:states:::sagemaker"
+    sdk = f"arn:{partition}:states:::aws-sdk:sagemaker"
     publish = f"arn:{partition}:states:::sns:publish"
 
-    def training(request: State, seconds: int) -> State:
-        return states.task(
-            f"{sync}:createTrainingJob.sync", request, "DidItEnd", result_path="$.trained", retry=[states.retry(_API_ERRORS, 60)],
-            catch=states.catch("NextPlace", _FAILURE), timeout_seconds=seconds + _SPARE_SECONDS,
-        )  # fmt: skip
+    def training(request: State) -> State:
+        again, other = [states.retry(_API_ERRORS, 60)], states.catch("NextPlace", _FAILURE)
+        return states.job(f"{sdk}:createTrainingJob", request, "WaitForTraining", retry=again, catch=other)
 
     won = "Optimize" if optimize or optimize_job else "Register"
     machine: States = {
@@ -58,21 +58,23 @@ def definition(
         "FirstPlace": states.copy("$.prepared.place", "$.place", "GreenHour"),
         "GreenHour": states.wait("OnSpot", until="$.prepared.begin"),
         "OnSpot": states.choice({("$.place.candidate.spot", True): "TrainOnSpot"}, "TrainOnDemand"),
-        "TrainOnSpot": training(train_spot, wait_seconds),
-        "TrainOnDemand": training(train_on_demand, run_seconds),
-        # A job that SageMaker stopped, for instance at its limit, is no error to .sync.
-        "DidItEnd": states.choice({("$.trained.TrainingJobStatus", "Completed"): "Challenger"}, "Stopped"),
+        "TrainOnSpot": training(train_spot),
+        "TrainOnDemand": training(train_on_demand),
+        **_looking(sdk, "Training", train_spot, "$.trained", {"Completed": "Challenger", "Failed": "Broken", "Stopped": "Stopped"},
+                   wait_seconds, "NextPlace"),
+        "Broken": states.put({"Error": "TrainingFailed", "Cause.$": "States.JsonToString($.trained)"}, _FAILURE, "NextPlace"),
         "Stopped": states.put(
             {"Error": "Stopped", "Cause": "CapacityError: the job was stopped before it ended"}, _FAILURE, "NextPlace"
         ),
         "NextPlace": _task(data, "next", "$.place", "AnotherPlace"),
         "AnotherPlace": states.choice({("$.place.again", True): "OnSpot"}, "CleanUp"),
         "Challenger": states.copy("$.trained.ModelArtifacts.S3ModelArtifacts", "$.artifact", "CompareJob"),
-        "CompareJob": states.task(
-            f"{sync}:createProcessingJob.sync", compare, "Compare", result_path="$.compared",
-            result_selector={"job.$": "$.ProcessingJobName"}, retry=[states.retry(TRANSIENT, 60)],
+        "CompareJob": states.job(
+            f"{sdk}:createProcessingJob", compare, "WaitForProcessing", retry=[states.retry(TRANSIENT, 60)],
             catch=states.catch("CleanUp", _FAILURE),
         ),
+        **_looking(sdk, "Processing", compare, "$.compared", {"Completed": "Compare", **_BROKEN}, compare_seconds, "CleanUp"),
+        "JobFailed": states.put({"Error": "ProcessingFailed", "Cause.$": "States.JsonToString($.compared)"}, _FAILURE, "CleanUp"),
         "Compare": _task(data, "compare", "$.verdict", "DidItWin"),
         "DidItWin": states.choice({("$.verdict.promote", True): won}, "DropLoser"),
         "DropLoser": _task(deploy, "clean_up", "$.cleaned", "RecordKept", why="lost"),
@@ -103,13 +105,28 @@ def definition(
     if optimize:
         machine |= _optimized(optimize)
     if optimize_job:
-        machine |= _optimized_by_job(f"{sync}:createProcessingJob.sync", optimize_job)
+        machine |= _optimized_by_job(sdk, optimize_job)
     return {"Comment": "greensage: retrains, compares, registers and deploys", "StartAt": "Prepare", "States": machine}
 
 
 def _task(function: str, step: str, path: str, then: str, *, catch: str = "CleanUp", at: str = _FAILURE, why: str = "") -> State:
     told = {"step": step, "state.$": "$", **({"why": why} if why else {})}
     return states.task(function, told, then, result_path=path, retry=[_PASSING], catch=states.catch(catch, at))
+
+
+def _looking(
+    sdk: str, kind: str, request: State, path: str, ends: Mapping[str, str], seconds: int, otherwise: str
+) -> States:
+    """The states that ask for the job of `request` until it has ended."""
+    return states.until(
+        kind, f"{sdk}:describe{kind}Job", _name_of(request, f"{kind}JobName"), path, f"{kind}JobStatus", ends,
+        seconds=look_seconds(seconds), retry=[states.retry(TRANSIENT, 60)], catch=states.catch(otherwise, _FAILURE),
+    )  # fmt: skip
+
+
+def _name_of(request: State, key: str) -> State:
+    """The part of a request that names the job, literal or of the run."""
+    return {name: value for name, value in request.items() if name.removesuffix(".$") == key}
 
 
 def _patient(task: State, seconds: int) -> State:
@@ -147,15 +164,20 @@ def _optimized(function: str) -> States:
     }
 
 
-def _optimized_by_job(service: str, job: OptimizeJob) -> States:
+def _optimized_by_job(sdk: str, job: OptimizeJob) -> States:
     """A winner that cannot be optimized is deployed as it is: what the record says, and no reason to keep a worse one."""
-    caught = states.catch("Register", "$.not_optimized")
-    done = states.task(
-        service, job.request, "OptimizedArtifact", result_path="$.optimized", result_selector={"job.$": "$.ProcessingJobName"},
-        retry=[states.retry(TRANSIENT, 60)], catch=caught,
-    )  # fmt: skip
+    again, caught = [states.retry(TRANSIENT, 60)], states.catch("Register", "$.not_optimized")
+    named = _name_of(job.request, "ProcessingJobName")
+    ends = {"Completed": "OptimizedArtifact", "Failed": "NotOptimized", "Stopped": "NotOptimized"}
     return {
-        "Optimize": done,
+        "Optimize": states.job(f"{sdk}:createProcessingJob", job.request, "WaitForOptimizing", retry=again, catch=caught),
+        **states.until(
+            "Optimizing", f"{sdk}:describeProcessingJob", named, "$.optimizing", "ProcessingJobStatus", ends,
+            seconds=look_seconds(job.seconds), retry=again, catch=caught,
+        ),
+        "NotOptimized": states.put(
+            {"Error": "ProcessingFailed", "Cause.$": "States.JsonToString($.optimizing)"}, "$.not_optimized", "Register"
+        ),
         "OptimizedArtifact": states.put(job.artifact, "$.optimized", "OptimizedPlace"),
         "OptimizedPlace": states.copy("$.optimized.artifact", "$.artifact", "Register"),
     }

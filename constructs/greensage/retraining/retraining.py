@@ -238,7 +238,7 @@ class DriftTriggeredRetraining(Construct):
             partition=Stack.of(self).partition, data=self.data_function.arn, deploy=self.deploy_function.arn,
             train_spot=for_states(jobs.train(spot=True)), train_on_demand=for_states(jobs.train(spot=False)),
             compare=for_states(jobs.compare()), optimize_job=self._optimize_job(),
-            run_seconds=source.max_run_minutes * 60, wait_seconds=source.max_wait_minutes * 60,
+            compare_seconds=jobs.compare_seconds, wait_seconds=source.max_wait_minutes * 60,
             optimize=optimize.function_arn if optimize else None, topic=self._topic.topic_arn if self._topic else None,
             approval_hours=self._policy.approval_hours if person else None,
         )  # fmt: skip
@@ -247,8 +247,8 @@ class DriftTriggeredRetraining(Construct):
         called = [self.data_function.arn, self.deploy_function.arn, *([optimize.function_arn] if optimize else [])]
         statements = [
             iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=called),
-            *job_statements(self, "Training", training, jobs.training_role.role.role_arn),
-            *job_statements(self, "Processing", processing, jobs.comparing_role.role.role_arn),
+            *job_statements("Training", training, jobs.training_role.role.role_arn),
+            *job_statements("Processing", processing, jobs.comparing_role.role.role_arn),
         ]
         if jobs.optimizing_role:
             statements.append(pass_role(jobs.optimizing_role.role.role_arn))
@@ -265,7 +265,8 @@ class DriftTriggeredRetraining(Construct):
         jobs = self.jobs
         if jobs.optimizing_role is None:
             return None
-        return OptimizeJob(for_states(jobs.optimize()), for_states({"artifact": jobs.optimized("/model.tar.gz")}))
+        artifact = for_states({"artifact": jobs.optimized("/model.tar.gz")})
+        return OptimizeJob(for_states(jobs.optimize()), artifact, jobs.compare_seconds)
 
     def _decide_function(self) -> LoopFunction:
         policy, monitor = self._policy, self._monitor
