@@ -23,6 +23,7 @@ from .commands import (
     optimize,
     package,
     plan,
+    preflight,
     recommend,
     regions,
     report,
@@ -44,6 +45,7 @@ _EXAMPLES = """examples:
   greensage check cdk.out              sustainability checks of any CDK app or template
   greensage baseline train.csv -o model.statistics.json  what requests are compared with
   greensage optimize churn --sample rows.csv  a smaller, faster model that answers the same
+  greensage preflight                  what would stop the deployment, before it begins
   greensage invoke churn row.csv       ask a deployed model
   greensage logs churn --follow        what its container writes
   greensage status                     what is deployed, and whether it is well
@@ -91,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for command in (
-        init, package, plan, why, regions, diff, report, check, baseline, optimize, invoke, logs, status, footprint, rightsize,
+        init, package, plan, why, regions, diff, preflight, report, check, baseline, optimize, invoke, logs, status, footprint, rightsize,
         recommend, kpi, clean, carbon, catalog, schema, local,
     ):  # fmt: skip
         command.add(commands)

@@ -37,6 +37,8 @@ class Running:
     port: int
     auth: bool
     started_ticks: str
+    quotas: str = ""
+    chaos: int | None = None
 
     @property
     def url(self) -> str:
@@ -62,24 +64,32 @@ class LocalCloud:
         """Where the local cloud writes its log."""
         return self.folder / "cloud.log"
 
-    def up(self, *, port: int | None = None, auth: bool = False, say: Say = lambda text: None) -> Running:
+    def up(
+        self, *, port: int | None = None, auth: bool = False, quotas: str = "", chaos: int | None = None,
+        say: Say = lambda text: None,
+    ) -> Running:  # fmt: skip
         """Start it, or return the one that runs. A free port is found unless one is asked for.
 
-        `auth` switches on signature checks and IAM policies. Raises LocalError when it does not come up.
+        `auth` switches on signature checks and IAM policies; `quotas` "new-account" has what an account without history may
+        run; `chaos` is the seed of what AWS does now and then: throttling, and what was just made and is not seen yet.
+        Raises LocalError when it does not come up.
         """
+        if chaos is None and os.environ.get("GREENSAGE_CHAOS"):
+            chaos = int(os.environ["GREENSAGE_CHAOS"])
+        settings = (auth, quotas, chaos)
         running = self.status()
         if running is not None:
-            if running.auth != auth or port not in (None, running.port):
+            if (running.auth, running.quotas, running.chaos) != settings or port not in (None, running.port):
                 raise LocalError(f"a local cloud with other settings runs at {running.url}; stop it first: greensage local down")
             return running
         self._clean()
         chosen = port or _free_port()
         python = python_for_local_cloud(say)
         say(f"Starting the local cloud on port {chosen} ...")
-        process = self._start(python, chosen, auth)
+        process = self._start(python, chosen, settings)
         _started[process.pid] = process
         self._wait(process, chosen)
-        started = Running(process.pid, chosen, auth, _started_ticks(process.pid))
+        started = Running(process.pid, chosen, auth, _started_ticks(process.pid), quotas, chaos)
         # Only now: whoever finds the file finds a cloud that answers.
         self._state_file.write_text(json.dumps(asdict(started)))
         return started
@@ -130,7 +140,7 @@ class LocalCloud:
     def _state_file(self) -> Path:
         return self.folder / "state.json"
 
-    def _start(self, python: Path, port: int, auth: bool) -> subprocess.Popen[bytes]:
+    def _start(self, python: Path, port: int, settings: tuple[bool, str, int | None]) -> subprocess.Popen[bytes]:
         work = self.folder / "work"
         work.mkdir(parents=True, exist_ok=True)
         link = self.folder / "path"
@@ -138,7 +148,7 @@ class LocalCloud:
         with self.log_file.open("ab") as log:
             return subprocess.Popen(
                 [str(python), "-m", "greensage.local.server"],
-                env=_process_environment(link, work, port, auth), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                env=_process_environment(link, work, port, *settings), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 # A session of its own: Ctrl-C in the user's terminal does not reach it.
                 start_new_session=True, cwd=work,
             )  # fmt: skip
@@ -165,13 +175,16 @@ class LocalCloud:
             shutil.rmtree(self.folder / name, ignore_errors=True)
 
 
-def _process_environment(path: Path, work: Path, port: int, auth: bool) -> Mapping[str, str]:
+def _process_environment(
+    path: Path, work: Path, port: int, auth: bool, quotas: str, chaos: int | None
+) -> Mapping[str, str]:
     # The user's profile and credentials must not reach a process that imitates AWS.
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "CDK_"))}
     return {
         **kept,
         "PYTHONPATH": str(path), "GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1", "MINISTACK_HOST": "localhost",
         "AUTH": "true" if auth else "false", "MINISTACK_ACCOUNT_ID": ACCOUNT, "SFN_WAIT_SCALE": TIME_SCALE,
+        "GREENSAGE_QUOTAS": quotas, "GREENSAGE_CHAOS": "" if chaos is None else str(chaos),
         "GREENSAGE_TIME_SCALE": TIME_SCALE, "GREENSAGE_FAULTS": str(work.parent / "faults.json"),
         # Temporary files, state and objects lie below the work folder, which `_clean` removes.
         "TMPDIR": str(work), "STATE_DIR": str(work / "state"), "S3_DATA_DIR": str(work / "s3"),

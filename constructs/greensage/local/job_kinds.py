@@ -6,9 +6,11 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
+from ..catalog.quotas import Usage
 from . import ministack_services as services
+from . import quotas
 from .protocol import Request
 from .state import arn, store
 from .tasks import demand, start_optimized
@@ -51,9 +53,22 @@ class JobKind:
             f"List{name}s": self.list_all,
         }  # fmt: skip
 
+    def instances(self, request: Mapping[str, Any]) -> tuple[str, int]:
+        """Return the instance type of a job, and how many it takes."""
+        part = {"Training": "ResourceConfig", "Transform": "TransformResources"}.get(self.kind)
+        row = request[part] if part else request["ProcessingResources"]["ClusterConfig"]
+        return str(row["InstanceType"]), int(row.get("InstanceCount", 1))
+
+    def check_quota(self, request: Request) -> None:
+        """Refuse a job for which the account has too little."""
+        usage = "spot-training" if request.get("EnableManagedSpotTraining") else self.kind.lower()
+        running = [self.instances(row) for row in self.rows.values() if row[f"{self.kind}JobStatus"] not in ENDED]
+        quotas.check_job(cast(Usage, usage), *self.instances(request), running)
+
     def add(self, request: Request, **more: Any) -> Row:
         """Remember a new job; its name is taken once."""
         name = request[f"{self.kind}JobName"]
+        self.check_quota(request)
         if name in self.rows:
             raise AwsError("ResourceInUse", f"Job name must be unique within an AWS account and region: {name}.")
         self.rows[name] = {

@@ -65,8 +65,12 @@ def install(handlers: Mapping[str, Handler]) -> None:
     from ministack.core import router
 
     # AnyScaleFrontendService is Application Auto Scaling's name on the wire.
-    for service, prefix in (("sagemaker", "SageMaker."), ("application-autoscaling", "AnyScaleFrontendService.")):
-        router.SERVICE_PATTERNS[service] = {"target_prefixes": [prefix], "host_patterns": [], "credential_scope": service}
+    for service, prefix, signed in (
+        ("sagemaker", "SageMaker.", "sagemaker"),
+        ("application-autoscaling", "AnyScaleFrontendService.", "application-autoscaling"),
+        ("service-quotas", "ServiceQuotasV20190624.", "servicequotas"),
+    ):
+        router.SERVICE_PATTERNS[service] = {"target_prefixes": [prefix], "host_patterns": [], "credential_scope": signed}
     detect = app.detect_service
 
     def detect_with_runtime(method: str, path: str, headers: dict[str, str], query: dict[str, Any]) -> str:

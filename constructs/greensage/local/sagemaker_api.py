@@ -8,7 +8,20 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from . import compilation, components, faults, fleet, pipelines, processing, recommender, registry, rules, training, transform
+from . import (
+    compilation,
+    components,
+    faults,
+    fleet,
+    pipelines,
+    processing,
+    quotas,
+    recommender,
+    registry,
+    rules,
+    training,
+    transform,
+)
 from . import ministack_api as cloud
 from .hosted import definitions_of
 from .images import find_image
@@ -115,6 +128,7 @@ def create_endpoint(request: Request) -> Request:
     state, name = store(), request["EndpointName"]
     _refuse_existing(state.endpoints, "endpoint", name)
     _find(state.configs, "endpoint configuration", request["EndpointConfigName"])
+    quotas.check_endpoint(state, request["EndpointConfigName"])
     made = Endpoint(
         name, arn("endpoint", name), request["EndpointConfigName"], cloud.account(), cloud.region(), request.get("Tags", [])
     )
@@ -132,6 +146,7 @@ def update_endpoint(request: Request) -> Request:
     deployment = request.get("DeploymentConfig")
     rules.check_update(state, found.name, found.variants.values(), config["ProductionVariants"])
     rules.check_deployment(found.variants.values(), config["ProductionVariants"], deployment)
+    quotas.check_endpoint(state, request["EndpointConfigName"], besides=found.name)
     retain = request.get("RetainAllVariantProperties", False)
     fleet.update(found, request["EndpointConfigName"], retain_counts=retain, deployment=deployment)
     return {"EndpointArn": found.arn}

@@ -36,6 +36,8 @@ def task(resource: str, given: Mapping[str, Any], role: str) -> Request:
     run, kind, member = _TASKS[name]
     started = next((jobs for jobs in _JOBS if name == f"Create{jobs.kind}Job"), None)
     if started is not None:
+        if name == "CreateTransformJob":
+            demand(role, "sagemaker:CreateTransformJob", arn("model", given.get("ModelName", "")))
         return start_by_sdk(started.kind, started.create, given, role, started.passed(given))
     demand(role, f"sagemaker:{name}", arn(kind, given.get(member, "")))
     if "RoleArn" in given:

@@ -24,6 +24,7 @@ def main() -> int:
         ministack_api,
         ministack_services,
         processing,
+        quotas,
         runtime,
         sagemaker_api,
         sdk_tasks,
@@ -47,6 +48,7 @@ def main() -> int:
             "sagemaker-runtime": runtime.handle,
             "application-autoscaling": autoscaling.handle,
             "greengrass": greengrass.handle,
+            "service-quotas": quotas.handle,
         }
     )
     cfn.install()

@@ -1,0 +1,107 @@
+"""What is in the way of the stacks: the CDK's bootstrap, stacks that hang, and names that somebody else has taken."""
+
+from __future__ import annotations
+
+from ...core.tags import GROUP_TAG
+from ...planner import Plan
+from ...storage.serving_tag import serving_tag
+from .look import Look
+
+# What aws-cdk-lib's default synthesizer asks for.
+_BOOTSTRAP = 6
+_MODEL_TAG = "greensage:model"
+# States from which CloudFormation updates nothing (user guide, "Understand stack creation events", stack status codes).
+_STUCK = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED", "UPDATE_ROLLBACK_FAILED", "REVIEW_IN_PROGRESS")
+_SCALING_ROLE = "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
+
+
+def check_bootstrap(look: Look, account: str, qualifier: str) -> None:
+    """Check that the CDK can deploy here."""
+    what = "CDK bootstrap"
+
+    def check() -> None:
+        found = look.ask("ssm", "get_parameter", Name=f"/cdk-bootstrap/{qualifier}/version")
+        value = str(found["Parameter"]["Value"]) if found else ""
+        if not value.isdigit() or int(value) < _BOOTSTRAP:
+            said = f"version {value}, needed: {_BOOTSTRAP}" if value else "this Region is not bootstrapped"
+            look.says(what, "stops", said, do=f"npx cdk bootstrap aws://{account}/{look.region}")
+        else:
+            look.says(what, "ok", f"version {value}")
+
+    look.try_to(what, check)
+
+
+def check_stacks(look: Look, plan: Plan) -> None:
+    """Check every stack of the plan in this Region."""
+    models = {model.name: (model.name,) for model in plan.models if model.region == look.region}
+    groups = {group.stack_name: group.members for group in plan.groups if group.region == look.region}
+    for name, members in {f"greensage-platform-{look.region}": (), **groups, **models}.items():
+        look.try_to(f"stack {name}", lambda name=name, members=members: _stack(look, name, members, name in models), members)
+
+
+def _stack(look: Look, name: str, models: tuple[str, ...], is_model: bool) -> None:
+    what, row = f"stack {name}", look.stacks.get(name)
+    if row is None:
+        _leftovers(look, name, models, is_model)
+        return
+    tags = {tag["Key"] for tag in row.get("Tags", [])}
+    status = row["StackStatus"]
+    delete = f"aws cloudformation delete-stack --stack-name {name} --region {look.region}"
+    if models and not tags & {_MODEL_TAG, GROUP_TAG}:
+        look.says(what, "stops", "is somebody else's: it is not of greensage", models, "give the model another name")
+    elif status in _STUCK:
+        look.says(what, "stops", f"is {status}, from which CloudFormation updates nothing", models, delete)
+    elif status.endswith("_IN_PROGRESS"):
+        look.says(what, "stops", f"is {status}", models, "wait until it has ended")
+    else:
+        look.says(what, "ok", status, models)
+
+
+def _leftovers(look: Look, name: str, models: tuple[str, ...], is_model: bool) -> None:
+    """A stack that is not there yet finds nothing with the names that it will give."""
+    what = f"stack {name}"
+    parameter = f"{look.root}/models/{name}"
+    if is_model and look.ask("ssm", "get_parameter", Name=parameter):
+        do = f"aws ssm delete-parameter --name {parameter} --region {look.region}"
+        look.says(what, "stops", f"the parameter {parameter} is there without it", models, do)
+        return
+    prefix = f"/aws/sagemaker/Endpoints/{name.lower()}-"
+    for group in look.pages("logs", "describe_log_groups", "logGroups", logGroupNamePrefix=prefix):
+        do = f"aws logs delete-log-group --log-group-name {group['logGroupName']} --region {look.region}"
+        look.says(f"log group {group['logGroupName']}", "limits", "is left from an endpoint that is gone; if the new one gets "
+                  "its name, the deployment stops", models, do)  # fmt: skip
+    look.says(what, "ok", "will be created", models)
+
+
+def check_images(look: Look, plan: Plan, base: str | None) -> bool:
+    """Check which images are there; return whether one has to be built."""
+    missing: list[str] = []
+
+    def check() -> None:
+        name = look.ask("ssm", "get_parameter", Name=f"{look.root}/platform/serving-repository")
+        for architecture, engine in plan.serving_images(look.region):
+            tag = serving_tag(architecture, base, engine)
+            found = name and look.ask(
+                "ecr", "batch_get_image", repositoryName=name["Parameter"]["Value"], imageIds=[{"imageTag": tag}]
+            )
+            if found and found.get("images"):
+                look.says(f"image {tag}", "ok", "is built")
+            else:
+                missing.append(tag)
+                look.says(f"image {tag}", "later", "the platform's stack builds it: about five minutes each, one after the other")
+
+    look.try_to("serving images", check)
+    return bool(missing)
+
+
+def check_scaling_role(look: Look) -> None:
+    """Check the role by which AWS scales endpoints; it is made with the first scalable target."""
+
+    def check() -> None:
+        if look.ask("iam", "get_role", RoleName=_SCALING_ROLE):
+            look.says(f"role {_SCALING_ROLE}", "ok", "is there")
+        else:
+            said = "is made with the first endpoint that scales, if whoever deploys may iam:CreateServiceLinkedRole"
+            look.says(f"role {_SCALING_ROLE}", "later", said)
+
+    look.try_to(f"role {_SCALING_ROLE}", check)
