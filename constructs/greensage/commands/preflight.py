@@ -32,7 +32,7 @@ Exit code 1: something would stop the deployment, or could not be read.
 """
 _MARKS = {"ok": "ok", "stops": "STOPS", "limits": "limits", "later": "later", "unknown": "unknown"}
 _ORDER = tuple(_MARKS)
-_WIDTH = 96
+_WIDTH = 79
 
 
 def add(commands: Commands) -> None:

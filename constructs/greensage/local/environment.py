@@ -24,7 +24,7 @@ from ..errors import LocalError
 _NOT_HERE = ("aws-cdk-lib", "constructs", "boto3")
 # Of these frameworks' own images; everybody would wait for them, and few need them.
 _LARGE = ("catboost",)
-BASE = ("ministack==1.5.33", "boto3==1.43.106", "cryptography==50.0.2")
+BASE = ("ministack==1.5.33", "boto3==1.43.106", "cryptography==50.0.2", "dockerfile-parse==2.0.1")
 Say = Callable[[str], None]
 
 

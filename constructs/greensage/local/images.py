@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..catalog import drift
@@ -57,17 +55,6 @@ def find_image(uri: str) -> Image:
     # The stand-in's manifest does not name the silicon; serving_tag ends every tag with it.
     architecture: Architecture = "arm64" if any(name.endswith("-arm64") for name in tags) else "x86_64"
     return Image(uri, architecture, arn, True)
-
-
-def built_image(variables: Mapping[str, str]) -> tuple[str, str]:
-    """Return tag and manifest for a build of the serving image: what CodeBuild would have pushed."""
-    tag = variables["TAG"]
-    layer = {"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip", "digest": f"sha256:{'0' * 64}", "size": 0}
-    manifest = {
-        "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "layers": [layer],
-        "annotations": {"greensage.tag": tag, "greensage.note": "a stand-in: the local cloud runs the server as a process"},
-    }  # fmt: skip
-    return tag, json.dumps(manifest)
 
 
 def _is_accelerated(repository: str, tag: str, account: str, region: str) -> bool:

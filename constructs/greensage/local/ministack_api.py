@@ -286,6 +286,25 @@ def ecr_tags(repository: str, reference: str) -> list[str] | None:
     return None if found is None else list(found.get("imageTags", []))
 
 
+def ecr_manifest(repository: str, tag: str) -> str | None:
+    """Return the manifest of an image of the account at hand, or None."""
+    from ministack.services import ecr
+
+    found = ecr._find_image(repository, {"imageTag": tag}) if repository in ecr._repositories else None
+    return None if found is None else str(found["imageManifest"])
+
+
+def put_image(repository: str, tag: str, manifest: str) -> None:
+    """Put an image into a repository of the account at hand. RuntimeError, with ECR's words, where it is refused."""
+    from ministack.services import ecr
+
+    media = json.loads(manifest)["mediaType"]
+    request = {"repositoryName": repository, "imageManifest": manifest, "imageTag": tag, "imageManifestMediaType": media}
+    status, _, answer = ecr._put_image(request)
+    if status >= 400:
+        raise RuntimeError(answer.decode(errors="replace"))
+
+
 def put_logs(group: str, stream: str, lines: list[str], *, may_create_group: bool) -> bool:
     """Write `lines`; return False when the group does not exist and may not be created."""
     from ministack.services import cloudwatch_logs as logs

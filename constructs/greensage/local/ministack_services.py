@@ -10,6 +10,7 @@ from typing import Any
 from .alarms import Point, judged, periods, state_of
 from .clock import SCALE
 from .metric_math import computed, queries_of
+from .ministack_api import put_logs
 
 Answer = tuple[int, dict[str, str], bytes]
 # Metrics are published many times a second; a local cloud that runs for days must not fill the memory with them.
@@ -180,41 +181,66 @@ def on_task(prefix: str, handle: Callable[[str, Mapping[str, Any], str], Any]) -
     stepfunctions._SERVICE_DISPATCH[prefix] = dispatch
 
 
-def on_build(push: Callable[[Mapping[str, str]], tuple[str, str]]) -> None:
-    """Have CodeBuild "build" by pushing what `push` returns (tag, manifest) for the project's environment variables.
-
-    The image itself cannot be built without a container engine; its server is run as a process instead.
-    """
+def on_build(build: Callable[[dict[str, Any], Mapping[str, str], Callable[[], None], Callable[[str], None]], Sequence[Any]]) -> None:
+    """Have CodeBuild run `build(project, variables, begun, log)`, whose phases (phase, status, message) say how it ended."""
     from ministack.core.concurrency import spawn_background
-    from ministack.services import codebuild, ecr
+    from ministack.services import codebuild
 
     start = codebuild._start_build
+    _keep_the_logs_of_projects()
 
-    def start_and_push(data: dict[str, Any]) -> Answer:
+    def start_and_run(data: dict[str, Any]) -> Answer:
         project = codebuild._projects.get(data.get("projectName", ""))
         status, headers, body = start(data)
         if not project or status >= 400:
             return status, headers, body
-        rows = [
-            *(project.get("environment") or {}).get("environmentVariables", []),
-            *(data.get("environmentVariablesOverride") or []),
-        ]
-        variables = {row["name"]: row["value"] for row in rows}
-        build = codebuild._builds[json.loads(body)["build"]["id"]]
-        # ministack ends a build as it starts; those who poll must see one that runs.
-        build.pop("endTime", None)
-        build.update(buildStatus="IN_PROGRESS", currentPhase="BUILD", buildComplete=False)
+        rows = data.get("environmentVariablesOverride") or []
+        identity = json.loads(body)["build"]["id"]
+        record = codebuild._builds[identity]
+        # ministack ends a build as it starts; those who poll must see one that waits for its turn.
+        record.pop("endTime", None)
+        record.update(buildStatus="IN_PROGRESS", currentPhase="QUEUED", buildComplete=False, phases=[])
+        group = ((project.get("logsConfig") or {}).get("cloudWatchLogs") or {}).get("groupName") or f"/aws/codebuild/{project['name']}"
+        stream = identity.partition(":")[2]
+        record["logs"] = {"groupName": group, "streamName": stream}
         # Before the work begins, or the answer to StartBuild might show its end.
-        snapshot = json.dumps({"build": build}, default=str).encode()
+        snapshot = json.dumps({"build": record}, default=str).encode()
 
         def work() -> None:
-            tag, manifest = push(variables)
-            request = {"repositoryName": variables["REPOSITORY"], "imageManifest": manifest, "imageTag": tag}
-            pushed, _, _ = ecr._put_image(request)
-            codebuild._finish_build(build, "SUCCEEDED" if pushed < 400 else "FAILED")
-            build["buildComplete"] = True
+            def log(line: str) -> None:
+                put_logs(group, stream, [line], may_create_group=False)
+
+            try:
+                phases = build(project, {row["name"]: row["value"] for row in rows}, lambda: record.update(currentPhase="BUILD"), log)
+            except Exception as error:
+                phases = [("BUILD", "FAILED", f"{type(error).__name__}: {error}")]
+                log(phases[0][2])
+            record["phases"] = [
+                {"phaseType": name, "phaseStatus": end, **({"contexts": [{"message": said, "statusCode": ""}]} if said else {})}
+                for name, end, said in phases
+            ]
+            good = all(end == "SUCCEEDED" for _, end, _ in phases)
+            codebuild._finish_build(record, "SUCCEEDED" if good else "FAILED")
+            record["buildComplete"] = True
 
         spawn_background(work, thread_name="greensage-build")
         return status, headers, snapshot
 
-    codebuild._start_build = start_and_push
+    codebuild._start_build = start_and_run
+
+
+def _keep_the_logs_of_projects() -> None:
+    """ministack forgets where a project's builds log."""
+    from ministack.services import codebuild
+    from ministack.services.cloudformation import provisioners
+
+    handler = provisioners._RESOURCE_HANDLERS["AWS::CodeBuild::Project"]
+    create = handler["create"]
+
+    def with_logs(logical_id: str, props: dict[str, Any], stack_name: str) -> Any:
+        name, attributes = create(logical_id, props, stack_name)
+        given = (props.get("LogsConfig") or {}).get("CloudWatchLogs") or {}
+        codebuild._projects[name]["logsConfig"] = {"cloudWatchLogs": {"groupName": given.get("GroupName", ""), "status": "ENABLED"}}
+        return name, attributes
+
+    handler["create"] = with_logs

@@ -233,12 +233,14 @@ def list_endpoint_configs(request: Request) -> Request:
 
 
 def list_endpoints(request: Request) -> Request:
-    """List all endpoints."""
+    """List the endpoints that a request asks for."""
+    part, status = request.get("NameContains", "").lower(), request.get("StatusEquals")
     return {
         "Endpoints": [
             {"EndpointName": item.name, "EndpointArn": item.arn, "CreationTime": item.created,
              "LastModifiedTime": item.modified, "EndpointStatus": item.status}
             for item in store().endpoints.values()
+            if part in item.name.lower() and status in (None, item.status)
         ]
     }  # fmt: skip
 

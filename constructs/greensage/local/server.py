@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import sys
+from typing import Any
 
 # Only see whether all that is needed can be imported.
 VERIFY = "--verify"
@@ -20,7 +21,6 @@ def main() -> int:
         cfn,
         cfn_edge,
         greengrass,
-        images,
         ministack_api,
         ministack_services,
         processing,
@@ -53,7 +53,7 @@ def main() -> int:
     )
     cfn.install()
     cfn_edge.install()
-    ministack_services.on_build(images.built_image)
+    ministack_services.on_build(_build)
     tasks = ((transform.JOBS, transform.task), (training.JOBS, training.JOBS.task), (processing.JOBS, processing.JOBS.task))
     for jobs, task in tasks:
         ministack_services.on_task(jobs.task_prefix, task)
@@ -67,6 +67,14 @@ def main() -> int:
     finally:
         _stop_everything()
     return 0
+
+
+def _build(project: Any, variables: Any, begun: Any, log: Any) -> Any:
+    from . import ministack_api as cloud
+    from .builds.project import Project, build
+
+    found = build(Project(project, variables, cloud.account(), cloud.region()), begun, log)
+    return [(row.phase, row.status, row.message) for row in found]
 
 
 def _stop_everything() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...catalog.quotas import held_builds
 from ...core.tags import GROUP_TAG
 from ...planner import Plan
 from ...storage.serving_tag import serving_tag
@@ -75,20 +76,21 @@ def _leftovers(look: Look, name: str, models: tuple[str, ...], is_model: bool) -
 
 def check_images(look: Look, plan: Plan, base: str | None) -> bool:
     """Check which images are there; return whether one has to be built."""
-    missing: list[str] = []
+    wanted, missing = plan.serving_images(look.region), list[str]()
 
     def check() -> None:
-        name = look.ask("ssm", "get_parameter", Name=f"{look.root}/platform/serving-repository")
-        for architecture, engine in plan.serving_images(look.region):
-            tag = serving_tag(architecture, base, engine)
-            found = name and look.ask(
-                "ecr", "batch_get_image", repositoryName=name["Parameter"]["Value"], imageIds=[{"imageTag": tag}]
-            )
-            if found and found.get("images"):
-                look.says(f"image {tag}", "ok", "is built")
-            else:
-                missing.append(tag)
-                look.says(f"image {tag}", "later", "the platform's stack builds it: about five minutes each, one after the other")
+        repository = look.ask("ssm", "get_parameter", Name=f"{look.root}/platform/serving-repository")
+        for architecture, engine in wanted:
+            image = {"imageTag": serving_tag(architecture, base, engine)}
+            name = repository["Parameter"]["Value"] if repository else ""
+            found = name and look.ask("ecr", "batch_get_image", repositoryName=name, imageIds=[image])
+            if not found or not found.get("images"):
+                missing.append(f"{engine} for {architecture}")
+        if missing:
+            said = f"{len(missing)} of {len(wanted)} are built with the platform's stack ({', '.join(missing)}): some minutes each; "
+            look.says("serving images", "later", said + held_builds())
+        elif wanted:
+            look.says("serving images", "ok", f"{len(wanted)} are built")
 
     look.try_to("serving images", check)
     return bool(missing)
