@@ -133,3 +133,23 @@ def test_nobody_signed_in_is_told_so(account, monkeypatch, capsys):
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
     assert main(["preflight", str(account[1].models)]) == 2
     assert "Sign in" in capsys.readouterr().err
+
+
+def test_a_base_image_that_nobody_has_fails_the_build_and_says_where_its_log_is(account, monkeypatch, capsys):
+    cloud, cdk = account
+    for name, value in cloud.environment(REGION).items():
+        monkeypatch.setenv(name, value)
+    stack = f"greensage-platform-{REGION}"
+    failed = cdk("deploy", stack, "--require-approval", "never", "-c", "serving-base=docker.io/library/python:3.13", check=False)
+    said = failed.stdout + failed.stderr
+    assert failed.returncode != 0 and re.search(r"the build \S+ ended FAILED in BUILD: COMMAND_EXECUTION_ERROR.*aws logs tail \S+", said, re.S)
+    # The stack was rolled back to the images that it had, and the log of the build is still there.
+    assert main(["logs", stack]) == 0
+    assert "failed to resolve source metadata for docker.io/library/python:3.13" in capsys.readouterr().out
+
+
+def test_logs_of_what_was_never_deployed_say_how_to_keep_them(account, monkeypatch, capsys):
+    for name, value in account[0].environment(REGION).items():
+        monkeypatch.setenv(name, value)
+    assert main(["logs", "nothing"]) == 2
+    assert "--no-rollback" in capsys.readouterr().err

@@ -14,6 +14,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from . import chaos
 from .ministack_fixes import mend
 
 Answer = tuple[int, dict[str, str], bytes]
@@ -188,6 +189,8 @@ def role_allows(role_arn: str, action: str, resource: str, context: Mapping[str,
     from ministack.core.responses import get_region, request_scope
     from ministack.services import iam
 
+    if chaos.is_unsettled(role_arn):
+        return False
     account_id, name = role_arn.split(":")[4], role_arn.rsplit("/", 1)[-1]
     with request_scope(account_id, get_region()):
         policies = evaluator._gather_role_policies(name, account_id)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from . import chaos
 from .ministack_api import Answer
 from .wire import AwsError, answer, check_request, check_response, operation, refusal
 
@@ -28,10 +29,12 @@ def respond(
         check_request(model, request)
         if name not in operations:
             raise AwsError("UnknownOperationException", f"The local cloud does not have {service}:{name}.")
+        if chaos.throttles():
+            raise AwsError("ThrottlingException", "Rate exceeded")
         refused = denied(name, request)
         if refused is not None:
             return refused
-        response = operations[name](request)
+        response = chaos.as_listed(name, operations[name](request))
         check_response(model, response)
         return answer(response)
     except AwsError as error:

@@ -18,6 +18,7 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     from . import (
         autoscaling,
+        chaos,
         cfn,
         cfn_edge,
         greengrass,
@@ -59,6 +60,7 @@ def main() -> int:
         ministack_services.on_task(jobs.task_prefix, task)
     ministack_services.on_task(sdk_tasks.PREFIX, sdk_tasks.task)
     task_faults.install()
+    chaos.install()
     ministack_services.replace_alarm_evaluation()
     Scaler().start()
     Utilisation().start()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..catalog.step_functions import unsupported
-from . import faults
+from . import chaos, faults
 from . import ministack_api as cloud
 from . import ministack_services as services
 from .state import arn
@@ -51,7 +51,7 @@ def _start(
     demand(role, f"sagemaker:Create{kind}Job", arn(f"{kind.lower()}-job", given.get(f"{kind}JobName", "")))
     demand(role, "iam:PassRole", passed, {"iam:PassedToService": "sagemaker.amazonaws.com"})
     try:
-        if faults.take(f"Create{kind}Job", given.get(f"{kind}JobName", "")):
+        if chaos.throttles() or faults.take(f"Create{kind}Job", given.get(f"{kind}JobName", "")):
             raise AwsError("ThrottlingException", "Rate exceeded")
         check_request(operation("sagemaker", f"Create{kind}Job"), given)
         return create(dict(given))
