@@ -39,6 +39,13 @@ node_modules/installed: package.json package-lock.json
 	@.venv-sdk/bin/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
+.venv-opinion/installed: requirements-opinion.txt tests/opinion/package.json
+	@echo "== Other people's checks of our templates (in an environment of their own)"
+	@test -d .venv-opinion || $(PYTHON) -m venv .venv-opinion
+	@.venv-opinion/bin/pip install --quiet --disable-pip-version-check -r requirements-opinion.txt
+	@npm ci --silent --no-audit --no-fund --prefix tests/opinion
+	@touch $@
+
 train: .venv/installed
 	@echo "== Example models"
 	@$(BIN)/python models/train.py
@@ -63,7 +70,7 @@ demo-drift: setup
 	@$(BIN)/python tools/demo_drift.py
 
 # Two at a time: most of a deployment is the CDK CLI waiting. Each worker has a local cloud of its own.
-test: setup .venv-sdk/installed browser lint
+test: setup .venv-sdk/installed .venv-opinion/installed browser lint
 	@$(BIN)/pytest -n 2 --dist loadfile
 
 fast: setup browser lint
