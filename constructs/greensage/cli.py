@@ -93,8 +93,8 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for command in (
-        init, package, plan, why, regions, diff, preflight, report, check, baseline, optimize, invoke, logs, status, footprint, rightsize,
-        recommend, kpi, clean, carbon, catalog, schema, local,
+        init, package, plan, why, regions, diff, preflight, report, check, baseline, optimize, invoke, logs, status, footprint,
+        rightsize, recommend, kpi, clean, carbon, catalog, schema, local,
     ):  # fmt: skip
         command.add(commands)
     return parser

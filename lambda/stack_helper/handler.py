@@ -14,7 +14,19 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
-from stack_helper import artifact, bucket, build, champion, compile, device_groups, digest, log_retention, model_packages, network, package
+from stack_helper import (
+    artifact,
+    bucket,
+    build,
+    champion,
+    compile,
+    device_groups,
+    digest,
+    log_retention,
+    model_packages,
+    network,
+    package,
+)
 
 logger = logging.getLogger()
 logger.setLevel(logging.INFO)

@@ -142,7 +142,9 @@ def test_a_base_image_that_nobody_has_fails_the_build_and_says_where_its_log_is(
     stack = f"greensage-platform-{REGION}"
     failed = cdk("deploy", stack, "--require-approval", "never", "-c", "serving-base=docker.io/library/python:3.13", check=False)
     said = failed.stdout + failed.stderr
-    assert failed.returncode != 0 and re.search(r"the build \S+ ended FAILED in BUILD: COMMAND_EXECUTION_ERROR.*aws logs tail \S+", said, re.S)
+    assert failed.returncode != 0 and re.search(
+        r"the build \S+ ended FAILED in BUILD: COMMAND_EXECUTION_ERROR.*aws logs tail \S+", said, re.S
+    )
     # The stack was rolled back to the images that it had, and the log of the build is still there.
     assert main(["logs", stack]) == 0
     assert "failed to resolve source metadata for docker.io/library/python:3.13" in capsys.readouterr().out

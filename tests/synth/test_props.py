@@ -33,7 +33,6 @@ from greensage import (
     RetrainingPolicy,
     ScheduledLimits,
     ServerlessEndpoint,
-    ServingRepository,
     TargetTracking,
     Variant,
 )

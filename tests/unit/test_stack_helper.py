@@ -162,7 +162,9 @@ def test_the_state_machine_of_a_build_answers_cloudformation(answers):
 
 def test_what_an_older_greensage_left_behind_is_deleted_without_a_word(answers):
     url, received = answers
-    handler.on_event(event(url, RequestType="Delete", ResourceType="Custom::GreensageImagePin", PhysicalResourceId="r/in-use"), None)
+    handler.on_event(
+        event(url, RequestType="Delete", ResourceType="Custom::GreensageImagePin", PhysicalResourceId="r/in-use"), None
+    )
     assert (received[0]["Status"], received[0]["PhysicalResourceId"]) == ("SUCCESS", "r/in-use")
 
 
@@ -214,7 +216,7 @@ def test_a_bucket_is_emptied_only_while_it_says_so(tags, count):
 def test_a_failed_build_says_in_which_phase_why_and_where_its_log_is():
     phases = [{"phaseType": "BUILD", "contexts": [{"message": "COMMAND_EXECUTION_ERROR: exit status 1"}]}]
     failed = CodeBuild([{"id": "p:1", "buildStatus": "FAILED", "phases": phases, "logs": {"groupName": "/aws/codebuild/p"}}])
-    with pytest.raises(RuntimeError, match="p:1 ended FAILED in BUILD: COMMAND_EXECUTION_ERROR.*aws logs tail /aws/codebuild/p"):
+    with pytest.raises(RuntimeError, match=r"p:1 ended FAILED in BUILD: COMMAND_EXECUTION_ERROR.*aws logs tail /aws/codebuild/p"):
         build.check("p:1", datetime.now(UTC).isoformat(), failed)
 
 

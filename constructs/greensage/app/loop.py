@@ -30,8 +30,7 @@ from ..retraining import (
 )
 from ..spec import DriftSpec, RetrainingSpec
 from ..spec.parts import CaptureSpec
-from ..storage.serving_tag import serving_tag
-from .shared import environment_of, serving_base
+from .shared import environment_of
 
 if TYPE_CHECKING:
     from aws_cdk import aws_kms as kms

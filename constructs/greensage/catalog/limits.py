@@ -7,7 +7,6 @@ from typing import Any
 from ..narrow import is_list
 from ._data import load
 
-
 # Where AWS's refusal of another account's image on serverless endpoints is quoted, since no page of the guide says it.
 FOREIGN_IMAGE = "CreateEndpointConfig's ValidationException, quoted in aws/amazon-sagemaker-feedback issue 181"
 

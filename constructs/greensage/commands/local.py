@@ -20,7 +20,9 @@ def _add_actions(parser: argparse.ArgumentParser) -> None:
     up = actions.add_parser("up", help="start it, or say that it runs")
     up.add_argument("--port", type=int, help="default: 4566 if free, else any free port")
     up.add_argument("--auth", action="store_true", help="check signatures and IAM policies")
-    up.add_argument("--quotas", choices=["new-account"], default="", help="what an account without history may run (default: much)")
+    up.add_argument(
+        "--quotas", choices=["new-account"], default="", help="what an account without history may run (default: much)"
+    )
     up.add_argument(
         "--chaos", type=int, metavar="SEED", help="throttling, and what was just made and is not seen yet, as now and then on AWS"
     )
@@ -44,7 +46,13 @@ def _up(options: argparse.Namespace) -> int:
     from ..local.cloud import LocalCloud
 
     cloud = LocalCloud(options.dir)
-    running = cloud.up(port=options.port, auth=options.auth, quotas=options.quotas, chaos=options.chaos, say=lambda text: print(text, file=sys.stderr))
+    running = cloud.up(
+        port=options.port,
+        auth=options.auth,
+        quotas=options.quotas,
+        chaos=options.chaos,
+        say=lambda text: print(text, file=sys.stderr),
+    )
     print(f"The local cloud runs at {running.url} (process {running.pid}); log: {cloud.log_file}")
     print('Point your shell at it: eval "$(greensage local env)"')
     return 0

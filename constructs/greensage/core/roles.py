@@ -10,7 +10,6 @@ from aws_cdk import aws_iam as iam
 
 from constructs import Construct
 
-
 # Services that say which of their resources they act for, by their own guides on the confused deputy: SageMaker
 # "Cross-service confused deputy prevention", Step Functions, CodeBuild and EventBridge likewise. Lambda says the account only.
 _NAME_THEIR_SOURCE = ("codebuild", "events", "sagemaker", "states")

@@ -42,9 +42,7 @@ def task(
     return {"Type": "Task", "Resource": resource, "Parameters": dict(parameters), "Retry": list(retry), **given}
 
 
-def job(
-    operation: str, request: Mapping[str, Any], then: str, *, retry: Sequence[State], catch: State | None = None
-) -> State:
+def job(operation: str, request: Mapping[str, Any], then: str, *, retry: Sequence[State], catch: State | None = None) -> State:
     """Return a task that starts a job by an `operation` of the SDK; its answer is not kept, since `until` asks for it.
 
     The name of a job is the run's own: one that exists was started by an attempt whose answer was lost.

@@ -177,9 +177,7 @@ class EdgeComponent(Construct):
         arns = [stack.format_arn(service="iot", resource="thinggroup", resource_name=name) for name in groups]
         helper.allow(["iot:DescribeThingGroup", "iot:ListTagsForResource"], *arns)
         if make:
-            helper.allow(
-                ["iot:CreateThingGroup", "iot:TagResource", "iot:ListThingsInThingGroup", "iot:DeleteThingGroup"], *arns
-            )
+            helper.allow(["iot:CreateThingGroup", "iot:TagResource", "iot:ListThingsInThingGroup", "iot:DeleteThingGroup"], *arns)
         asked = {"Groups": ",".join(groups), "Make": "true" if make else "false", "Stack": stack.stack_name}
         found = helper.resource(self, "Groups", "DeviceGroups", asked)
         for deployment in self.cfn_deployments:

@@ -175,9 +175,7 @@ class LocalCloud:
             shutil.rmtree(self.folder / name, ignore_errors=True)
 
 
-def _process_environment(
-    path: Path, work: Path, port: int, auth: bool, quotas: str, chaos: int | None
-) -> Mapping[str, str]:
+def _process_environment(path: Path, work: Path, port: int, auth: bool, quotas: str, chaos: int | None) -> Mapping[str, str]:
     # The user's profile and credentials must not reach a process that imitates AWS.
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "CDK_"))}
     return {

@@ -16,8 +16,7 @@ from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
-from ..core.folders import serving_folder
-from ..core.folders import cache_folder
+from ..core.folders import cache_folder, serving_folder
 from ..errors import LocalError
 
 # What greensage needs and the local cloud does not, or pins itself.

@@ -38,8 +38,10 @@ def find_image(uri: str) -> Image:
     reference = digest or tag or "latest"
     arn = f"arn:aws:ecr:{region}:{account}:repository/{repository}"
     if region != cloud.region():
-        raise AwsError("ValidationException", 
-            f'Region of "{uri}" does not match expected region of {cloud.region()}. Cross region ECR image pulls are not allowed.',
+        raise AwsError(
+            "ValidationException",
+            f'Region of "{uri}" does not match expected region of {cloud.region()}. '
+            "Cross region ECR image pulls are not allowed.",
         )
     # Model Monitor's image lies in an account of AWS's and has no tag, so it is compared whole.
     if repository == drift.analyzer_repository() and drift.analyzer_image(region) == uri:

@@ -181,7 +181,9 @@ def on_task(prefix: str, handle: Callable[[str, Mapping[str, Any], str], Any]) -
     stepfunctions._SERVICE_DISPATCH[prefix] = dispatch
 
 
-def on_build(build: Callable[[dict[str, Any], Mapping[str, str], Callable[[], None], Callable[[str], None]], Sequence[Any]]) -> None:
+def on_build(
+    build: Callable[[dict[str, Any], Mapping[str, str], Callable[[], None], Callable[[str], None]], Sequence[Any]],
+) -> None:
     """Have CodeBuild run `build(project, variables, begun, log)`, whose phases (phase, status, message) say how it ended."""
     from ministack.core.concurrency import spawn_background
     from ministack.services import codebuild
@@ -200,7 +202,9 @@ def on_build(build: Callable[[dict[str, Any], Mapping[str, str], Callable[[], No
         # ministack ends a build as it starts; those who poll must see one that waits for its turn.
         record.pop("endTime", None)
         record.update(buildStatus="IN_PROGRESS", currentPhase="QUEUED", buildComplete=False, phases=[])
-        group = ((project.get("logsConfig") or {}).get("cloudWatchLogs") or {}).get("groupName") or f"/aws/codebuild/{project['name']}"
+        group = ((project.get("logsConfig") or {}).get("cloudWatchLogs") or {}).get(
+            "groupName"
+        ) or f"/aws/codebuild/{project['name']}"
         stream = identity.partition(":")[2]
         record["logs"] = {"groupName": group, "streamName": stream}
         # Before the work begins, or the answer to StartBuild might show its end.
@@ -211,7 +215,9 @@ def on_build(build: Callable[[dict[str, Any], Mapping[str, str], Callable[[], No
                 put_logs(group, stream, [line], may_create_group=False)
 
             try:
-                phases = build(project, {row["name"]: row["value"] for row in rows}, lambda: record.update(currentPhase="BUILD"), log)
+                phases = build(
+                    project, {row["name"]: row["value"] for row in rows}, lambda: record.update(currentPhase="BUILD"), log
+                )
             except Exception as error:
                 phases = [("BUILD", "FAILED", f"{type(error).__name__}: {error}")]
                 log(phases[0][2])
@@ -240,7 +246,9 @@ def _keep_the_logs_of_projects() -> None:
     def with_logs(logical_id: str, props: dict[str, Any], stack_name: str) -> Any:
         name, attributes = create(logical_id, props, stack_name)
         given = (props.get("LogsConfig") or {}).get("CloudWatchLogs") or {}
-        codebuild._projects[name]["logsConfig"] = {"cloudWatchLogs": {"groupName": given.get("GroupName", ""), "status": "ENABLED"}}
+        codebuild._projects[name]["logsConfig"] = {
+            "cloudWatchLogs": {"groupName": given.get("GroupName", ""), "status": "ENABLED"}
+        }
         return name, attributes
 
     handler["create"] = with_logs

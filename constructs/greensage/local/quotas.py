@@ -113,7 +113,9 @@ def list_quotas(request: Request) -> Request:
     """List the quotas of a service, as they apply."""
     rows = [row for row in _rows() if row["ServiceCode"] == request["ServiceCode"]]
     if not rows:
-        raise AwsError("NoSuchResourceException", f"The request failed because the service {request['ServiceCode']} has no quotas.")
+        raise AwsError(
+            "NoSuchResourceException", f"The request failed because the service {request['ServiceCode']} has no quotas."
+        )
     start = int(request.get("NextToken", 0))
     size = min(_PAGE, request.get("MaxResults", _PAGE))
     more = {"NextToken": str(start + size)} if start + size < len(rows) else {}

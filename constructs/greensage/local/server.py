@@ -18,9 +18,9 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     from . import (
         autoscaling,
-        chaos,
         cfn,
         cfn_edge,
+        chaos,
         greengrass,
         ministack_api,
         ministack_services,

@@ -37,7 +37,7 @@ class Event:
 
 
 def sources_of(name: str, address: dict[str, Any], endpoint: str | None) -> list[Source]:
-    """Return where a model's containers log, by the content of its parameter. Raises GreensageError for one that logs elsewhere."""
+    """Return where a model's containers log, by the content of its parameter. Raises GreensageError for devices."""
     if "inferenceComponent" in address:
         return [Source(f"{_COMPONENTS}{address['inferenceComponent']}")]
     if endpoint is not None:

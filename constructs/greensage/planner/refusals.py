@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from ..catalog import limits
 from ..catalog._data import load
 from ..catalog.capabilities import capability, features, is_built, kinds_with, label
-from ..catalog.instances import InstanceType
 from ..catalog.images import is_of_aws
+from ..catalog.instances import InstanceType
 from ..catalog.kinds import hosting_kind
 from ..catalog.limits import FOREIGN_IMAGE
 from ..catalog.regions import partition_of
@@ -41,7 +41,12 @@ def check_matrix(request: Request, kind: Kind) -> tuple[str, ...]:
     problems = [problem for ask in asked if (problem := _refusal(request, kind, ask, asked))]
     problems += _conflicts(request, asked)
     problems += _ranges(request)
-    problems += [*_without_effect(request, kind), *_logs_without_effect(request, kind), *_elsewhere(request), *_image_elsewhere(request)]
+    problems += [
+        *_without_effect(request, kind),
+        *_logs_without_effect(request, kind),
+        *_elsewhere(request),
+        *_image_elsewhere(request),
+    ]
     problems += [*_without_archive(request, kind), *_of_another_account(request, kind)]
     if problems:
         raise PlanError(problems)

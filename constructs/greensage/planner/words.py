@@ -16,7 +16,8 @@ def synth_line(footprint: FleetFootprint, only: str | None = None) -> str:
     return (
         f"greensage: {what}: about {number(total.carbon_g.mid)} gCO2e, {number(total.energy_kwh.mid)} kWh and "
         f"{money(total.cost_usd.mid)} USD a month, an estimate; {percent_saved(carbon)} carbon and {percent_saved(cost)} cost "
-        f"against the usual deployment (greensage plan). What would stop the deployment: greensage preflight{'' if only is None else f' {only}'}"
+        "against the usual deployment (greensage plan). What would stop the deployment: greensage preflight"
+        f"{f' {only}' if only else ''}"
     )
 
 

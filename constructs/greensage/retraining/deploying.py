@@ -37,7 +37,7 @@ def allow_deploying(
     registry = ["sagemaker:CreateModelPackage", "sagemaker:ListModelPackages"]
     function.allow(registry, group.attr_model_package_group_arn, packages, why=own)
     function.allow(["sagemaker:UpdateModelPackage"], packages, why=own)
-    # The registry looks at image and archive with the caller's rights (AWS managed policy AmazonSageMakerModelRegistryFullAccess).
+    # The registry looks at image and archive with the caller's rights (AmazonSageMakerModelRegistryFullAccess has them).
     function.allow(["ecr:BatchGetImage", "ecr:DescribeImages"], *endpoint.access.pulled)
     function.allow_files(champion.outputs.bucket_arn, ["s3:GetObject"], champion.outputs.prefix)
     for kind, name in (("training", "Training"), ("processing", "Processing")):

@@ -23,7 +23,7 @@ from ..storage.artifacts import ArtifactLocation
 from .champion import Champion
 from .expressions import Ref, Text
 from .optimization import Optimization
-from .training import DataFile, TrainingSource
+from .training import TrainingSource
 
 _TRAINING_LOGS, _PROCESSING_LOGS = "/aws/sagemaker/TrainingJobs", "/aws/sagemaker/ProcessingJobs"
 # botocore 1.43.106, ProcessingEnvironmentValue.

@@ -17,6 +17,7 @@ _CHECK_SECONDS = 30
 _UNSENT = ["SNS.InternalErrorException", "SNS.KmsThrottlingException", "SNS.SdkClientException", "SNS.ThrottledException"]
 _FAILURE = "$.failure"
 _BROKEN = {"Failed": "JobFailed", "Stopped": "JobFailed"}
+_TRAINED = {"Completed": "Challenger", "Failed": "Broken", "Stopped": "Stopped"}
 _PASSING = states.retry(RETRIED, 20)
 
 
@@ -60,8 +61,7 @@ def definition(
         "OnSpot": states.choice({("$.place.candidate.spot", True): "TrainOnSpot"}, "TrainOnDemand"),
         "TrainOnSpot": training(train_spot),
         "TrainOnDemand": training(train_on_demand),
-        **_looking(sdk, "Training", train_spot, "$.trained", {"Completed": "Challenger", "Failed": "Broken", "Stopped": "Stopped"},
-                   wait_seconds, "NextPlace"),
+        **_looking(sdk, "Training", train_spot, "$.trained", _TRAINED, wait_seconds, "NextPlace"),
         "Broken": states.put({"Error": "TrainingFailed", "Cause.$": "States.JsonToString($.trained)"}, _FAILURE, "NextPlace"),
         "Stopped": states.put(
             {"Error": "Stopped", "Cause": "CapacityError: the job was stopped before it ended"}, _FAILURE, "NextPlace"
@@ -114,9 +114,7 @@ def _task(function: str, step: str, path: str, then: str, *, catch: str = "Clean
     return states.task(function, told, then, result_path=path, retry=[_PASSING], catch=states.catch(catch, at))
 
 
-def _looking(
-    sdk: str, kind: str, request: State, path: str, ends: Mapping[str, str], seconds: int, otherwise: str
-) -> States:
+def _looking(sdk: str, kind: str, request: State, path: str, ends: Mapping[str, str], seconds: int, otherwise: str) -> States:
     """The states that ask for the job of `request` until it has ended."""
     return states.until(
         kind, f"{sdk}:describe{kind}Job", _name_of(request, f"{kind}JobName"), path, f"{kind}JobStatus", ends,
@@ -172,8 +170,15 @@ def _optimized_by_job(sdk: str, job: OptimizeJob) -> States:
     return {
         "Optimize": states.job(f"{sdk}:createProcessingJob", job.request, "WaitForOptimizing", retry=again, catch=caught),
         **states.until(
-            "Optimizing", f"{sdk}:describeProcessingJob", named, "$.optimizing", "ProcessingJobStatus", ends,
-            seconds=look_seconds(job.seconds), retry=again, catch=caught,
+            "Optimizing",
+            f"{sdk}:describeProcessingJob",
+            named,
+            "$.optimizing",
+            "ProcessingJobStatus",
+            ends,
+            seconds=look_seconds(job.seconds),
+            retry=again,
+            catch=caught,
         ),
         "NotOptimized": states.put(
             {"Error": "ProcessingFailed", "Cause.$": "States.JsonToString($.optimizing)"}, "$.not_optimized", "Register"

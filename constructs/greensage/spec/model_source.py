@@ -195,7 +195,8 @@ class ModelSource(Part):
             "id": self.id is not None, "task": self.task is not None, "artifact": bool(self.artifact),
             "framework": self.framework != OTHER, "image": self.image != "auto",
             "code": self.code is not None, "version": self.version is not None, "compiled_for": self.compiled_for is not None,
-            "accept_eula": self.accept_eula, "source_kms_key_arn": self.source_kms_key_arn is not None, "registry_credentials": self.registry_credentials is not None,
+            "accept_eula": self.accept_eula, "source_kms_key_arn": self.source_kms_key_arn is not None,
+            "registry_credentials": self.registry_credentials is not None,
         }  # fmt: skip
         given = [key for key, there in others.items() if there]
         if given:

@@ -76,7 +76,8 @@ class ServingImage(Construct):
             grant_report_group_permissions=False,
             source=codebuild.Source.s3(bucket=source.bucket, path=source.s3_object_key),
             environment=codebuild.BuildEnvironment(
-                build_image=codebuild.LinuxBuildImage.AMAZON_LINUX_2023_5, compute_type=codebuild.ComputeType.MEDIUM,
+                build_image=codebuild.LinuxBuildImage.AMAZON_LINUX_2023_5,
+                compute_type=codebuild.ComputeType.MEDIUM,
                 privileged=True,
             ),
             environment_variables={
@@ -113,7 +114,9 @@ class ServingImage(Construct):
 
     def _build_on_deploy(self, repository: ecr.IRepository, access: iam.Policy) -> CustomResource:
         helper, builder = StackHelper.of(self), ImageBuilds.of(self)
-        helper.allow(["codebuild:StartBuild", "codebuild:BatchGetBuilds", "codebuild:ListBuildsForProject"], self.project.project_arn)
+        helper.allow(
+            ["codebuild:StartBuild", "codebuild:BatchGetBuilds", "codebuild:ListBuildsForProject"], self.project.project_arn
+        )
         helper.allow(["ecr:BatchGetImage"], repository.repository_arn)
         names = {"Project": self.project.project_name, "Tag": self.tag, "Repository": repository.repository_name}
         build = helper.resource(self, "Image", "ImageBuild", {**names, "Builder": builder.arn}, seconds=_MINUTES * 60)

@@ -27,10 +27,9 @@ def build_group(stack: GroupStack) -> Endpoint:
     group = stack.group
     hosting = group.lead.hosting
     environment = {**allowed(pickle=group.allow_pickle, code=group.allow_code), **logging_of(group.lead.logs)}
-    endpoint = MultiModelEndpoint(
+    return MultiModelEndpoint(
         stack, "Endpoint", bucket=stack.bucket, prefix=group_prefix(group.name), image=stack.images.get(group.image),
         instance_type=group.instance_type, scaling=tracking(group.scaling, group.lead), environment=environment,
         capture=stack.capture_all(),
         cache_models=hosting.cache_models if isinstance(hosting, MultiModelHosting) else True, **stack.endpoint_props,
     )  # fmt: skip
-    return endpoint

@@ -104,5 +104,3 @@ class _Known:
             return [Result("BUILD", "FAILED", f"COMMAND_EXECUTION_ERROR: the role {role} may not ecr:PutImage on {arn}")]
         cloud.put_image(repository, tag, self._file.read_text())
         return [Result(name, "SUCCEEDED") for name in ("DOWNLOAD_SOURCE", "PRE_BUILD", "BUILD")]
-
-

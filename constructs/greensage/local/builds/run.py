@@ -88,7 +88,9 @@ def _environment(folder: Path, source: Source) -> dict[str, str]:
         tool = tools / name
         tool.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m greensage.local.builds.tool {name} "$@"\n')
         tool.chmod(0o755)
-    kept = {name: value for name, value in os.environ.items() if name.startswith("PIP_") or name in ("PYTHONPATH", "HOME", "TMPDIR")}
+    kept = {
+        name: value for name, value in os.environ.items() if name.startswith("PIP_") or name in ("PYTHONPATH", "HOME", "TMPDIR")
+    }
     return {**kept, **source.variables, **source.credentials, "PATH": str(tools), PLACE: str(folder)}
 
 

@@ -64,9 +64,7 @@ def _build(arguments: list[str]) -> int:
         if name == "build-arg":
             key, _, text = value.partition("=")
             given[key] = text
-        elif name in ("provenance", "sbom"):
-            values[name] = value
-        elif name in values:
+        elif name in ("provenance", "sbom") or name in values:
             values[name] = value
         else:
             raise BuildError(f"unknown flag: --{name}")

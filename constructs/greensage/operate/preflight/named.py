@@ -6,12 +6,13 @@ import re
 from collections.abc import Callable, Iterator
 
 from ...planner import ModelPlan
-from ...spec import EdgeHosting
+from ...spec import EdgeHosting, ModelSource
 from .look import Look
 
 _ECR = re.compile(r"^(\d{12})\.dkr\.ecr\.[a-z0-9-]+\.[a-z0-9.-]+/([^:@]+)(?:@(sha256:[0-9a-f]{64})|:(.+))?$")
 # Returns what is wrong with it, "" if nothing, None if it is not there.
 Looked = Callable[[Look, str], str | None]
+Named = tuple[str, str, Looked, str]
 
 
 def check_named(look: Look, models: list[ModelPlan]) -> None:
@@ -27,40 +28,51 @@ def check_named(look: Look, models: list[ModelPlan]) -> None:
 def _check(look: Look, kind: str, name: str, looked: Looked, make: str, models: tuple[str, ...]) -> None:
     wrong = looked(look, name)
     if wrong is None:
-        look.says(f"{kind} {name}", "stops", "is not there, or not yours to see", models, make.format(name=name, region=look.region))
+        look.says(
+            f"{kind} {name}", "stops", "is not there, or not yours to see", models, make.format(name=name, region=look.region)
+        )
     elif wrong:
         look.says(f"{kind} {name}", "stops", wrong, models)
     else:
         look.says(f"{kind} {name}", "ok", "is there", models)
 
 
-def _names(model: ModelPlan) -> Iterator[tuple[str, str, Looked, str]]:
+def _names(model: ModelPlan) -> Iterator[Named]:
     """Kind, name, how to look, and how to make it."""
-    spec, source, hosting = model.spec, model.spec.model, model.spec.hosting
-    for arn in filter(None, (spec.kms_key_arn, source.source_kms_key_arn)):
-        yield "KMS key", arn, _key, ""
-    for arn in filter(None, (spec.notify, spec.drift.notify if spec.drift else None)):
-        yield "topic", arn, _topic, "aws sns create-topic --name ... --region {region}"
-    if spec.execution_role_arn:
-        yield "role", spec.execution_role_arn, _role, ""
-    if spec.permissions_boundary:
-        yield "permissions boundary", spec.permissions_boundary, _policy, ""
-    for arn in source.secrets.values():
-        yield "secret", arn, _secret, "aws secretsmanager create-secret --name ... --region {region}"
-    if source.registry_credentials:
-        yield "function", source.registry_credentials, _function, ""
-    if source.artifact.startswith("s3://"):
-        yield "archive", source.artifact, _archive, "aws s3 cp model.tar.gz {name}"
-    if source.package:
-        yield "model package", source.package, _package, ""
-    if _ECR.match(source.image):
-        yield "image", source.image, _image, ""
+    yield from _of_the_stack(model)
+    yield from _of_the_source(model.spec.model)
+    spec, hosting = model.spec, model.spec.hosting
     if spec.vpc is not None:
         yield from (("subnet", name, _subnet, "") for name in spec.vpc.subnets)
         yield from (("security group", name, _security_group, "") for name in spec.vpc.security_groups)
     if isinstance(hosting, EdgeHosting) and not hosting.create_device_groups:
         make = "aws iot create-thing-group --thing-group-name {name} --region {region}, or create_device_groups: true"
         yield from (("thing group", name, _thing_group, make) for name in hosting.device_groups)
+
+
+def _of_the_stack(model: ModelPlan) -> Iterator[Named]:
+    spec = model.spec
+    given = (
+        ("KMS key", spec.kms_key_arn, _key, ""),
+        ("KMS key", spec.model.source_kms_key_arn, _key, ""),
+        ("topic", spec.notify, _topic, "aws sns create-topic --name ... --region {region}"),
+        ("topic", spec.drift.notify if spec.drift else None, _topic, "aws sns create-topic --name ... --region {region}"),
+        ("role", spec.execution_role_arn, _role, ""),
+        ("permissions boundary", spec.permissions_boundary, _policy, ""),
+    )
+    yield from ((kind, name, looked, make) for kind, name, looked, make in given if name)
+
+
+def _of_the_source(source: ModelSource) -> Iterator[Named]:
+    for arn in source.secrets.values():
+        yield "secret", arn, _secret, "aws secretsmanager create-secret --name ... --region {region}"
+    given = (
+        ("function", source.registry_credentials, _function, ""),
+        ("archive", source.artifact if source.artifact.startswith("s3://") else "", _archive, "aws s3 cp model.tar.gz {name}"),
+        ("model package", source.package, _package, ""),
+        ("image", source.image if _ECR.match(source.image) else "", _image, ""),
+    )
+    yield from ((kind, name, looked, make) for kind, name, looked, make in given if name)
 
 
 def _key(look: Look, arn: str) -> str | None:

@@ -17,7 +17,6 @@ from .needs import needs_of
 from .quotas import check_builds, check_functions, check_quotas
 from .stacks import check_bootstrap, check_images, check_scaling_role, check_stacks
 
-
 # Of the CDK's bootstrap, unless a project has one of its own.
 QUALIFIER = "hnb659fds"
 

@@ -12,7 +12,14 @@ from .look import Look
 _BOOTSTRAP = 6
 _MODEL_TAG = "greensage:model"
 # States from which CloudFormation updates nothing (user guide, "Understand stack creation events", stack status codes).
-_STUCK = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED", "UPDATE_ROLLBACK_FAILED", "REVIEW_IN_PROGRESS")
+_STUCK = (
+    "ROLLBACK_COMPLETE",
+    "ROLLBACK_FAILED",
+    "CREATE_FAILED",
+    "DELETE_FAILED",
+    "UPDATE_ROLLBACK_FAILED",
+    "REVIEW_IN_PROGRESS",
+)
 _SCALING_ROLE = "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
 
 
@@ -87,7 +94,9 @@ def check_images(look: Look, plan: Plan, base: str | None) -> bool:
             if not found or not found.get("images"):
                 missing.append(f"{engine} for {architecture}")
         if missing:
-            said = f"{len(missing)} of {len(wanted)} are built with the platform's stack ({', '.join(missing)}): some minutes each; "
+            said = (
+                f"{len(missing)} of {len(wanted)} are built with the platform's stack ({', '.join(missing)}): some minutes each; "
+            )
             look.says("serving images", "later", said + held_builds())
         elif wanted:
             look.says("serving images", "ok", f"{len(wanted)} are built")
