@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "constructs"), str(ROOT / "tools")]
@@ -102,7 +102,7 @@ class Smoke:
                 shutil.copy(path, self.models / "artifacts")
         if "churn" not in self.options.only:
             return
-        data = load_breast_cancer()
+        data = cast(Any, load_breast_cancer())
         table = self.models / "train.csv"
         names = [name.replace(" ", "_") for name in data.feature_names]
         table.write_text("\n".join([",".join(names), *(",".join(map(repr, row)) for row in data.data.tolist())]) + "\n")
@@ -212,7 +212,7 @@ class Smoke:
         from sklearn.datasets import load_breast_cancer
 
         place = self._address("churn")
-        rows = np.asarray(load_breast_cancer().data)
+        rows = np.asarray(cast(Any, load_breast_cancer()).data)
         for start in range(0, 400, 20):
             self._ask("churn", (rows[start : start + 20] * 1.5).tolist())
         s3, bucket, prefix = self.session.client("s3"), place["loop"]["bucket"], place["loop"]["prefix"]
@@ -247,7 +247,7 @@ class Smoke:
         import xgboost
         from sklearn.datasets import load_breast_cancer
 
-        data = load_breast_cancer()
+        data = cast(Any, load_breast_cancer())
         booster = xgboost.train(
             {"objective": "binary:logistic", "max_depth": 1, "nthread": 1}, xgboost.DMatrix(data.data, label=data.target), 3
         )

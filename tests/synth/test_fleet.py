@@ -288,3 +288,37 @@ def test_no_stack_holds_another_one(fleet):
     for name, template in fleet.templates.items():
         assert "Fn::ImportValue" not in json.dumps(template), name
         assert not [row for row in template.get("Outputs", {}).values() if "Export" in row], name
+
+
+def test_services_take_roles_for_this_account_and_their_own_resources_only(fleet):
+    for stack, template in fleet.templates.items():
+        for name, row in template["Resources"].items():
+            if row["Type"] != "AWS::IAM::Role":
+                continue
+            for statement in row["Properties"]["AssumeRolePolicyDocument"]["Statement"]:
+                conditions = statement.get("Condition", {})
+                service = statement["Principal"]["Service"]
+                assert conditions["StringEquals"] == {"aws:SourceAccount": "111111111111"}, (stack, name)
+                assert service == "lambda.amazonaws.com" or "aws:SourceArn" in conditions["ArnLike"], (stack, name)
+
+
+def test_a_build_waits_for_its_rights_and_for_up_to_an_hour(fleet):
+    platform = "greensage-platform-eu-north-1"
+    policies = fleet.resources(platform, "AWS::IAM::Policy")
+    for row in fleet.resources(platform, "AWS::CodeBuild::Project").values():
+        assert set(row["DependsOn"]) & set(policies) and row["Properties"]["TimeoutInMinutes"] == 60
+        environment = row["Properties"]["Environment"]
+        assert environment["ComputeType"] == "BUILD_GENERAL1_MEDIUM" and environment["Type"] == "LINUX_CONTAINER"
+    for row in fleet.resources(platform, "Custom::GreensageImageBuild").values():
+        assert row["Properties"]["ServiceTimeout"] == "3600"
+
+
+def test_a_helper_deletes_below_its_models_own_prefix_only(fleet):
+    for name in OWN_ENDPOINT:
+        if name == "tabular":
+            continue
+        text = json.dumps([row["Properties"]["PolicyDocument"] for row in fleet.resources(name, "AWS::IAM::Policy").values()])
+        for statement in json.loads(text):
+            for row in statement["Statement"]:
+                if row["Action"] == "s3:DeleteObject":
+                    assert f"/models/{name}/{name}-????????????.tar.gz" in json.dumps(row["Resource"])

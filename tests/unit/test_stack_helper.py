@@ -96,7 +96,7 @@ class CodeBuild:
     def __init__(self, builds=(), full=False):
         self.builds, self.full, self.begun = {row["id"]: row for row in builds}, full, 0
 
-    def list_builds_for_project(self, projectName, sortOrder):
+    def list_builds_for_project(self, **asked):
         return {"ids": list(self.builds)}
 
     def batch_get_builds(self, ids):

@@ -93,6 +93,8 @@ class ServingImage(Construct):
             timeout=Duration.minutes(_MINUTES),
             logging=codebuild.LoggingOptions(cloud_watch=codebuild.CloudWatchLoggingOptions(log_group=log_group)),
         )
+        # CreateProject asks whether the role may be taken; with its rights it has been known for a while.
+        self.project.node.add_dependency(access)
         self._acknowledge()
         self.resource = self._build_on_deploy(repository, access)
 

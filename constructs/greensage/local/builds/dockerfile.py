@@ -13,7 +13,7 @@ import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from dockerfile_parse import DockerfileParser
 
@@ -65,7 +65,8 @@ class Asked:
 def build(asked: Asked, place: Path, has_image: Callable[[str], bool], say: Callable[[str], None]) -> Stage:
     """Return the target stage, built. BuildError when a step fails."""
     with asked.file.open("rb") as content:
-        parser = DockerfileParser(fileobj=content, cache_content=True)
+        # Its own words ask for bytes, its annotation for text.
+        parser = DockerfileParser(fileobj=cast(Any, content), cache_content=True)
         steps = [(row["instruction"].upper(), row["value"]) for row in parser.structure if row["instruction"] != "COMMENT"]
     builder = _Builder(asked, place, has_image, say)
     for number, (instruction, value) in enumerate(steps, start=1):

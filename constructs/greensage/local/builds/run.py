@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import zipfile
 from collections.abc import Callable, Mapping
@@ -51,6 +52,7 @@ def run(source: Source, log: Callable[[str], None]) -> list[Result]:
             phases = _phases(source.buildspec)
         except ValueError as error:
             return [Result("DOWNLOAD_SOURCE", "FAILED", f"YAML_FILE_ERROR: {error}")]
+        (folder / "src").mkdir()
         with zipfile.ZipFile(BytesIO(source.content)) as archive:
             archive.extractall(folder / "src")
         environment = _environment(folder, source)
@@ -99,14 +101,18 @@ def _execute(command: str, folder: Path, environment: Mapping[str, str], deadlin
     if left <= 0:
         log("BUILD_TIMED_OUT: the build has reached its limit")
         return 124
-    process = subprocess.Popen(
+    with subprocess.Popen(
         ["/bin/sh", "-c", command], cwd=folder, env=dict(environment), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, text=True, errors="replace",
-    )  # fmt: skip
-    assert process.stdout is not None
-    for line in process.stdout:
-        log(line.rstrip())
-    return process.wait()
+    ) as process:  # fmt: skip
+        timer = threading.Timer(left, process.kill)
+        timer.start()
+        assert process.stdout is not None
+        for line in process.stdout:
+            log(line.rstrip())
+        code = process.wait()
+        timer.cancel()
+        return code
 
 
 def variables_of(rows: list[Mapping[str, str]]) -> dict[str, str]:

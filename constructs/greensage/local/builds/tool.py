@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from .check import NotStarted, answers_ping
 from .dockerfile import ROOT, Asked, BuildError, Stage, build
@@ -138,7 +139,7 @@ def _aws(arguments: list[str]) -> int:
     raise BuildError(f"the local cloud's aws knows ecr get-login-password and batch-get-image, not {' '.join(arguments[:2])}")
 
 
-def _client(service: str):  # type: ignore[no-untyped-def]
+def _client(service: Any) -> Any:
     import boto3
 
     return boto3.client(service)
