@@ -27,6 +27,10 @@ TASKS = (
 )  # fmt: skip
 
 
+# What the service's own errors are called where the SDK's integration asks.
+UNKNOWN = {"error": "SageMaker.SageMakerException"}
+
+
 def test_each_answer_may_be_lost_once_and_all_goes_well(full):
     """Every function does its work twice: none makes a second package, model or update of it."""
     before = len(full.packages())
@@ -63,15 +67,25 @@ def test_what_goes_on_failing_is_caught_and_leaves_nothing_half_made(full, state
 def test_the_training_fails_in_each_way(full):
     quota = full.run({"fault": "CreateTrainingJob", "times": 99})
     assert quota["record"]["outcome"] == "failed" and "NextPlace" in quota["entered"]
-    none = full.run({"fault": "spot-capacity", "times": 3}, {"fault": "CreateTrainingJob", "matching": "-t3-", "times": 1})
+    none = full.run({"fault": "spot-capacity", "times": 3}, {"fault": "CreateTrainingJob", "matching": "-t3", "times": 1})
     assert none["record"]["outcome"] == "promoted" and none["entered"].count("Stopped") == 3
     assert none["record"]["training"]["type"] == "ml.m5.large"
-    demand = full.run({"fault": "spot-capacity", "times": 3}, {"fault": "training-failure", "times": 9})
-    assert (
-        demand["record"]
-        and demand["record"]["outcome"] == "failed"
-        and {"TrainOnDemand", "NextPlace"} <= full.seen["caught"] | {"NextPlace"}
-    ), demand
+    refused = full.run({"fault": "spot-capacity", "times": 3}, {"fault": "CreateTrainingJob", "matching": "-t3", "times": 9})
+    assert refused["record"]["outcome"] == "failed" and "TrainOnDemand" in full.seen["caught"], refused
+    broken = full.run({"fault": "spot-capacity", "times": 3}, {"fault": "training-failure", "times": 9})
+    assert broken["record"]["outcome"] == "failed" and "Broken" in broken["entered"], broken
+    # Nobody knows how the job is: the retraining is given up, and the job is stopped.
+    blind = full.run({"fault": "task-failure", "state": "LookAtTraining", "times": 9, **UNKNOWN})
+    assert blind["record"]["outcome"] == "failed" and "LookAtTraining" in full.seen["caught"]
+    again = full.run(
+        {"fault": "task-failure", "state": "LookAtTraining", **UNKNOWN},
+        {"fault": "task-failure", "state": "LookAtProcessing", **UNKNOWN},
+    )
+    assert again["record"]["outcome"] == "promoted"
+    blind = full.run({"fault": "task-failure", "state": "LookAtProcessing", "times": 9, **UNKNOWN})
+    assert blind["record"]["outcome"] == "failed" and "LookAtProcessing" in full.seen["caught"]
+    judged = full.run({"fault": "processing-failure", "times": 9})
+    assert judged["record"]["outcome"] == "failed" and "JobFailed" in judged["entered"]
     lost = full.run({"fault": "training-failure", "times": 1}, {"fault": "task-timeout", "state": "NextPlace"})
     assert lost["record"]["outcome"] == "failed" and "NextPlace" in full.seen["retried"]
     full.run({"fault": "training-failure", "times": 1}, {"fault": "task-failure", "state": "NextPlace", "times": 9})
@@ -179,6 +193,9 @@ def test_what_the_container_cannot_read_the_function_does(full):
     full.s3.put_object(Bucket=full.bucket, Key="capture/full/AllTraffic/2026/11/25/00/half.jsonl", Body=b'{"captureData": {"endp')
     (report,) = windows(full, limits=(0,))
     assert report["engine"] == "lambda" and "AlgorithmError" in report["job_failure"]
+    unseen = {"fault": "task-failure", "state": "LookAtAnalysis", **UNKNOWN}
+    for faults in ((unseen,), ({**unseen, "times": 9},), ({"fault": "CreateProcessingJob", "times": 9},)):
+        assert windows(full, limits=(0,), faults=faults)[0]["engine"] == "lambda"
     assert report["bad_lines"] == {"unreadable": 1} and report["files_left_out"] > 0  # the newest: more is none of a function's
 
 

@@ -66,7 +66,7 @@ def test_each_kind_is_asked_logged_and_told_of_by_the_command_line(cdk, local_cl
         answered = [[float(cell) for cell in line.split(b",")] for line in capfdbinary.readouterr().out.split()]
         np.testing.assert_allclose(np.squeeze(answered), np.squeeze(wanted["predictions"]), atol=1e-5)
         assert main(["logs", name]) == 0 and capfdbinary.readouterr().out
-    assert main(["logs", "claims", "--all"]) == 0 and b"Transform" in capfdbinary.readouterr().out
+    assert main(["logs", "claims", "--all"]) == 0 and b"START RequestId" in capfdbinary.readouterr().out
     rows = expected_of("diabetes")["rows"]
     streamed = b"".join(EndpointClient("diabetes").stream(json.dumps(rows * 40).encode(), content_type="application/json"))
     assert len(json.loads(streamed)["predictions"]) == 40 * len(rows) and len(streamed) > 1_024

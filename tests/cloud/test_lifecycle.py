@@ -243,12 +243,18 @@ def test_the_hosting_kind_changes_in_one_deploy_without_a_failed_request(cdk, se
     assert "CurrentServerlessConfig" in endpoint_of(session, "churn")["ProductionVariants"][0]
 
 
-def test_images_in_use_are_pinned_in_the_repository(cdk, session):
+def test_models_name_images_by_digest_and_tags_do_not_move(cdk, session):
     ecr = session.client("ecr")
     repository = session.client("ssm").get_parameter(Name="/greensage/platform/serving-repository")["Parameter"]["Value"]
-    tags = [tag for image in ecr.describe_images(repositoryName=repository)["imageDetails"] for tag in image["imageTags"]]
-    pins = [tag for tag in tags if tag.startswith("in-use-")]
-    assert sorted(pin.rsplit("-", 1)[0] for pin in pins) == ["in-use-churn", "in-use-digits", "in-use-tabular"]
+    images = ecr.describe_images(repositoryName=repository)["imageDetails"]
+    digests = {image["imageDigest"] for image in images}
+    rows = session.client("sagemaker").list_models()["Models"]
+    models = [session.client("sagemaker").describe_model(ModelName=row["ModelName"]) for row in rows]
+    named = {model["PrimaryContainer"]["Image"].partition("@")[2] for model in models if "PrimaryContainer" in model}
+    assert named and named <= digests
+    known = ecr.batch_get_image(repositoryName=repository, imageIds=[{"imageTag": images[0]["imageTags"][0]}])["images"][0]
+    with pytest.raises(ecr.exceptions.ImageTagAlreadyExistsException):
+        ecr.put_image(repositoryName=repository, imageManifest=known["imageManifest"], imageTag=images[0]["imageTags"][0])
 
 
 def test_destroy_leaves_nothing(cdk, session, local_cloud):

@@ -64,7 +64,12 @@ def test_the_key_of_an_archive_is_for_an_archive_in_s3_of_the_same_region(write)
     with pytest.raises(SpecError, match="source_kms_key_arn is for an archive in S3"):
         planned(write, more=f"  source_kms_key_arn: {KEY}\n")
     with pytest.raises(PlanError, match=r"is in eu-west-1 \(aws\)"):
-        planned(write, image=AWS, artifact="s3://their-bucket/m.tar.gz", more=f"  source_kms_key_arn: {KEY.replace('north', 'west')}\n")
+        planned(
+            write,
+            image=AWS,
+            artifact="s3://their-bucket/m.tar.gz",
+            more=f"  source_kms_key_arn: {KEY.replace('north', 'west')}\n",
+        )
 
 
 def test_whoever_reads_an_archive_may_use_its_key():

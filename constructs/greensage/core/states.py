@@ -117,6 +117,11 @@ def last(result: Any) -> State:
     return {"Type": "Pass", "Parameters": result, "End": True}
 
 
+def end_with(path: str) -> State:
+    """Return an end that answers with what is at `path`."""
+    return {"Type": "Pass", "OutputPath": path, "End": True}
+
+
 def fail(error: str, cause: str) -> State:
     """Return an end that is a failure; a cause that begins with $. is a path to its words."""
     return {"Type": "Fail", "Error": error, "CausePath" if cause.startswith("$.") else "Cause": cause}

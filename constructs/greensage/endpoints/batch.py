@@ -204,7 +204,7 @@ class BatchTransform(Construct):
                 "Transform", sdk(self, "describeTransformJob"), {"TransformJobName.$": "$.name"}, "$.job", "TransformJobStatus",
                 ends, seconds=look_seconds(_LONGEST_SECONDS), retry=again,
             ),
-            "Done": states.last({"job.$": "$.name", "output.$": "$.job.TransformOutput.S3OutputPath"}),
+            "Done": states.end_with("$.job"),
             "Failed": states.fail("TransformFailed", "$.job.FailureReason"),
             "Stopped": states.fail("TransformStopped", "The job was stopped before it ended."),
         }  # fmt: skip

@@ -18,7 +18,7 @@ from . import faults, processing, training
 from . import ministack_api as cloud
 from . import ministack_services as services
 from .clock import scaled
-from .tasks import demand
+from .tasks import demand, start
 
 Step = dict[str, Any]
 _EVENT = "SageMaker Model Building Pipeline Execution Status Change"
@@ -183,7 +183,8 @@ class Execution:
         while True:
             name = f"{prefix}-{self.arn.rsplit('/', 1)[1]}-{entity}-{row['AttemptCount'] - 1}"
             try:
-                made = jobs.task(jobs.task_prefix, {**request, f"{kind}JobName": name}, self.role)
+                named = {**request, f"{kind}JobName": name}
+                made = start(jobs.kind, jobs.create, named, self.role, jobs.passed(named))
                 break
             except services.TaskFailed as failure:
                 wait = _pause(policies, failure.error, row["AttemptCount"])

@@ -25,6 +25,11 @@ def start_optimized(kind: str, create: Create, given: Mapping[str, Any], role: s
             f'The field "{unknown[0]}" is not supported by Step Functions. (By what is known of create{kind}Job; '
             f"the integration with the SDK takes it: arn:aws:states:::aws-sdk:sagemaker:create{kind}Job)",
         )
+    return start(kind, create, given, role, passed)
+
+
+def start(kind: str, create: Create, given: Mapping[str, Any], role: str, passed: str) -> dict[str, Any]:
+    """Start a job with every field of the API, as a step of a pipeline does."""
 
     def named(error: AwsError) -> str:
         return f"SageMaker.{error.code}" if error.code in _NAMED else "SageMaker.AmazonSageMakerException"

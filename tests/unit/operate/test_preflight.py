@@ -37,7 +37,10 @@ def test_jobs_and_serverless_have_quotas_of_their_own(needs):
 
 def fake(quotas: dict[str, float], endpoints: tuple[str, ...] = (), **row) -> Look:
     look = Look(None, "eu-north-1", "/greensage")
-    rows = {name: {"QuotaName": name, "Value": value, "ServiceCode": "sagemaker", "QuotaCode": "L-1", **row} for name, value in quotas.items()}
+    rows = {
+        name: {"QuotaName": name, "Value": value, "ServiceCode": "sagemaker", "QuotaCode": "L-1", **row}
+        for name, value in quotas.items()
+    }
     look._clients["quotas of sagemaker"] = rows
     look.pages = lambda service, operation, key, **asked: iter(  # type: ignore[method-assign]
         {"EndpointName": name, "EndpointStatus": "InService"} for name in endpoints
@@ -55,7 +58,14 @@ NAME = "ml.c8g.medium for endpoint usage"
 
 @pytest.mark.parametrize(
     ("value", "endpoints", "state"),
-    [(0, (), "stops"), (1, (), "limits"), (4, (), "ok"), (4, ("theirs",), "limits"), (3, ("theirs",), "stops"), (4, ("ours",), "ok")],
+    [
+        (0, (), "stops"),
+        (1, (), "limits"),
+        (4, (), "ok"),
+        (4, ("theirs",), "limits"),
+        (3, ("theirs",), "stops"),
+        (4, ("ours",), "ok"),
+    ],
 )
 def test_a_quota_stops_limits_or_is_enough_with_what_others_take(value, endpoints, state):
     look = fake({NAME: value}, endpoints)
