@@ -28,6 +28,13 @@ def test_every_instance_of_the_plan_is_counted_once_and_twice_for_updates(needs)
     assert every.first == need.first + needs["eu-north-1", "ml.c7i.large for endpoint usage"].first
 
 
+def test_jobs_come_and_go_and_may_meet():
+    fleet = plan(load_specs(MODELS / "fleet"), default_region="eu-north-1")
+    found = {(need.region, need.name): need for need in needs_of(fleet)}
+    need = found["eu-north-1", "ml.c7i.large for transform job usage"]
+    assert (need.first, need.most) == (1, len(need.models)) and len(need.models) > 3
+
+
 def test_jobs_and_serverless_have_quotas_of_their_own(needs):
     assert needs["eu-north-1", "ml.c7i.large for transform job usage"].models == ("claims",)
     total = "Maximum total concurrency that can be allocated across all serverless endpoints"

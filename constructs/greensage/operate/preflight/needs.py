@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...catalog import drift as drift_catalog
 from ...catalog.kinds import hosting_kind
@@ -24,6 +24,8 @@ class Need:
     why_most: str = ""
     # Where one of several is enough: the training tries another type.
     one_of: tuple[str, ...] = ()
+    # Endpoints are there together; jobs come and go, and only may meet.
+    together: bool = True
 
 
 def needs_of(plan: Plan) -> list[Need]:
@@ -38,10 +40,9 @@ def needs_of(plan: Plan) -> list[Need]:
 
 
 def _together(one: Need, other: Need) -> Need:
+    first = one.first + other.first if one.together else max(one.first, other.first)
     models = tuple(dict.fromkeys((*one.models, *other.models)))
-    return Need(
-        one.region, one.service, one.name, one.first + other.first, one.most + other.most, models, one.why_most, one.one_of
-    )
+    return replace(one, first=first, most=one.most + other.most, models=models)
 
 
 def _hosting(plan: Plan) -> Iterator[Need]:
@@ -81,4 +82,5 @@ def _jobs(model: ModelPlan) -> Iterator[Need]:
 
 
 def _job(model: ModelPlan, instance_type: str, usage: Usage, count: int) -> Need:
-    return Need(model.region, "sagemaker", instance_quota(instance_type, usage), count, count, (model.name,))
+    name = instance_quota(instance_type, usage)
+    return Need(model.region, "sagemaker", name, count, count, (model.name,), "when the jobs meet", together=False)
