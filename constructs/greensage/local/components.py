@@ -43,9 +43,10 @@ def update(request: Request) -> Request:
     found = find(request["InferenceComponentName"])
     if found.status != "InService":
         raise validation_error(f"Cannot update {_LABEL} {found.name}: it is {found.status}.")
-    found.request = {**found.request, **{key: value for key, value in request.items() if key != "DeploymentConfig"}}
+    before = found.request
+    found.request = {**before, **{key: value for key, value in request.items() if key != "DeploymentConfig"}}
     found.status = "Updating"
-    _in_background(found, _swap)
+    _in_background(found, lambda component: _swap(component, before))
     return {"InferenceComponentArn": found.arn}
 
 
@@ -61,7 +62,7 @@ def delete(request: Request) -> Request:
     found = find(request["InferenceComponentName"])
     state = store()
     del state.components[found.name]
-    forget_scaling(state, f"inference-component/{found.name}")
+    forget_scaling(state, f"inference-component/{found.name}", whole=True)
     if found.hosted:
         found.hosted.stop()
     return {}
@@ -211,12 +212,13 @@ def _start(component: Component) -> None:
         component.status, component.failure = "Failed", error.message
 
 
-def _swap(component: Component) -> None:
+def _swap(component: Component, before: Request) -> None:
+    """Run the new specification; where that fails, the old one goes on, and is what is described."""
     old = component.hosted
     try:
         component.hosted = _run(component) if component.copies else None
     except AwsError as error:
-        component.failure = error.message
+        component.failure, component.request = error.message, before
     else:
         component.failure = ""
         if old:

@@ -165,8 +165,13 @@ def arn(kind: str, name: str) -> str:
     return f"arn:aws:sagemaker:{cloud.region()}:{cloud.account()}:{kind}/{name.lower()}"
 
 
-def forget_scaling(state: Store, prefix: str) -> None:
-    """Forget targets, policies and schedules of resources whose id starts with `prefix`: they go with what they scale."""
-    state.targets = {key: row for key, row in state.targets.items() if not key[0].startswith(prefix)}
-    state.policies = {key: row for key, row in state.policies.items() if not key[0].startswith(prefix)}
-    state.schedules = {key: row for key, row in state.schedules.items() if not key[0].startswith(prefix)}
+def forget_scaling(state: Store, prefix: str, *, whole: bool = False) -> None:
+    """Forget targets, policies and schedules of resources whose id starts with `prefix`, or is it: they go with what they
+    scale."""
+
+    def gone(resource: str) -> bool:
+        return resource == prefix if whole else resource.startswith(prefix)
+
+    state.targets = {key: row for key, row in state.targets.items() if not gone(key[0])}
+    state.policies = {key: row for key, row in state.policies.items() if not gone(key[0])}
+    state.schedules = {key: row for key, row in state.schedules.items() if not gone(key[0])}

@@ -100,10 +100,12 @@ def _transform(row: dict[str, Any], hosted: Hosted) -> None:
     for key in keys:
         if row.get("_stop"):
             return
-        _one_file(row, hosted, bucket, key)
+        # What lies in folders below the prefix comes out in the same folders.
+        inside = key[len(prefix) :] if prefix.endswith("/") else key.rsplit("/", 1)[-1]
+        _one_file(row, hosted, bucket, key, inside)
 
 
-def _one_file(row: dict[str, Any], hosted: Hosted, bucket: str, key: str) -> None:
+def _one_file(row: dict[str, Any], hosted: Hosted, bucket: str, key: str, inside: str) -> None:
     _allow(hosted.role, "s3:GetObject", f"arn:aws:s3:::{bucket}/{key}")
     content = cloud.s3_object(bucket, key) or b""
     output = row["TransformOutput"]
@@ -116,7 +118,7 @@ def _one_file(row: dict[str, Any], hosted: Hosted, bucket: str, key: str) -> Non
             raise AwsError("AlgorithmError", f"ClientError: See job logs for more information: {key} got {status}: {text}")
         answers.append(answer if output.get("AssembleWith") != "Line" or answer.endswith(b"\n") else answer + b"\n")
     target, _, folder = output["S3OutputPath"].removeprefix("s3://").partition("/")
-    name = f"{folder.rstrip('/')}/{key.rsplit('/', 1)[-1]}.out"
+    name = f"{folder.rstrip('/')}/{inside}.out".lstrip("/")
     _allow(hosted.role, "s3:PutObject", f"arn:aws:s3:::{target}/{name}")
     services.put_object(target, name, b"".join(answers), headers["accept"] or "application/octet-stream")
 
