@@ -133,6 +133,7 @@ class ServingImage(Construct):
         )  # fmt: skip
 
 
+# CodeBuild's image has Docker 28.5 with buildx 0.32 and the AWS CLI (aws-codebuild-docker-images, al/x86_64/standard/5.0).
 # SageMaker refuses OCI manifests ("Unsupported manifest media type"), which newer builders push by default with
 # attestations: aws/amazon-sagemaker-feedback issue 180. These flags give Docker's own format.
 _BUILD = (
