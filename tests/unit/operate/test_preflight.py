@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from greensage.operate.preflight.look import Look, NotReadable, reading
 from greensage.operate.preflight.needs import Need, needs_of
 from greensage.operate.preflight.quotas import check_quotas
+from greensage.operate.preflight.stacks import check_stacks
 from greensage.planner import plan
 from greensage.spec import load_specs
 from tests.conftest import MODELS
@@ -100,6 +101,28 @@ def test_one_type_to_train_on_is_enough():
     one_of = ("ml.m5.large for spot training job usage", "ml.m5.large for training job usage")
     check_quotas(look, [Need("eu-north-1", "sagemaker", one_of[0], 1, 1, ("churn",), one_of=one_of)], frozenset())
     assert look.checks[0].state == "ok"
+
+
+@pytest.mark.parametrize(
+    ("status", "tags", "state", "do"),
+    [
+        ("UPDATE_COMPLETE", ["greensage:model"], "ok", ""),
+        ("ROLLBACK_COMPLETE", ["greensage:model"], "later", ""),
+        ("UPDATE_ROLLBACK_FAILED", ["greensage:model"], "stops", "npx cdk rollback churn"),
+        ("CREATE_FAILED", ["greensage:group"], "stops", "npx cdk rollback churn"),
+        ("DELETE_FAILED", ["greensage:model"], "stops", "aws cloudformation delete-stack --stack-name churn --region eu-north-1"),
+        ("UPDATE_IN_PROGRESS", ["greensage:model"], "stops", "wait until it has ended"),
+        ("UPDATE_COMPLETE", ["team"], "stops", "give the model another name"),
+        ("REVIEW_IN_PROGRESS", [], "ok", ""),
+    ],
+)
+def test_a_stack_that_is_there_is_judged_as_the_cdk_would_meet_it(status, tags, state, do):
+    look = fake({})
+    look.__dict__["stacks"] = {"churn": {"StackStatus": status, "Tags": [{"Key": key, "Value": "x"} for key in tags]}}
+    churn = plan(load_specs(MODELS, only="churn"), default_region="eu-north-1")
+    check_stacks(look, churn)
+    (check,) = [check for check in look.checks if check.what == "stack churn"]
+    assert (check.state, check.do) == (state, do)
 
 
 @pytest.mark.parametrize("code", ["NoSuchEntity", "ParameterNotFound", "404", "RepositoryNotFoundException", "NotFound"])

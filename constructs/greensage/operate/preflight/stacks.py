@@ -11,15 +11,10 @@ from .look import Look
 # What aws-cdk-lib's default synthesizer asks for.
 _BOOTSTRAP = 6
 _MODEL_TAG = "greensage:model"
-# States from which CloudFormation updates nothing (user guide, "Understand stack creation events", stack status codes).
-_STUCK = (
-    "ROLLBACK_COMPLETE",
-    "ROLLBACK_FAILED",
-    "CREATE_FAILED",
-    "DELETE_FAILED",
-    "UPDATE_ROLLBACK_FAILED",
-    "REVIEW_IN_PROGRESS",
-)
+# What the CDK's command line (2.1148) does with a stack that it finds so: it deletes a failed creation by itself.
+_ANEW = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED")
+_ROLLED_BACK_FIRST = ("CREATE_FAILED", "UPDATE_FAILED", "UPDATE_ROLLBACK_FAILED")
+_REVIEWED = "REVIEW_IN_PROGRESS"
 _SCALING_ROLE = "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
 
 
@@ -54,12 +49,16 @@ def _stack(look: Look, name: str, models: tuple[str, ...], is_model: bool) -> No
         return
     tags = {tag["Key"] for tag in row.get("Tags", [])}
     status = row["StackStatus"]
-    delete = f"aws cloudformation delete-stack --stack-name {name} --region {look.region}"
-    if models and not tags & {_MODEL_TAG, GROUP_TAG}:
+    if models and not tags & {_MODEL_TAG, GROUP_TAG} and status != _REVIEWED:
         look.says(what, "stops", "is somebody else's: it is not of greensage", models, "give the model another name")
-    elif status in _STUCK:
-        look.says(what, "stops", f"is {status}, from which CloudFormation updates nothing", models, delete)
-    elif status.endswith("_IN_PROGRESS"):
+    elif status in _ROLLED_BACK_FIRST:
+        look.says(what, "stops", f"is {status}", models, f"npx cdk rollback {name}")
+    elif status == "DELETE_FAILED":
+        do = f"aws cloudformation delete-stack --stack-name {name} --region {look.region}"
+        look.says(what, "stops", f"is {status}: its events say what could not be deleted", models, do)
+    elif status in _ANEW:
+        look.says(what, "later", f"is {status}: the CDK deletes it and begins anew", models)
+    elif status.endswith("_IN_PROGRESS") and status != _REVIEWED:
         look.says(what, "stops", f"is {status}", models, "wait until it has ended")
     else:
         look.says(what, "ok", status, models)
