@@ -75,21 +75,39 @@ class Smoke:
         self.begun = time.time()
 
     def run(self) -> int:
-        """Run the steps; whatever happens, destroy and write the report."""
+        """Run the steps; destroy what they deployed whatever happens, and write the report."""
         self._prepare()
-        try:
-            if self._step("preflight", self._preflight) and self._step("bootstrap", self._bootstrap):
-                deployed = self._step("deploy", lambda: self._cdk("deploy", "--all", "--require-approval", "never"))
-                if deployed:
-                    self._step("call", self._call)
-                    self._step("update", self._update)
-                    self._step("roll back", self._roll_back)
-                    self._step("drift", self._drift)
-        finally:
-            if not self.options.keep:
-                self._step("destroy", lambda: self._cdk("destroy", "--all", "--force"))
-                self._step("nothing left", self._left)
+        there = self._stacks()
+        if there:
+            # Whoever has them deployed their own: they would be updated, broken on purpose and destroyed.
+            print(f"stacks of these names are in this account in {REGION} already: {', '.join(there)}. Nothing was done")
+            return 2
+        if self._step("preflight", self._preflight) and self._step("bootstrap", self._bootstrap):
+            try:
+                self._steps()
+            finally:
+                if not self.options.keep:
+                    self._step("destroy", lambda: self._cdk("destroy", "--all", "--force"))
+                    self._step("nothing left", self._left)
         return self._report()
+
+    def _steps(self) -> None:
+        if self._step("deploy", lambda: self._cdk("deploy", "--all", "--require-approval", "never")):
+            self._step("call", self._call)
+            self._step("update", self._update)
+            self._step("roll back", self._roll_back)
+            self._step("drift", self._drift)
+
+    def _stacks(self) -> list[str]:
+        """The stacks of this smoke, with those of groups and of the platform, that are there."""
+        from greensage.planner import plan
+        from greensage.spec import load_specs
+
+        pages = self.session.client("cloudformation").get_paginator("describe_stacks").paginate()
+        rows = [row for page in pages for row in page["Stacks"] if row["StackStatus"] != "DELETE_COMPLETE"]
+        groups = {group.stack_name for group in plan(load_specs(self.models), default_region=REGION).groups}
+        names = {*self.options.only, *groups, f"greensage-platform-{REGION}"}
+        return sorted(row["StackName"] for row in rows if row["StackName"] in names)
 
     def _prepare(self) -> None:
         """Copies of the model files, one of them watched for drift."""
@@ -231,9 +249,7 @@ class Smoke:
     def _left(self) -> Facts:
         sagemaker = self.session.client("sagemaker")
         names = [row["EndpointName"] for row in sagemaker.list_endpoints()["Endpoints"]]
-        stacks = self.session.client("cloudformation").list_stacks()["StackSummaries"]
-        ours = {*self.options.only, f"greensage-platform-{REGION}"}
-        left = [row["StackName"] for row in stacks if row["StackName"] in ours and row["StackStatus"] != "DELETE_COMPLETE"]
+        ours, left = {*self.options.only, f"greensage-platform-{REGION}"}, self._stacks()
         endpoints = [name for name in names if name.split("-")[0] in ours]
         if left or endpoints:
             raise RuntimeError(f"stacks {left}, endpoints {endpoints}")

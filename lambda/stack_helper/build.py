@@ -10,9 +10,11 @@ import time
 from datetime import datetime
 from typing import Any
 
-# CloudFormation's hour less what answering takes. A build goes on after it: the next deployment finds the image.
+# CloudFormation's hour less what answering takes.
 LONGEST_SECONDS = 3_480
 _RUNNING = "IN_PROGRESS"
+# Of the project: more than one runs only where deployments have overtaken each other.
+_LATEST = 10
 
 
 class QueueFull(Exception):
@@ -27,19 +29,18 @@ def begin(event: dict[str, Any], ecr: Any, stepfunctions: Any) -> tuple[str, dic
     props = event["ResourceProperties"]
     if event["RequestType"] == "Delete":
         return event["PhysicalResourceId"], {}
-    answer = ecr.batch_get_image(repositoryName=props["Repository"], imageIds=[{"imageTag": props["Tag"]}])
-    if answer.get("images"):
+    if _image(event, ecr):
         return built(event)
     stepfunctions.start_execution(stateMachineArn=props["Builder"], name=event["RequestId"], input=json.dumps(event))
     return None
 
 
 def start(event: dict[str, Any], codebuild: Any) -> dict[str, str]:
-    """Start the build, or find the one that an earlier deployment left running, and return its id. QueueFull: later."""
-    project = event["ResourceProperties"]["Project"]
-    ids = codebuild.list_builds_for_project(projectName=project, sortOrder="DESCENDING").get("ids", [])[:1]
+    """Start the build, or find one of the same tag that an earlier deployment left running; its id. QueueFull: later."""
+    project, tag = event["ResourceProperties"]["Project"], event["ResourceProperties"]["Tag"]
+    ids = codebuild.list_builds_for_project(projectName=project, sortOrder="DESCENDING").get("ids", [])[:_LATEST]
     for build in codebuild.batch_get_builds(ids=ids)["builds"] if ids else []:
-        if build["buildStatus"] == _RUNNING:
+        if build["buildStatus"] == _RUNNING and _tag(build) == tag:
             return {"id": build["id"]}
     try:
         return {"id": codebuild.start_build(projectName=project)["build"]["id"]}
@@ -50,16 +51,19 @@ def start(event: dict[str, Any], codebuild: Any) -> dict[str, str]:
         ) from None
 
 
-def check(build_id: str, begun: str, codebuild: Any) -> dict[str, bool]:
-    """Return whether the build is done. RuntimeError when it failed, or when CloudFormation's hour is over."""
+def check(build_id: str, begun: str, event: dict[str, Any], codebuild: Any, ecr: Any) -> dict[str, bool]:
+    """Return whether the image is there. RuntimeError when its build failed, or when CloudFormation's hour is over."""
     build = codebuild.batch_get_builds(ids=[build_id])["builds"][0]
     status = build["buildStatus"]
     if status == "SUCCEEDED":
+        if not _image(event, ecr):
+            wanted = f"{event['ResourceProperties']['Repository']}:{event['ResourceProperties']['Tag']}"
+            raise RuntimeError(f"the build {build_id} succeeded, but {wanted} is not there. {_where(build)}")
         return {"done": True}
     if status != _RUNNING:
         raise RuntimeError(f"the build {build_id} ended {status}{_why(build)}. {_where(build)}")
     if time.time() - datetime.fromisoformat(begun).timestamp() > LONGEST_SECONDS:
-        raise RuntimeError(f"the build {build_id} is not done, and goes on: deploy again in a while. {_where(build)}")
+        raise RuntimeError(f"the build {build_id} is not done after CloudFormation's hour{_then(event)}. {_where(build)}")
     return {"done": False}
 
 
@@ -67,6 +71,27 @@ def built(event: dict[str, Any]) -> tuple[str, dict[str, str]]:
     """Return physical id and attributes of an image that is there."""
     props = event["ResourceProperties"]
     return f"{props['Project']}/{props['Tag']}", {"Tag": props["Tag"]}
+
+
+def _image(event: dict[str, Any], ecr: Any) -> bool:
+    props = event["ResourceProperties"]
+    asked = {"repositoryName": props["Repository"], "imageIds": [{"imageTag": props["Tag"]}]}
+    return bool(ecr.batch_get_image(**asked).get("images"))
+
+
+def _tag(build: dict[str, Any]) -> str:
+    rows = build.get("environment", {}).get("environmentVariables", [])
+    return next((row["value"] for row in rows if row["name"] == "TAG"), "")
+
+
+def _then(event: dict[str, Any]) -> str:
+    """A first deployment is rolled back, its project and repository with it; what was there before stays."""
+    if event["RequestType"] == "Create":
+        return (
+            ", and goes with the stack, which is rolled back: ask for more builds at a time (Service Quotas, CodeBuild), or "
+            "deploy with --no-rollback and again when the build has ended"
+        )
+    return ", and goes on: deploy again in a while"
 
 
 def _why(build: dict[str, Any]) -> str:

@@ -17,7 +17,8 @@ def handle(event: dict[str, Any], iot: Any) -> tuple[str, dict[str, str]]:
     props = event["ResourceProperties"]
     groups, stack = props["Groups"].split(","), props["Stack"]
     if event["RequestType"] == "Delete":
-        for group in groups:
+        # Who never made any has no right to look at them either.
+        for group in groups if props["Make"] == "true" else []:
             _remove(iot, group, stack)
         return event["PhysicalResourceId"], {}
     missing = [group for group in groups if not _exists(iot, group)]

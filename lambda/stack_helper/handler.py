@@ -52,7 +52,9 @@ ACTIONS = {
 # What the state machine of a build asks for.
 STEPS = {
     "start": lambda event: build.start(event["event"], boto3.client("codebuild")),
-    "check": lambda event: build.check(event["build"], event["begun"], boto3.client("codebuild")),
+    "check": lambda event: build.check(
+        event["build"], event["begun"], event["event"], boto3.client("codebuild"), boto3.client("ecr")
+    ),
     "answer": lambda event: _answer(event["event"], "SUCCESS", "", *build.built(event["event"])),
     "fail": lambda event: _answer(event["event"], "FAILED", _cause(event["failure"]), _fallback(event["event"]), {}),
 }

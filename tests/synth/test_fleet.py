@@ -10,7 +10,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from aws_cdk import App, Stack
+from aws_cdk.assertions import Template
 
+from greensage.core.roles import service_role
 from greensage.errors import SpecError
 from tests.conftest import MODELS, ROOT
 from tests.synth.conftest import Assembly, build_fleet, synthesize
@@ -322,3 +325,14 @@ def test_a_helper_deletes_below_its_models_own_prefix_only(fleet):
             for row in statement["Statement"]:
                 if row["Action"] == "s3:DeleteObject":
                     assert f"/models/{name}/{name}-????????????.tar.gz" in json.dumps(row["Resource"])
+
+
+def test_the_conditions_of_trust_policies_can_be_left_out():
+    """Where a service turns out not to say whom it acts for, an account must not be stuck until the next release."""
+    stack = Stack(App(context={"trust-conditions": "off"}), "S")
+    service_role(stack, "Role", "lambda.amazonaws.com")
+    (role,) = Template.from_stack(stack).to_json()["Resources"].values()
+    (statement,) = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    assert "Condition" not in statement
+    with pytest.raises(ValueError, match="allowed: on"):
+        service_role(Stack(App(context={"trust-conditions": "maybe"}), "S"), "Role", "lambda.amazonaws.com")

@@ -63,6 +63,23 @@ def test_stages_arguments_and_variables_are_carried_out(make):
     assert (stage.entrypoint, stage.command, stage.platform) == (["python", "-m", "server"], ["serve"], "linux/arm64")
 
 
+def test_a_stage_sees_only_the_arguments_that_it_declares(make):
+    # Docker's own example of scopes: the global value in FROM only, a stage's default before it, none without a declaration.
+    stage, _ = make(
+        f"""
+        ARG KIND=global
+        FROM {BASE} AS one
+        ENV NONE=${{KIND:-none}} PLATFORM=${{TARGETARCH:-unset}}
+        ARG KIND=own
+        ARG TARGETARCH
+        ENV OWN=$KIND MACHINE=$TARGETARCH
+        FROM one AS two
+        ENV INHERITED=$KIND
+        """
+    )
+    assert stage.variables == {"NONE": "none", "PLATFORM": "unset", "OWN": "own", "MACHINE": "amd64", "INHERITED": "own"}
+
+
 def test_a_target_ends_the_build_where_it_is(make):
     stage, said = make(f"FROM {BASE} AS one\nWORKDIR /a\nFROM one AS two\nCOPY nothing /\n", target="one")
     assert stage.name == "one" and not [line for line in said if "nothing" in line]

@@ -109,8 +109,8 @@ class CodeBuild:
         return {"build": {"id": "p:new"}}
 
 
-def image_build():
-    return {"RequestType": "Update", "ResourceProperties": {"Project": "p", "Tag": "t", "Repository": "r", "Builder": "b"}}
+def image_build(request_type="Update"):
+    return {"RequestType": request_type, "ResourceProperties": {"Project": "p", "Tag": "t", "Repository": "r", "Builder": "b"}}
 
 
 def test_an_image_that_is_there_is_not_built_again():
@@ -131,11 +131,19 @@ def test_a_build_is_waited_for_by_a_state_machine_and_not_by_the_function(answer
     assert started["stateMachineArn"] == "b" and json.loads(started["input"])["ResponseURL"] == url
 
 
+def running(tag="t", status="IN_PROGRESS"):
+    environment = {"environmentVariables": [{"name": "PLATFORM", "value": "linux/arm64"}, {"name": "TAG", "value": tag}]}
+    return {"id": "p:1", "buildStatus": status, "environment": environment}
+
+
 def test_a_build_that_an_earlier_deployment_left_running_is_joined():
-    running = CodeBuild([{"id": "p:1", "buildStatus": "IN_PROGRESS"}])
-    assert build.start(image_build(), running) == {"id": "p:1"} and running.begun == 0
-    ended = CodeBuild([{"id": "p:1", "buildStatus": "FAILED"}])
+    joined = CodeBuild([running()])
+    assert build.start(image_build(), joined) == {"id": "p:1"} and joined.begun == 0
+    ended = CodeBuild([running(status="FAILED")])
     assert build.start(image_build(), ended) == {"id": "p:new"} and ended.begun == 1
+    # A project keeps its name when the sources of its image change.
+    other = CodeBuild([running("another")])
+    assert build.start(image_build(), other) == {"id": "p:new"} and other.begun == 1
 
 
 def test_a_full_queue_is_told_apart_and_says_what_a_new_account_does():
@@ -143,11 +151,19 @@ def test_a_full_queue_is_told_apart_and_says_what_a_new_account_does():
         build.start(image_build(), CodeBuild(full=True))
 
 
-def test_a_build_that_takes_longer_than_cloudformation_waits_goes_on():
-    running = CodeBuild([{"id": "p:1", "buildStatus": "IN_PROGRESS"}])
-    assert build.check("p:1", datetime.now(UTC).isoformat(), running) == {"done": False}
-    with pytest.raises(RuntimeError, match="goes on: deploy again"):
-        build.check("p:1", (datetime.now(UTC) - timedelta(minutes=59)).isoformat(), running)
+@pytest.mark.parametrize(("request_type", "said"), [("Update", "goes on: deploy again"), ("Create", "deploy with --no-rollback")])
+def test_a_build_that_takes_longer_than_cloudformation_waits_says_what_becomes_of_it(request_type, said):
+    asked, builds = image_build(request_type), CodeBuild([running()])
+    assert build.check("p:1", datetime.now(UTC).isoformat(), asked, builds, Ecr([])) == {"done": False}
+    with pytest.raises(RuntimeError, match=said):
+        build.check("p:1", (datetime.now(UTC) - timedelta(minutes=59)).isoformat(), asked, builds, Ecr([]))
+
+
+def test_a_build_is_done_when_its_image_is_there():
+    ended, now = CodeBuild([running(status="SUCCEEDED")]), datetime.now(UTC).isoformat()
+    assert build.check("p:1", now, image_build(), ended, Ecr([{"imageId": {}}])) == {"done": True}
+    with pytest.raises(RuntimeError, match="succeeded, but r:t is not there"):
+        build.check("p:1", now, image_build(), ended, Ecr([]))
 
 
 def test_the_state_machine_of_a_build_answers_cloudformation(answers):
@@ -217,7 +233,7 @@ def test_a_failed_build_says_in_which_phase_why_and_where_its_log_is():
     phases = [{"phaseType": "BUILD", "contexts": [{"message": "COMMAND_EXECUTION_ERROR: exit status 1"}]}]
     failed = CodeBuild([{"id": "p:1", "buildStatus": "FAILED", "phases": phases, "logs": {"groupName": "/aws/codebuild/p"}}])
     with pytest.raises(RuntimeError, match=r"p:1 ended FAILED in BUILD: COMMAND_EXECUTION_ERROR.*aws logs tail /aws/codebuild/p"):
-        build.check("p:1", datetime.now(UTC).isoformat(), failed)
+        build.check("p:1", datetime.now(UTC).isoformat(), image_build(), failed, Ecr([]))
 
 
 def compilation(request_type: str = "Create", **changes):

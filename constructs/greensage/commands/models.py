@@ -55,9 +55,11 @@ def add_environment_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--environment", metavar="NAME", help="one of the files' `environments` (default: none)")
 
 
-def read_fleet(options: argparse.Namespace, *, whole: bool = False) -> Fleet:
+def read_fleet(
+    options: argparse.Namespace, *, whole: bool = False, default_region: str | None = None, account: str | None = None
+) -> Fleet:
     """Return the fleet that the options name. Single files and names are planned with their neighbours, which may share an
-    endpoint with them, and returned alone; with `whole`, with their neighbours."""
+    endpoint with them, and returned alone; with `whole`, with their neighbours. `default_region`, `account`: where known."""
     from ..catalog.intensity import read_intensity
     from ..planner import FleetFootprint, Plan, fleet_footprint, plan_with_choices
     from ..spec import load_neighbours, load_specs
@@ -70,10 +72,10 @@ def read_fleet(options: argparse.Namespace, *, whole: bool = False) -> Fleet:
     if len(specs) > _MANY:
         print(f"planning {len(specs):,} models ...", file=sys.stderr)
     intensity = read_intensity(options.intensity) if options.intensity else None
-    region = options.region or os.environ.get("AWS_REGION")
+    region = options.region or os.environ.get("AWS_REGION") or default_region
     asked = {*names, *(spec.name for spec, located in specs if Path(located.file).resolve() in files)}
     only = None if all_of_them else asked
-    plan, chosen = plan_with_choices(specs, default_region=region, intensity=intensity, only=only)
+    plan, chosen = plan_with_choices(specs, default_region=region, intensity=intensity, only=only, account=account)
     fleet = Fleet(plan, chosen, fleet_footprint(plan), {spec.name: located for spec, located in specs})
     wanted = {find_model(fleet, name) for name in asked}
     if problems:

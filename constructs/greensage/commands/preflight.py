@@ -57,15 +57,26 @@ def run(options: argparse.Namespace) -> int:
 
     from ..operate.preflight import preflight
 
-    plan = read_fleet(options).plan
+    session = boto3.Session()
+    plan = read_fleet(options, default_region=session.region_name, account=_account(session)).plan
     context = _context()
     found = preflight(
-        boto3.Session(), plan, root=options.parameters, say=say,
+        session, plan, root=options.parameters, say=say,
         qualifier=options.qualifier or context.get("@aws-cdk/core:bootstrapQualifier") or "hnb659fds",
         base=options.serving_base or context.get("serving-base"),
     )  # fmt: skip
     print(json.dumps(_json(found), indent=2) if options.json else "\n".join(_lines(found, len(plan.models), options.all)))
     return int(any(check.state in ("stops", "unknown") for check in found.checks))
+
+
+def _account(session: Any) -> str | None:
+    """Which images are another's depends on it. None where nobody is signed in, which the checks say."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        return str(session.client("sts", region_name=session.region_name or "us-east-1").get_caller_identity()["Account"])
+    except (BotoCoreError, ClientError):
+        return None
 
 
 def _context() -> dict[str, Any]:

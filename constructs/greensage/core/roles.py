@@ -14,6 +14,9 @@ from constructs import Construct
 # "Cross-service confused deputy prevention", Step Functions, CodeBuild and EventBridge likewise. Lambda says the account only.
 _NAME_THEIR_SOURCE = ("codebuild", "events", "sagemaker", "states")
 
+# Context of the CDK that leaves the conditions out: the way on where a service turns out not to say whom it acts for.
+TRUST_CONDITIONS = "trust-conditions"
+
 
 def service_role(scope: Construct, id: str, service: str) -> iam.IRole:
     """Return a new role that `service`, for instance sagemaker.amazonaws.com, may assume; it has no rights yet.
@@ -21,12 +24,19 @@ def service_role(scope: Construct, id: str, service: str) -> iam.IRole:
     The service may do so for this account only and, where it says so, for its own resources in this Region: nobody else
     can have it act with the role (IAM user guide, "The confused deputy problem").
     """
-    stack, name = Stack.of(scope), service.partition(".")[0]
-    conditions: dict[str, Any] = {"StringEquals": {"aws:SourceAccount": stack.account}}
-    if name in _NAME_THEIR_SOURCE:
-        conditions["ArnLike"] = {"aws:SourceArn": stack.format_arn(service=name, resource="*")}
-    principal = iam.ServicePrincipal(service, conditions=conditions)
+    principal = iam.ServicePrincipal(service, conditions=_conditions(scope, service))
     return cast(iam.IRole, iam.Role(scope, id, assumed_by=cast(Any, principal)))
+
+
+def _conditions(scope: Construct, service: str) -> dict[str, Any]:
+    switch = scope.node.try_get_context(TRUST_CONDITIONS)
+    if switch not in (None, "on", "off"):
+        raise ValueError(f"the context {TRUST_CONDITIONS} is {switch!r}; allowed: on (default), off")
+    if switch == "off":
+        return {}
+    stack, name = Stack.of(scope), service.partition(".")[0]
+    source = {"ArnLike": {"aws:SourceArn": stack.format_arn(service=name, resource="*")}} if name in _NAME_THEIR_SOURCE else {}
+    return {"StringEquals": {"aws:SourceAccount": stack.account}, **source}
 
 
 def give_back_before_emptying(policy: iam.Policy, actions: Sequence[str], arns: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""The one small function per stack that does at deploy time what CloudFormation cannot: copy, pin, build, empty."""
+"""The one small function per stack that does at deploy time what CloudFormation cannot: copy, look up, have built, empty."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class StackHelper(Construct):
             memory_size=_MEMORY_MB,
             role=role.role_arn,
             logging_config={"logGroup": log_group.log_group_name},
-            description="greensage: copies artifacts, pins and builds images, empties buckets on deletion",
+            description="greensage: copies artifacts, has images built, empties buckets on deletion",
         )
         acknowledge(self.function, "AwsSolutions-L1", "Python 3.13 is supported by Lambda and has all that the function needs.")
 

@@ -36,7 +36,6 @@ from .image import ContainerImage
 _LOGS = "/aws/sagemaker/ProcessingJobs"
 _DISK_GB = 50
 _COMPILER = str(Path(__file__).with_name("neuron_job"))
-# Errors of an SDK integration have the API's own names.
 
 
 class ModelCompilation(OnRequest):

@@ -201,7 +201,13 @@ def on_build(
         record = codebuild._builds[identity]
         # ministack ends a build as it starts; those who poll must see one that waits for its turn.
         record.pop("endTime", None)
-        record.update(buildStatus="IN_PROGRESS", currentPhase="QUEUED", buildComplete=False, phases=[])
+        record.update(
+            buildStatus="IN_PROGRESS",
+            currentPhase="QUEUED",
+            buildComplete=False,
+            phases=[],
+            environment=project.get("environment") or {},
+        )
         group = ((project.get("logsConfig") or {}).get("cloudWatchLogs") or {}).get(
             "groupName"
         ) or f"/aws/codebuild/{project['name']}"

@@ -15,7 +15,7 @@ from ..catalog.limits import FOREIGN_IMAGE
 from ..catalog.regions import partition_of
 from ..errors import PlanError, Problem
 from ..narrow import is_mapping
-from ..spec import RealTimeHosting
+from ..spec import RealTimeHosting, sources_of
 from .context import Request
 from .silicon import GPU_ONLY
 from .types import Kind
@@ -170,14 +170,14 @@ def _without_effect(request: Request, kind: Kind) -> Iterator[Problem]:
 
 def _of_another_account(request: Request, kind: Kind) -> Iterator[Problem]:
     """Hosting without instances takes AWS's images, and those of the account itself."""
-    image = request.spec.model.image
-    if hosting_kind(kind).runs_on != "memory" or not request.account or ".dkr.ecr." not in image:
+    if hosting_kind(kind).runs_on != "memory" or not request.account:
         return
-    owner = image.partition(".")[0]
-    if owner != request.account and not is_of_aws(owner):
-        message = f"is of account {owner}, and {kind} hosting takes images of its own account or AWS's only ({FOREIGN_IMAGE})"
-        hint = f"copy it to an ECR repository of account {request.account}, or host it otherwise"
-        yield request.located.problem(("model", "image"), message, found=image, hint=hint)
+    for at, image in _images(request):
+        owner = image.partition(".")[0]
+        if owner != request.account and not is_of_aws(owner):
+            message = f"is of account {owner}, and {kind} hosting takes images of its own account or AWS's only ({FOREIGN_IMAGE})"
+            hint = f"copy it to an ECR repository of account {request.account}, or host it otherwise"
+            yield request.located.problem(at, message, found=image, hint=hint)
 
 
 def _without_archive(request: Request, kind: Kind) -> Iterator[Problem]:
@@ -247,11 +247,18 @@ def _elsewhere(request: Request) -> Iterator[Problem]:
 
 def _image_elsewhere(request: Request) -> Iterator[Problem]:
     """An image is pulled from its own Region only ("Cross region ECR image pulls are not allowed", CreateModel)."""
-    image = request.spec.model.image
-    region = image.split(".")[3] if ".dkr.ecr." in image else request.region
-    if request.region and region != request.region:
-        message = f"is in {region}, and the model in {request.region}; SageMaker pulls images of the same Region only"
-        yield request.located.problem(("model", "image"), message, found=image, hint="ECR replicates images between Regions")
+    for at, image in _images(request):
+        region = image.split(".")[3]
+        if request.region and region != request.region:
+            message = f"is in {region}, and the model in {request.region}; SageMaker pulls images of the same Region only"
+            yield request.located.problem(at, message, found=image, hint="ECR replicates images between Regions")
+
+
+def _images(request: Request) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """The images of ECR that the file names, with their places."""
+    for at, source in sources_of(request.spec):
+        if ".dkr.ecr." in source.image:
+            yield (*at, "image"), source.image
 
 
 def _keys(path: str) -> list[str | int]:

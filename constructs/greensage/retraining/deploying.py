@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from aws_cdk import Stack
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sagemaker as sagemaker
 
 from ..endpoints.base import Endpoint
@@ -14,9 +15,9 @@ _ANY = "*"
 
 
 def allow_deploying(
-    function: LoopFunction, endpoint: Endpoint, champion: Champion, group: sagemaker.CfnModelPackageGroup
+    function: LoopFunction, endpoint: Endpoint, champion: Champion, group: sagemaker.CfnModelPackageGroup, key: kms.IKey | None
 ) -> None:
-    """Let `function` do what lambda/retraining/deploy.py does."""
+    """Let `function` do what lambda/retraining/deploy.py does; `key` is what archives are encrypted with, if the user's own."""
     base = champion.base
 
     def arn(kind: str, name: str) -> str:
@@ -40,6 +41,8 @@ def allow_deploying(
     # The registry looks at image and archive with the caller's rights (AmazonSageMakerModelRegistryFullAccess has them).
     function.allow(["ecr:BatchGetImage", "ecr:DescribeImages"], *endpoint.access.pulled)
     function.allow_files(champion.outputs.bucket_arn, ["s3:GetObject"], champion.outputs.prefix)
+    if key:
+        function.allow(["kms:Decrypt"], key.key_arn)
     for kind, name in (("training", "Training"), ("processing", "Processing")):
         function.allow([f"sagemaker:Stop{name}Job"], arn(f"{kind}-job", f"{base}-*"), why=own)
     lists = ["sagemaker:ListProcessingJobs", "sagemaker:ListTrainingJobs"]

@@ -32,13 +32,14 @@ class OptimizeJob:
 
 def definition(
     *, partition: str, data: str, deploy: str, train_spot: State, train_on_demand: State, compare: State, compare_seconds: int,
-    wait_seconds: int, optimize: str | None, topic: str | None, approval_hours: int | None,
+    wait_seconds: int, places: int, optimize: str | None, topic: str | None, approval_hours: int | None,
     optimize_job: OptimizeJob | None = None,
 ) -> State:  # fmt: skip
     """Return the machine.
 
     data, deploy: ARNs of the functions; train_spot, train_on_demand, compare: requests of the jobs; compare_seconds,
-    wait_seconds: the limit of the comparison, and of a training with its wait for Spot; optimize: ARN of a function between
+    wait_seconds: the limit of the comparison, and of a training with its wait for Spot; places: how many the training may
+    try, one after the other; optimize: ARN of a function between
     comparison and registration, or None;
     topic: ARN of the topic that is told; approval_hours: how long a person is waited for, None for no person;
     optimize_job: a job in place of `optimize`.
@@ -50,6 +51,8 @@ def definition(
         again, other = [states.retry(_API_ERRORS, 60)], states.catch("NextPlace", _FAILURE)
         return states.job(f"{sdk}:createTrainingJob", request, "WaitForTraining", retry=again, catch=other)
 
+    # The events of all jobs of an execution count together.
+    look = look_seconds(wait_seconds * places + compare_seconds + (optimize_job.seconds if optimize_job else 0))
     won = "Optimize" if optimize or optimize_job else "Register"
     machine: States = {
         "Prepare": _task(data, "prepare", "$.prepared", "IsItAlone"),
@@ -61,7 +64,7 @@ def definition(
         "OnSpot": states.choice({("$.place.candidate.spot", True): "TrainOnSpot"}, "TrainOnDemand"),
         "TrainOnSpot": training(train_spot),
         "TrainOnDemand": training(train_on_demand),
-        **_looking(sdk, "Training", train_spot, "$.trained", _TRAINED, wait_seconds, "NextPlace"),
+        **_looking(sdk, "Training", train_spot, "$.trained", _TRAINED, look, "NextPlace"),
         "Broken": states.put({"Error": "TrainingFailed", "Cause.$": "States.JsonToString($.trained)"}, _FAILURE, "NextPlace"),
         "Stopped": states.put(
             {"Error": "Stopped", "Cause": "CapacityError: the job was stopped before it ended"}, _FAILURE, "NextPlace"
@@ -73,7 +76,7 @@ def definition(
             f"{sdk}:createProcessingJob", compare, "WaitForProcessing", retry=[states.retry(TRANSIENT, 60)],
             catch=states.catch("CleanUp", _FAILURE),
         ),
-        **_looking(sdk, "Processing", compare, "$.compared", {"Completed": "Compare", **_BROKEN}, compare_seconds, "CleanUp"),
+        **_looking(sdk, "Processing", compare, "$.compared", {"Completed": "Compare", **_BROKEN}, look, "CleanUp"),
         "JobFailed": states.put({"Error": "ProcessingFailed", "Cause.$": "States.JsonToString($.compared)"}, _FAILURE, "CleanUp"),
         "Compare": _task(data, "compare", "$.verdict", "DidItWin"),
         "DidItWin": states.choice({("$.verdict.promote", True): won}, "DropLoser"),
@@ -105,7 +108,7 @@ def definition(
     if optimize:
         machine |= _optimized(optimize)
     if optimize_job:
-        machine |= _optimized_by_job(sdk, optimize_job)
+        machine |= _optimized_by_job(sdk, optimize_job, look)
     return {"Comment": "greensage: retrains, compares, registers and deploys", "StartAt": "Prepare", "States": machine}
 
 
@@ -114,11 +117,11 @@ def _task(function: str, step: str, path: str, then: str, *, catch: str = "Clean
     return states.task(function, told, then, result_path=path, retry=[_PASSING], catch=states.catch(catch, at))
 
 
-def _looking(sdk: str, kind: str, request: State, path: str, ends: Mapping[str, str], seconds: int, otherwise: str) -> States:
+def _looking(sdk: str, kind: str, request: State, path: str, ends: Mapping[str, str], look: int, otherwise: str) -> States:
     """The states that ask for the job of `request` until it has ended."""
     return states.until(
         kind, f"{sdk}:describe{kind}Job", _name_of(request, f"{kind}JobName"), path, f"{kind}JobStatus", ends,
-        seconds=look_seconds(seconds), retry=[states.retry(TRANSIENT, 60)], catch=states.catch(otherwise, _FAILURE),
+        seconds=look, retry=[states.retry(TRANSIENT, 60)], catch=states.catch(otherwise, _FAILURE),
     )  # fmt: skip
 
 
@@ -162,7 +165,7 @@ def _optimized(function: str) -> States:
     }
 
 
-def _optimized_by_job(sdk: str, job: OptimizeJob) -> States:
+def _optimized_by_job(sdk: str, job: OptimizeJob, look: int) -> States:
     """A winner that cannot be optimized is deployed as it is: what the record says, and no reason to keep a worse one."""
     again, caught = [states.retry(TRANSIENT, 60)], states.catch("Register", "$.not_optimized")
     named = _name_of(job.request, "ProcessingJobName")
@@ -176,7 +179,7 @@ def _optimized_by_job(sdk: str, job: OptimizeJob) -> States:
             "$.optimizing",
             "ProcessingJobStatus",
             ends,
-            seconds=look_seconds(job.seconds),
+            seconds=look,
             retry=again,
             catch=caught,
         ),

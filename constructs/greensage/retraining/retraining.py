@@ -222,7 +222,7 @@ class DriftTriggeredRetraining(Construct):
             self, "Deploy", module="deploy", settings=settings, seconds=_SECONDS, memory_mb=_SMALL_MB, numpy=False,
             log_retention_days=self._days,
         )  # fmt: skip
-        allow_deploying(function, endpoint, champion, self.group)
+        allow_deploying(function, endpoint, champion, self.group, self._key)
         return function
 
     def _pipeline(self, optimize: lambda_.IFunction | None) -> PipelineEngine:
@@ -238,7 +238,7 @@ class DriftTriggeredRetraining(Construct):
             partition=Stack.of(self).partition, data=self.data_function.arn, deploy=self.deploy_function.arn,
             train_spot=for_states(jobs.train(spot=True)), train_on_demand=for_states(jobs.train(spot=False)),
             compare=for_states(jobs.compare()), optimize_job=self._optimize_job(),
-            compare_seconds=jobs.compare_seconds, wait_seconds=source.max_wait_minutes * 60,
+            compare_seconds=jobs.compare_seconds, wait_seconds=source.max_wait_minutes * 60, places=len(self._candidates()),
             optimize=optimize.function_arn if optimize else None, topic=self._topic.topic_arn if self._topic else None,
             approval_hours=self._policy.approval_hours if person else None,
         )  # fmt: skip

@@ -25,6 +25,7 @@ from .parts import CaptureSpec, DeploymentSpec, ScheduleSpec, VpcSpec
 from .recommend import RecommendSpec
 from .schema import json_schema
 from .source import Located
+from .sources import sources_of
 
 __all__ = [
     "AsynchronousHosting",
@@ -58,6 +59,7 @@ __all__ = [
     "VariantSpec",
     "VpcSpec",
     "json_schema",
+    "sources_of",
     "load_neighbours",
     "load_spec",
     "load_specs",

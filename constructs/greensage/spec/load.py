@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -24,6 +24,7 @@ from .model_source import ModelSource, ShadowSpec, VariantSpec
 from .network import with_network
 from .optimize import optimized_source
 from .source import Located, Path_, read_yaml
+from .sources import sources_of
 from .translate import problems_of
 
 # S3 user guide, "Bucket naming rules".
@@ -50,7 +51,7 @@ def load_spec(file: Path | str, *, assume_artifacts: bool = False, environment: 
         _check_in(other, merged(own, shared, other))
     spec = with_network(spec, path, located)
     looked_at = (_artifact_problem, code_problem)
-    problems = [found for at, source in _sources(spec) for check in looked_at if (found := check(source, at, path, located))]
+    problems = [found for at, source in sources_of(spec) for check in looked_at if (found := check(source, at, path, located))]
     problems += file_problems(spec, path, located)
     if problems:
         problems = [item for item in problems if not (assume_artifacts and item.message in (_MISSING, MISSING))]
@@ -203,17 +204,6 @@ def _only(
     if own:
         raise SpecError(own)
     return chosen
-
-
-def _sources(spec: ModelSpec) -> Iterator[tuple[Path_, ModelSource]]:
-    """Yield every model source of a file with the place where it stands."""
-    yield ("model",), spec.model
-    yield from ((("variants", index, "model"), item.model) for index, item in enumerate(spec.variants))
-    if spec.shadow is not None:
-        yield ("shadow", "model"), spec.shadow.model
-    if isinstance(spec.hosting, SerialPipelineHosting):
-        for key, sources in (("before", spec.hosting.before), ("after", spec.hosting.after)):
-            yield from ((("hosting", key, index), item) for index, item in enumerate(sources))
 
 
 def _artifact_problem(source: ModelSource, place: Path_, file: Path, located: Located) -> Problem | None:

@@ -18,8 +18,12 @@ _POLL_SECONDS = 15
 # A build that finds the account's queue full is tried again for most of CloudFormation's hour.
 _QUEUE_SECONDS, _QUEUE_TRIES = 60, 50
 # Errors of Lambda itself, which pass (Step Functions developer guide, "Handle transient Lambda service exceptions").
+# Of boto3's exceptions, by their class: a throttled call, a lost connection.
 _PASSING = states.retry(["Lambda.ServiceException", "Lambda.AWSLambdaException", "Lambda.SdkClientException",
-                         "Lambda.TooManyRequestsException"], 2, attempts=6)  # fmt: skip
+                         "Lambda.TooManyRequestsException", "ClientError", "EndpointConnectionError", "ConnectTimeoutError",
+                         "ReadTimeoutError", "ConnectionClosedError"], 2, attempts=6)  # fmt: skip
+# Who does not answer leaves the stack waiting for the hour.
+_ANSWER = [states.retry(["States.ALL"], 5, attempts=8)]
 
 
 class ImageBuilds(Construct):
@@ -46,7 +50,7 @@ def _definition(function: str) -> states.State:
     caught = states.catch("Fail", _FAILURE)
     queued = states.retry(["QueueFull"], _QUEUE_SECONDS, attempts=_QUEUE_TRIES, backoff=1.0)
     started = {"step": "start", "event.$": "$"}
-    checked = {"step": "check", "build.$": "$.build.id", "begun.$": "$$.Execution.StartTime"}
+    checked = {"step": "check", "build.$": "$.build.id", "begun.$": "$$.Execution.StartTime", "event.$": "$"}
     failed = {"step": "fail", "event.$": "$", "failure.$": _FAILURE}
     return {
         "Comment": "greensage: builds an image and tells CloudFormation",
@@ -56,7 +60,7 @@ def _definition(function: str) -> states.State:
             "Wait": states.wait("Check", seconds=_POLL_SECONDS),
             "Check": states.task(function, checked, "IsItDone", result_path="$.checked", retry=[_PASSING], catch=caught),
             "IsItDone": states.choice({("$.checked.done", True): "Answer"}, "Wait"),
-            "Answer": states.task(function, {"step": "answer", "event.$": "$"}, None, retry=[_PASSING]),
-            "Fail": states.task(function, failed, None, retry=[_PASSING]),
+            "Answer": states.task(function, {"step": "answer", "event.$": "$"}, None, retry=_ANSWER),
+            "Fail": states.task(function, failed, None, retry=_ANSWER),
         },
     }

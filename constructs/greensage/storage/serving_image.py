@@ -100,7 +100,7 @@ class ServingImage(Construct):
 
     def _role(self, source: assets.Asset, repository: ecr.IRepository, log_group: logs.ILogGroup) -> tuple[iam.IRole, iam.Policy]:
         role = service_role(self, "Role", "codebuild.amazonaws.com")
-        push = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:CompleteLayerUpload",
+        push = ["ecr:BatchCheckLayerAvailability", "ecr:BatchDeleteImage", "ecr:BatchGetImage", "ecr:CompleteLayerUpload",
                 "ecr:GetDownloadUrlForLayer", "ecr:InitiateLayerUpload", "ecr:PutImage", "ecr:UploadLayerPart"]  # fmt: skip
         source_arn = f"{source.bucket.bucket_arn}/{source.s3_object_key}"
         statements = [
@@ -144,10 +144,11 @@ _MEDIA = (
     'aws ecr batch-get-image --repository-name "$REPOSITORY" --image-ids imageTag="$TAG" '
     "--query 'images[0].imageManifestMediaType' --output text"
 )
-# What SageMaker would refuse much later, with words that name no cause.
+# What SageMaker would refuse much later, with words that name no cause. A tag is never moved, so a wrong one has to go.
+_REMOVE = 'aws ecr batch-delete-image --repository-name "$REPOSITORY" --image-ids imageTag="$TAG"'
 _CHECK = (
     f'media=$({_MEDIA}); case "$media" in *docker.distribution.manifest.v2*) ;; '
-    '*) echo "SageMaker does not take images of the type $media"; exit 1 ;; esac'
+    '*) echo "SageMaker does not take images of the type $media"; {_REMOVE}; exit 1 ;; esac'
 )
 
 

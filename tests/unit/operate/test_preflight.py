@@ -36,6 +36,23 @@ def test_jobs_come_and_go_and_may_meet():
     assert (need.first, need.most) == (1, len(need.models)) and len(need.models) > 3
 
 
+def test_trainings_come_and_go_and_try_their_first_type_on_demand(tmp_path):
+    content = (MODELS / "churn.yaml").read_text()
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train/train.py").write_text("")
+    (tmp_path / "data.csv").write_text("a,y\n1,0\n")
+    for name in ("one", "two"):
+        more = (
+            "drift: {baseline: data.csv, kpi: {auc: 0.8}}\nretraining: {source: train, data: data.csv, label: y, "
+            "instance_types: [ml.m5.large, ml.m5.xlarge]}\n"
+        )
+        (tmp_path / f"{name}.yaml").write_text(content.replace("name: churn", f"name: {name}") + more)
+    fleet = plan(load_specs(tmp_path, assume_artifacts=True), default_region="eu-north-1")
+    (need,) = [need for need in needs_of(fleet) if need.one_of]
+    assert (need.first, need.most, need.models) == (1, 2, ("one", "two"))
+    assert need.one_of[-1] == "ml.m5.large for training job usage"
+
+
 def test_jobs_and_serverless_have_quotas_of_their_own(needs):
     assert needs["eu-north-1", "ml.c7i.large for transform job usage"].models == ("claims",)
     total = "Maximum total concurrency that can be allocated across all serverless endpoints"
@@ -128,6 +145,12 @@ def test_a_stack_that_is_there_is_judged_as_the_cdk_would_meet_it(status, tags, 
 @pytest.mark.parametrize("code", ["NoSuchEntity", "ParameterNotFound", "404", "RepositoryNotFoundException", "NotFound"])
 def test_what_is_not_there_is_none(code):
     assert reading(lambda: failing(code, "")) is None
+
+
+def test_what_sagemaker_cannot_find_is_none():
+    assert reading(lambda: failing("ValidationException", "Could not find model package arn:aws:...")) is None
+    with pytest.raises(NotReadable):
+        reading(lambda: failing("ValidationException", "1 validation error detected"))
 
 
 @pytest.mark.parametrize(("code", "said"), [("AccessDenied", "you may not read it"), ("InternalFailure", "try later")])

@@ -32,6 +32,8 @@ class Account:
         self.functions: dict[str, str] = {}
         self.tasks: dict[str, str] = {}
         self.machines: dict[str, str] = {}
+        self.pipelines: dict[str, str] = {}
+        self.component_images: dict[str, str] = {}
         self.log_groups: list[str] = []
         self.stacks: dict[str, list[str]] = {}
         self.kept: set[str] = set()
@@ -137,6 +139,9 @@ class Client:
     def _list_state_machines(self) -> Any:
         return "stateMachines", [{"stateMachineArn": name} for name in self.account.machines]
 
+    def _list_pipelines(self) -> Any:
+        return "PipelineSummaries", [{"PipelineName": name} for name in self.account.pipelines]
+
     def _describe_log_groups(self, logGroupNamePrefix: str) -> Any:
         names = [name for name in self.account.log_groups if name.startswith(logGroupNamePrefix)]
         return "logGroups", [{"logGroupName": name, "creationTime": OLD.timestamp() * 1000, "storedBytes": 5e9} for name in names]
@@ -170,7 +175,11 @@ class Client:
         return "Parameters", [{"Name": name, "Value": self.account.parameters[name]} for name in names]
 
     def describe_inference_component(self, InferenceComponentName: str) -> Any:
-        return {"EndpointName": self.account.components[InferenceComponentName]}
+        image = {"DeployedImage": {"ResolvedImage": self.account.component_images.get(InferenceComponentName, "")}}
+        return {"EndpointName": self.account.components[InferenceComponentName], "Specification": {"Container": image}}
+
+    def describe_pipeline(self, PipelineName: str) -> Any:
+        return {"PipelineDefinition": json.dumps({"Image": self.account.pipelines[PipelineName]})}
 
     def delete_endpoint(self, EndpointName: str) -> None:
         del self.account.endpoints[EndpointName]
@@ -302,10 +311,21 @@ def test_what_keeps_something(account, keeps):
         lambda account: account.functions.update(f=f"{URI}:v2"),
         lambda account: account.tasks.update(t=f"{URI}:v2"),
         lambda account: account.machines.update(m=f"{URI}:v2"),
+        lambda account: account.pipelines.update(p=f"{URI}:v2"),
+        lambda account: (account.components.update(c="serves"), account.component_images.update(c=f"{URI}@sha256:bb")),
         lambda account: account.images[-1]["imageTags"].append("in-use-churn"),
         lambda account: account.kept.add("arn:serving"),
     ],
-    ids=["a model, by digest", "a function", "a task", "a state machine", "a stack's tag", "the repository's tag"],
+    ids=[
+        "a model, by digest",
+        "a function",
+        "a task",
+        "a state machine",
+        "a pipeline",
+        "a component",
+        "a stack's tag",
+        "the repository's tag",
+    ],
 )
 def test_an_image_that_anything_names_stays(account, names):
     account.image("bb", "v2")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -15,6 +18,7 @@ from ...core.folders import cache_folder
 from .dockerfile import BuildError, Stage
 
 _SECONDS = 60
+_ENDING_SECONDS = 10
 _REQUIREMENTS = "build/requirements.txt"
 
 
@@ -35,21 +39,31 @@ def answers_ping(stage: Stage) -> float:
     if command[:1] == [sys.executable]:
         command.insert(1, "-S")  # nothing but what the image has
     begun = time.monotonic()
-    with subprocess.Popen(
-        command, cwd=stage.path("."), env=variables, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        text=True, errors="replace",
+    # A file, since nobody reads a pipe while it runs.
+    with tempfile.TemporaryFile("w+", errors="replace") as said, subprocess.Popen(
+        command, cwd=stage.path("."), env=variables, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT,
+        start_new_session=True,
     ) as process:  # fmt: skip
         try:
             while time.monotonic() - begun < _SECONDS:
                 if process.poll() is not None:
-                    said = process.stdout.read()[-600:] if process.stdout else ""
-                    raise BuildError(f"what the image starts ended with {process.returncode}: {said}")
+                    said.seek(0)
+                    raise BuildError(f"what the image starts ended with {process.returncode}: {said.read()[-600:]}")
                 if _asks(port):
                     return time.monotonic() - begun
                 time.sleep(0.1)
             raise BuildError(f"what the image starts did not answer /ping within {_SECONDS} s")
         finally:
-            process.terminate()
+            _ended(process)
+
+
+def _ended(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(timeout=_ENDING_SECONDS)
+    except subprocess.TimeoutExpired:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def _asks(port: int) -> bool:

@@ -82,10 +82,12 @@ class _Builder:
         self._asked, self._place, self._has_image, self._say = asked, place, has_image, say
         # A build machine is x86_64, as greensage's project asks for.
         machine, target = "linux/amd64", asked.platform
-        self._global = {
+        self._platform = {
             "BUILDPLATFORM": machine, "TARGETPLATFORM": target, "TARGETOS": "linux", "TARGETARCH": target.partition("/")[2],
             "BUILDARCH": "amd64", "BUILDOS": "linux",
         }  # fmt: skip
+        # Seen in FROM; a stage sees those only that it declares (Dockerfile reference, "Understand how ARG and FROM interact").
+        self._global: dict[str, str] = {**self._platform}
         self._stages: dict[str, Stage] = {}
         self._now: Stage | None = None
         self.reached = False
@@ -123,14 +125,16 @@ class _Builder:
 
     def _arg(self, value: str) -> None:
         name, _, default = value.partition("=")
-        given = self._asked.arguments.get(name, self._global.get(name, _unquoted(default)))
+        # A stage's own default goes before a global value; the platform's are no defaults, BuildKit sets them.
+        inherited = self._platform if default else {**self._global, **self._platform}
+        given = self._asked.arguments.get(name, inherited.get(name, _unquoted(default)))
         if self._now is None:
             self._global[name] = self._expanded(given)
         else:
             self._now.arguments[name] = self._expanded(given)
 
     def _from(self, value: str) -> None:
-        words = self._expanded(value).split()
+        words = _expanded(value, self._global).split()
         flags = dict(word[2:].split("=", 1) for word in words if word.startswith("--"))
         plain = [word for word in words if not word.startswith("--")]
         if self._asked.target and self._asked.target in self._stages:
@@ -142,7 +146,7 @@ class _Builder:
         if plain[0] in self._stages:
             base = self._stages[plain[0]]
             shutil.copytree(base.root, root, symlinks=True)
-            self._now = Stage(root, name, platform, base.folder, {**base.variables}, {}, {**base.labels},
+            self._now = Stage(root, name, platform, base.folder, {**base.variables}, {**base.arguments}, {**base.labels},
                               [*base.entrypoint], [*base.command])  # fmt: skip
         else:
             self._check_base(plain[0])
@@ -200,10 +204,10 @@ class _Builder:
 
     def _run(self, value: str) -> None:
         stage = self._stage
-        if stage.platform != self._global["BUILDPLATFORM"]:
+        if stage.platform != self._platform["BUILDPLATFORM"]:
             # Without an emulator, which CodeBuild's machines do not have.
             raise BuildError(f'process "/bin/sh -c {value}" did not complete successfully: exec format error ({stage.platform})')
-        variables = {**self._global, **stage.arguments, **stage.variables}
+        variables = {**stage.arguments, **stage.variables}
         kept = {name: text for name, text in os.environ.items() if name not in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY",
                                                                                "AWS_SESSION_TOKEN")}  # fmt: skip
         inside = {**kept, **variables, ROOT: str(stage.root), TARGET: self._asked.platform}
@@ -223,14 +227,16 @@ class _Builder:
         self._stage.command = _words(value)
 
     def _expanded(self, text: str) -> str:
-        known = {**self._global, **(({**self._now.arguments, **self._now.variables}) if self._now else {})}
+        return _expanded(text, {**self._now.arguments, **self._now.variables} if self._now else self._global)
 
-        def found(match: re.Match[str]) -> str:
-            name, sign, other = match[1] or match[4], match[2], match[3] or ""
-            value = known.get(name, "")
-            return (other if value else "") if sign == "+" else (value or other)
 
-        return _VARIABLE.sub(found, text)
+def _expanded(text: str, known: Mapping[str, str]) -> str:
+    def found(match: re.Match[str]) -> str:
+        name, sign, other = match[1] or match[4], match[2], match[3] or ""
+        value = known.get(name, "")
+        return (other if value else "") if sign == "+" else (value or other)
+
+    return _VARIABLE.sub(found, text)
 
 
 def _unquoted(text: str) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -103,9 +105,9 @@ def _execute(command: str, folder: Path, environment: Mapping[str, str], deadlin
         return 124
     with subprocess.Popen(
         ["/bin/sh", "-c", command], cwd=folder, env=dict(environment), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, text=True, errors="replace",
+        stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True,
     ) as process:  # fmt: skip
-        timer = threading.Timer(left, process.kill)
+        timer = threading.Timer(left, _end, [process])
         timer.start()
         assert process.stdout is not None
         for line in process.stdout:
@@ -113,6 +115,12 @@ def _execute(command: str, folder: Path, environment: Mapping[str, str], deadlin
         code = process.wait()
         timer.cancel()
         return code
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """With all that it has started: what lives on would keep its output open."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def variables_of(rows: list[Mapping[str, str]]) -> dict[str, str]:

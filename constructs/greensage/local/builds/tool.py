@@ -75,11 +75,26 @@ def _build(arguments: list[str]) -> int:
     asked = Asked(folder, folder / values["file"], values["platform"], values["target"], given)
     place = _place() / "images" / hashlib.sha256(values["tag"].encode()).hexdigest()[:12]
     place.mkdir(parents=True)
-    stage = build(asked, place, lambda image: False, print)
+    stage = build(asked, place, _in_ecr, print)
     _started(stage, given)
     described = {"tag": values["tag"], "platform": values["platform"], "labels": stage.labels, "content": _digest(stage)}
     (place / "image.json").write_text(json.dumps(described))
     return 0
+
+
+def _in_ecr(image: str) -> bool:
+    """Whether an image of the account's ECR is there, and may be read by whoever builds."""
+    from botocore.exceptions import ClientError
+
+    name = image.partition("/")[2]
+    repository, _, digest = name.partition("@")
+    repository, _, tag = repository.partition(":")
+    wanted = {"imageDigest": digest} if digest else {"imageTag": tag or "latest"}
+    try:
+        return bool(_client("ecr").batch_get_image(repositoryName=repository, imageIds=[wanted])["images"])
+    except ClientError as error:
+        print(f"{image}: {error}", file=sys.stderr)
+        return False
 
 
 def _started(stage: Stage, arguments: dict[str, str]) -> None:
@@ -136,7 +151,13 @@ def _aws(arguments: list[str]) -> int:
         shown = jmespath.search(given.get("--query", "@"), found)
         print(shown if isinstance(shown, str) else json.dumps(shown, default=str))
         return 0
-    raise BuildError(f"the local cloud's aws knows ecr get-login-password and batch-get-image, not {' '.join(arguments[:2])}")
+    if arguments[:2] == ["ecr", "batch-delete-image"]:
+        given = dict(zip(arguments[2::2], arguments[3::2], strict=False))
+        key, _, value = given["--image-ids"].partition("=")
+        _client("ecr").batch_delete_image(repositoryName=given["--repository-name"], imageIds=[{key: value}])
+        return 0
+    known = "ecr get-login-password, batch-get-image and batch-delete-image"
+    raise BuildError(f"the local cloud's aws knows {known}, not {' '.join(arguments[:2])}")
 
 
 def _client(service: Any) -> Any:

@@ -85,7 +85,9 @@ def reading(work: Callable[[], Any]) -> Any:
         return work()
     except ClientError as error:
         code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
-        if code in _NOT_THERE or (code == "ValidationError" and "does not exist" in message):
+        # CloudFormation's word for invalid, and SageMaker's.
+        missing = "does not exist" in message or "Could not find" in message
+        if code in _NOT_THERE or (code in ("ValidationError", "ValidationException") and missing):
             return None
         if code in _MAY_NOT:
             raise NotReadable(f"you may not read it: {error.operation_name} ({code})") from None

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from ...planner import ModelPlan
-from ...spec import EdgeHosting, ModelSource
+from ...spec import EdgeHosting, ModelSource, sources_of
 from .look import Look
 
 _ECR = re.compile(r"^(\d{12})\.dkr\.ecr\.[a-z0-9-]+\.[a-z0-9.-]+/([^:@]+)(?:@(sha256:[0-9a-f]{64})|:(.+))?$")
@@ -40,7 +40,8 @@ def _check(look: Look, kind: str, name: str, looked: Looked, make: str, models: 
 def _names(model: ModelPlan) -> Iterator[Named]:
     """Kind, name, how to look, and how to make it."""
     yield from _of_the_stack(model)
-    yield from _of_the_source(model.spec.model)
+    for _, source in sources_of(model.spec):
+        yield from _of_the_source(source)
     spec, hosting = model.spec, model.spec.hosting
     if spec.vpc is not None:
         yield from (("subnet", name, _subnet, "") for name in spec.vpc.subnets)
@@ -59,8 +60,12 @@ def _of_the_stack(model: ModelPlan) -> Iterator[Named]:
         ("topic", spec.drift.notify if spec.drift else None, _topic, "aws sns create-topic --name ... --region {region}"),
         ("role", spec.execution_role_arn, _role, ""),
         ("permissions boundary", spec.permissions_boundary, _policy, ""),
+        ("function", spec.retraining.optimize if spec.retraining else None, _function, ""),
     )
     yield from ((kind, name, looked, make) for kind, name, looked, make in given if name)
+    retraining = spec.retraining
+    tables = [spec.drift.baseline if spec.drift else None, *([retraining.data, retraining.holdout] if retraining else [])]
+    yield from (("table", name, _archive, "aws s3 cp FILE {name}") for name in tables if name and name.startswith("s3://"))
 
 
 def _of_the_source(source: ModelSource) -> Iterator[Named]:

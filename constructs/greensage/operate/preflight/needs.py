@@ -10,6 +10,8 @@ from ...catalog.kinds import hosting_kind
 from ...catalog.quotas import Usage, instance_quota, quota
 from ...planner import GroupPlan, ModelPlan, Plan
 
+_MEET = "when the jobs meet"
+
 
 @dataclass(frozen=True)
 class Need:
@@ -31,18 +33,18 @@ class Need:
 def needs_of(plan: Plan) -> list[Need]:
     """Return what is needed, the same quota of a Region once."""
     found = [*_hosting(plan), *(need for model in plan.models for need in _jobs(model))]
-    totals: dict[tuple[str, str, str], Need] = {}
+    totals: dict[tuple[str, str, str, tuple[str, ...]], Need] = {}
     for need in found:
-        key = (need.region, need.service, need.name)
+        key = (need.region, need.service, need.name, need.one_of)
         known = totals.get(key)
         totals[key] = need if known is None else _together(known, need)
     return [totals[key] for key in sorted(totals)]
 
 
 def _together(one: Need, other: Need) -> Need:
-    first = one.first + other.first if one.together else max(one.first, other.first)
-    models = tuple(dict.fromkeys((*one.models, *other.models)))
-    return replace(one, first=first, most=one.most + other.most, models=models)
+    first = one.first + other.first if one.together and other.together else max(one.first, other.first)
+    models, together = tuple(dict.fromkeys((*one.models, *other.models))), one.together or other.together
+    return replace(one, first=first, most=one.most + other.most, models=models, together=together)
 
 
 def _hosting(plan: Plan) -> Iterator[Need]:
@@ -73,14 +75,19 @@ def _jobs(model: ModelPlan) -> Iterator[Need]:
         yield _job(model, model.instance_type, "transform", count)
     if model.monitoring is not None and model.monitoring.large_windows:
         yield _job(model, drift_catalog.job_type("analyzer"), "processing", 1)
-    if model.spec.retraining is not None:
-        types = tuple(model.spec.retraining.instance_types or drift_catalog.training_types())
-        spot = tuple(instance_quota(item, "spot-training") for item in types)
-        demand = instance_quota(types[-1], "training")
-        yield Need(model.region, "sagemaker", spot[0], 1, 1, (model.name,), one_of=(*spot, demand))
+    for instance_type in model.recommend.instance_types if model.recommend else ():
+        yield _job(model, instance_type, "endpoint", 1)
+    retraining = model.spec.retraining
+    if retraining is not None:
+        types = tuple(retraining.instance_types or drift_catalog.training_types())
+        spot = [instance_quota(item, "spot-training") for item in types]
+        # The first type comes on demand, too, when none had Spot capacity; a pipeline's step is on Spot for good.
+        demand = [instance_quota(types[0], "training")] if retraining.engine == "step-functions" else []
+        one_of = (*spot, *demand)
+        yield Need(model.region, "sagemaker", spot[0], 1, 1, (model.name,), _MEET, one_of=one_of, together=False)
         yield _job(model, drift_catalog.job_type("processing"), "processing", 1)
 
 
 def _job(model: ModelPlan, instance_type: str, usage: Usage, count: int) -> Need:
     name = instance_quota(instance_type, usage)
-    return Need(model.region, "sagemaker", name, count, count, (model.name,), "when the jobs meet", together=False)
+    return Need(model.region, "sagemaker", name, count, count, (model.name,), _MEET, together=False)

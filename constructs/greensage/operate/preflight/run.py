@@ -84,8 +84,10 @@ def _ours(look: Look, plan: Plan) -> frozenset[str]:
     for start in range(0, len(names), 10):
         try:
             rows = (look.ask("ssm", "get_parameters", Names=names[start : start + 10]) or {}).get("Parameters", [])
-        except NotReadable:
-            continue  # said by other checks
+        except NotReadable as error:
+            # Or the instances of an endpoint that is updated would count as another's, and nobody would know why.
+            look.says("endpoints of this plan", "unknown", f"{error}; all endpoints are counted as somebody else's")
+            break
         for row in rows:
             value = row["Value"]
             found.add(str(json.loads(value).get("endpoint", "")) if value.startswith("{") else value)

@@ -46,11 +46,18 @@ def in_use(repository: str, image: dict[str, Any], named: frozenset[str]) -> boo
 
 
 def references(reading: Reading) -> frozenset[str]:
-    """Return what models, model packages, functions, task definitions and state machines name as their image."""
+    """Return what models, components, packages, functions, tasks, state machines and pipelines name as their image."""
     found = {str(item.get("Image", "")) for row in reading.models for item in containers_of(row)}
     found |= {str(item.get("Image", "")) for item in reading.package_containers}
-    found |= _of_functions(reading) | _of_tasks(reading) | _of_state_machines(reading)
-    return frozenset(found)
+    found |= _of_components(reading) | _of_functions(reading) | _of_tasks(reading) | _of_state_machines(reading)
+    return frozenset(found | _of_pipelines(reading))
+
+
+def _of_components(reading: Reading) -> set[str]:
+    """Of inference components: what they were made with, and what SageMaker made of it, which is a digest."""
+    containers = [row.get("Specification", {}).get("Container", {}) for row in reading.described_components]
+    rows = [*containers, *(item.get("DeployedImage", {}) for item in containers)]
+    return {str(row[key]) for row in rows for key in ("Image", "SpecifiedImage", "ResolvedImage") if key in row}
 
 
 def _of_functions(reading: Reading) -> set[str]:
@@ -71,6 +78,15 @@ def _of_state_machines(reading: Reading) -> set[str]:
     client, found = reading.client("stepfunctions"), set[str]()
     for row in reading.pages("stepfunctions", "list_state_machines", "stateMachines"):
         found.update(_URI.findall(client.describe_state_machine(stateMachineArn=row["stateMachineArn"])["definition"]))
+    return found
+
+
+def _of_pipelines(reading: Reading) -> set[str]:
+    """Of SageMaker Pipelines: theirs stand somewhere in the definition, too."""
+    client, found = reading.client("sagemaker"), set[str]()
+    for row in reading.pages("sagemaker", "list_pipelines", "PipelineSummaries"):
+        described = client.describe_pipeline(PipelineName=row["PipelineName"])
+        found.update(_URI.findall(described.get("PipelineDefinition", "")))
     return found
 
 
