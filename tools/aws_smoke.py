@@ -168,6 +168,8 @@ class Smoke:
     def _cdk(self, *arguments: str, check: bool = True) -> Facts:
         command = [str(ROOT / "node_modules/.bin/cdk"), "--no-notices", "--app", f"{sys.executable} app.py", *arguments]
         more = [] if arguments[0] == "bootstrap" else ["--concurrency", "4"]
+        # A place of its own: the CDK's command line locks cdk.out.
+        more += ["--output", str(self.models.parent / "cdk.out")]
         done = subprocess.run(
             [*command, *more, "-c", f"models={self.models}"], cwd=ROOT, capture_output=True, text=True, check=False,
             env={**os.environ, "NODE_NO_WARNINGS": "1", "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "1"},

@@ -72,8 +72,14 @@ def test_each_kind_is_asked_logged_and_told_of_by_the_command_line(cdk, local_cl
     assert len(json.loads(streamed)["predictions"]) == 40 * len(rows) and len(streamed) > 1_024
     assert main(["invoke", "sensor", str(tmp_path / "claims.csv"), "--region", EDGE_REGION]) == 2
     assert b"runs on devices" in capfdbinary.readouterr().err
-    assert main(["status", "--json", "--regions", EDGE_REGION]) == 0
-    found = {row["model"]: row for row in json.loads(capfdbinary.readouterr().out)["models"]}
+
+    def status() -> dict[str, dict[str, str]]:
+        assert main(["status", "--json", "--regions", EDGE_REGION]) == 0
+        return {row["model"]: row for row in json.loads(capfdbinary.readouterr().out)["models"]}
+
+    # The answers of a job are there before the state machine has looked at it again.
+    wait_for(lambda: status()["claims"]["state"] != "running")
+    found = status()
     assert set(NAMES) <= set(found) and found["claims"]["state"] == "succeeded" and found["sensor"]["state"] == "on devices"
 
 
