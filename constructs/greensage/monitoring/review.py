@@ -110,6 +110,7 @@ _DESCRIBED = (
     (["sagemaker:ListModelPackages", "sagemaker:ListTags"], "sagemaker:model-package-group"),
     (["ecr:DescribeRepositories", "ecr:DescribeImages", "ecr:ListTagsForResource"], "ecr:repository"),
     (["sagemaker:DescribeInferenceComponent"], "sagemaker:inference-component"),
+    (["sagemaker:DescribePipeline"], "sagemaker:pipeline"),
     (["sagemaker:DescribeTransformJob"], "sagemaker:transform-job"),
     (["cloudformation:ListStackResources"], "cloudformation:stack"),
     (["lambda:GetFunction"], "lambda:function:"),
@@ -119,7 +120,8 @@ _DESCRIBED = (
 _LISTED = (
     "cloudformation:DescribeStacks", "cloudwatch:GetMetricData", "ecs:DescribeTaskDefinition", "ecs:ListTaskDefinitions",
     "lambda:ListFunctions", "sagemaker:ListEndpointConfigs", "sagemaker:ListEndpoints", "sagemaker:ListInferenceComponents",
-    "sagemaker:ListModelPackageGroups", "sagemaker:ListModels", "sagemaker:ListTransformJobs", "states:ListStateMachines",
+    "sagemaker:ListModelPackageGroups", "sagemaker:ListModels", "sagemaker:ListPipelines", "sagemaker:ListTransformJobs",
+    "states:ListStateMachines",
 )  # fmt: skip
 
 
