@@ -40,7 +40,8 @@ ALL = (*MODELS_BY_KIND, *GROUPS, "greensage-platform-eu-north-1", "greensage-pla
 LISTS = {
     "cloudformation:DescribeStacks", "cloudwatch:GetMetricData", "ecs:DescribeTaskDefinition", "ecs:ListTaskDefinitions",
     "lambda:ListFunctions", "sagemaker:ListEndpointConfigs", "sagemaker:ListEndpoints", "sagemaker:ListInferenceComponents",
-    "sagemaker:ListModelPackageGroups", "sagemaker:ListModels", "sagemaker:ListTransformJobs", "states:ListStateMachines",
+    "sagemaker:ListModelPackageGroups", "sagemaker:ListModels", "sagemaker:ListPipelines", "sagemaker:ListTransformJobs",
+    "states:ListStateMachines",
 }  # fmt: skip
 WITHOUT_ARN = {"ecr:GetAuthorizationToken", "cloudwatch:PutMetricData", *LISTS}
 LOG_DELIVERY = {
