@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from ._data import load
 
@@ -30,8 +30,7 @@ def quota(known: Known) -> Quota:
 
 def all_known() -> tuple[Quota, ...]:
     """Return every quota that has one name for all."""
-    names: list[Known] = ["serverless_concurrency", "active_instances", "builds", "function_concurrency"]
-    return tuple(quota(name) for name in names)
+    return tuple(quota(name) for name in get_args(Known))
 
 
 def instance_quota(instance_type: str, usage: Usage) -> str:
@@ -41,7 +40,7 @@ def instance_quota(instance_type: str, usage: Usage) -> str:
 
 def usages() -> tuple[Usage, ...]:
     """Return every use that has quotas by instance type."""
-    return ("endpoint", "transform", "training", "spot-training", "processing")
+    return get_args(Usage)
 
 
 def new_account_instances() -> float:

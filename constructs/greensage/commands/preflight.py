@@ -55,14 +55,14 @@ def run(options: argparse.Namespace) -> int:
     """Print what was found; 1 where something stops the deployment or is not known."""
     import boto3
 
-    from ..operate.preflight import preflight
+    from ..operate.preflight import QUALIFIER, preflight
 
     session = boto3.Session()
     plan = read_fleet(options, default_region=session.region_name, account=_account(session)).plan
     context = _context()
     found = preflight(
         session, plan, root=options.parameters, say=say,
-        qualifier=options.qualifier or context.get("@aws-cdk/core:bootstrapQualifier") or "hnb659fds",
+        qualifier=options.qualifier or context.get("@aws-cdk/core:bootstrapQualifier") or QUALIFIER,
         base=options.serving_base or context.get("serving-base"),
     )  # fmt: skip
     print(json.dumps(_json(found), indent=2) if options.json else "\n".join(_lines(found, len(plan.models), options.all)))

@@ -76,7 +76,7 @@ def _build(arguments: list[str]) -> int:
     place = _place() / "images" / hashlib.sha256(values["tag"].encode()).hexdigest()[:12]
     place.mkdir(parents=True)
     stage = build(asked, place, _in_ecr, print)
-    _started(stage, given)
+    _started(stage)
     described = {"tag": values["tag"], "platform": values["platform"], "labels": stage.labels, "content": _digest(stage)}
     (place / "image.json").write_text(json.dumps(described))
     return 0
@@ -97,7 +97,7 @@ def _in_ecr(image: str) -> bool:
         return False
 
 
-def _started(stage: Stage, arguments: dict[str, str]) -> None:
+def _started(stage: Stage) -> None:
     """Start what was built, with the local Python, and ask /ping: what SageMaker would do first."""
     if not stage.entrypoint:
         raise BuildError("the image has no ENTRYPOINT, so SageMaker could not start it")
@@ -145,19 +145,21 @@ def _aws(arguments: list[str]) -> int:
     if arguments[:2] == ["ecr", "batch-get-image"]:
         import jmespath
 
-        given = dict(zip(arguments[2::2], arguments[3::2], strict=False))
-        key, _, value = given["--image-ids"].partition("=")
-        found = _client("ecr").batch_get_image(repositoryName=given["--repository-name"], imageIds=[{key: value}])
-        shown = jmespath.search(given.get("--query", "@"), found)
+        found = _client("ecr").batch_get_image(**_image_asked(arguments))
+        shown = jmespath.search(arguments[arguments.index("--query") + 1] if "--query" in arguments else "@", found)
         print(shown if isinstance(shown, str) else json.dumps(shown, default=str))
         return 0
     if arguments[:2] == ["ecr", "batch-delete-image"]:
-        given = dict(zip(arguments[2::2], arguments[3::2], strict=False))
-        key, _, value = given["--image-ids"].partition("=")
-        _client("ecr").batch_delete_image(repositoryName=given["--repository-name"], imageIds=[{key: value}])
+        _client("ecr").batch_delete_image(**_image_asked(arguments))
         return 0
     known = "ecr get-login-password, batch-get-image and batch-delete-image"
     raise BuildError(f"the local cloud's aws knows {known}, not {' '.join(arguments[:2])}")
+
+
+def _image_asked(arguments: list[str]) -> dict[str, Any]:
+    given = dict(zip(arguments[2::2], arguments[3::2], strict=False))
+    key, _, value = given["--image-ids"].partition("=")
+    return {"repositoryName": given["--repository-name"], "imageIds": [{key: value}]}
 
 
 def _client(service: Any) -> Any:
