@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from .commands import (
     baseline,
@@ -13,6 +14,7 @@ from .commands import (
     catalog,
     check,
     clean,
+    completion,
     diff,
     footprint,
     init,
@@ -57,6 +59,7 @@ _EXAMPLES = """examples:
   greensage clean                      what nothing uses any more
   greensage carbon > estimate.csv      the estimate in the columns of AWS's carbon export
   greensage schema > model.schema.json for your editor
+  greensage completion bash >> ~/.bashrc  commands and options by the TAB key
   greensage local up                   start the local cloud
   eval "$(greensage local env)"        point the AWS CLI, SDKs and the CDK at it
   greensage local down                 stop it and everything it started
@@ -66,7 +69,12 @@ USER_ERROR = 2
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return 0, 1 where a check says no, or 2 for what the user can mend (never a traceback for that)."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    if not (sys.argv[1:] if arguments is None else arguments):
+        # Whoever asks for nothing wants to know what there is.
+        parser.print_help()
+        return 0
+    options = parser.parse_args(arguments)
     try:
         code = options.run(options)
         # Here, so that a closed pipe is noticed now and not at exit, with a traceback.
@@ -86,17 +94,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return USER_ERROR
 
 
+class _Version(argparse.Action):
+    """Prints the version, which is looked up only then."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *unused: object, **unused_too: object) -> NoReturn:
+        from importlib.metadata import version
+
+        print(f"greensage {version('greensage')}")
+        parser.exit()
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="greensage", description="Sustainable-by-default inference on Amazon SageMaker.",
         epilog=_EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for command in (
         init, package, plan, why, regions, diff, preflight, report, check, baseline, optimize, invoke, logs, status, footprint,
-        rightsize, recommend, kpi, clean, carbon, catalog, schema, local,
+        rightsize, recommend, kpi, clean, carbon, catalog, schema, local, completion,
     ):  # fmt: skip
         command.add(commands)
+    parser.set_defaults(parser=parser)
     return parser
 
 

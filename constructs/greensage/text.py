@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import os
+import shutil
 import sys
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Iterator, Sequence
 
 # Smaller ones say nothing but that they are not zero.
 _SMALLEST = 0.0001
@@ -23,6 +25,74 @@ def table(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
         for row in rows
     )
     return "\n".join(lines)
+
+
+# A column that wraps is never narrower than that.
+_NARROWEST = 10
+NARROW = 80
+
+
+def terminal_width() -> int:
+    """Return how many columns there are to print in: the terminal's, or 80 where nobody looks at one."""
+    return shutil.get_terminal_size((NARROW, 24)).columns if sys.stdout.isatty() else NARROW
+
+
+def fitted(rows: Sequence[Sequence[str]], width: int, *, right: Sequence[int] = (), drop: Sequence[int] = ()) -> str:
+    """Return `rows` (the first is the header) as a table of at most `width` columns.
+
+    What does not fit is wrapped in columns that are not in `right`, at spaces and hyphens; columns of `drop` go first, in that
+    order, until the rest can be wrapped.
+    """
+    kept = list(range(len(rows[0])))
+    gone = iter(drop)
+    while True:
+        shown = [[row[column] for column in kept] for row in rows]
+        widths = _narrowed(shown, width, {kept.index(column) for column in right if column in kept})
+        dropped = None if widths else next(gone, None)
+        if dropped is None:
+            break
+        kept.remove(dropped)
+    aligned = [kept.index(column) for column in right if column in kept]
+    if widths is None:
+        return table(shown, aligned)
+    lines = [line for row in shown for line in _wrapped(row, widths)]
+    return table(lines, aligned)
+
+
+def _narrowed(rows: Sequence[Sequence[str]], width: int, fixed: set[int]) -> list[int] | None:
+    """Return widths that fit, the widest text narrowed first; None where even the narrowest do not."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    while sum(widths) + 2 * (len(widths) - 1) > width:
+        loose = [column for column in range(len(widths)) if column not in fixed and widths[column] > _NARROWEST]
+        if not loose:
+            return None
+        widths[max(loose, key=lambda column: widths[column])] -= 1
+    return widths
+
+
+def _wrapped(row: Sequence[str], widths: Sequence[int]) -> Iterator[list[str]]:
+    cells = [textwrap.wrap(cell, size, break_on_hyphens=True) or [""] for cell, size in zip(row, widths, strict=True)]
+    for index in range(max(map(len, cells))):
+        yield [cell[index] if index < len(cell) else "" for cell in cells]
+
+
+def paragraph(text: str, width: int, indent: str = "") -> str:
+    """Return `text` wrapped at `width`; lines after the first begin with `indent`."""
+    return textwrap.fill(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+
+
+def plural(count: float, one: str, many: str = "") -> str:
+    """Return a count with its noun: 1 request, 2 requests, 1,000 requests."""
+    shown = f"{count:,.0f}" if count >= 10 or count == int(count) else f"{count:,.1f}"
+    return f"{shown} {one if shown == '1' else many or f'{one}s'}"
+
+
+def duration_ms(value: float) -> str:
+    """Return milliseconds for people: 12 ms, 1,200 ms, 45 s, 23 minutes, 6.3 hours."""
+    for most, divisor, unit in ((10_000, 1, "ms"), (600_000, 1_000, "s"), (36_000_000, 60_000, "minutes")):
+        if abs(value) < most:
+            return f"{value / divisor:,.0f} {unit}"
+    return f"{value / 3_600_000:,.1f} hours"
 
 
 def coloured() -> bool:
@@ -63,10 +133,14 @@ def money(value: float) -> str:
 
 
 def signed_percent(share: float) -> str:
-    """Return a share saved (0 to 1) as a signed percentage: -83% of 0.83; = where it is next to nothing."""
+    """Return a share saved (0 to 1) as a signed percentage: -83% of 0.83; = where it is next to nothing, 20 x for -19."""
     value = share * 100
     if abs(value) < 0.05:
         return "="
+    if value < -1000:
+        # As a percentage it would be a long number that says no more.
+        return f"{1 - share:,.0f} x" if share > -1e6 else "> 1,000,000 x"
     # So that 99.6 % does not read as if nothing were left.
-    shown = f"{min(value, 99.9):.1f}".removesuffix(".0") if 99 < value < 100 else f"{abs(value):.0f}"
+    fine = 99 < value < 100 or abs(value) < 1
+    shown = f"{min(abs(value), 99.9):.1f}".removesuffix(".0") if fine else f"{abs(value):.0f}"
     return f"{'-' if value >= 0 else '+'}{shown}%"

@@ -25,8 +25,9 @@ def side(*pairs: Pair) -> Side:
 
 def test_new_gone_and_changed_are_told_apart():
     before = side(spec("gone", sla=FAST), spec("same", sla=FAST, sharing="never"), spec("looser", sla=FAST, sharing="never"))
-    after = side(spec("new"), spec("same", sla=FAST, sharing="never"), spec("looser", sla={"latency_p95_ms": 500}))
+    after = side(spec("new"), spec("same", sla=FAST, sharing="never"), spec("looser", sla={"latency_p95_ms": 6_000}))
     found = {change.name: change.what for change in changes(before, after)}
+    # What all models of a Region share is divided anew, which is no change of theirs.
     assert set(found) == {"new", "gone", "looser"}
     assert found["gone"] == "gone" and found["new"].startswith("new: batch")
     assert found["looser"] == "real-time on ml.c8g.medium in eu-west-1 -> serverless on 1024 MB in eu-west-1"
@@ -60,7 +61,7 @@ def test_what_is_no_budget_says_what_is(text):
 
 
 def test_a_budget_is_exceeded_by_growth_only():
-    small, large = side(spec("a", sla={"latency_p95_ms": 500})), side(spec("a", sla=FAST))
+    small, large = side(spec("a", sla={"latency_p95_ms": 6_000})), side(spec("a", sla=FAST))
     assert parse_budget("carbon +5%").exceeded(small.footprint.total, large.footprint.total)
     assert not parse_budget("carbon +5%").exceeded(large.footprint.total, small.footprint.total)
     assert not parse_budget("carbon +0%").exceeded(large.footprint.total, large.footprint.total)
@@ -76,11 +77,11 @@ def repository(tmp_path, monkeypatch) -> Path:
     (tmp_path / ".gitignore").write_text("artifacts\n")
     file = models / "a.yaml"
     text = "name: a\nmodel: {artifact: artifacts/a.tar.gz, framework: xgboost}\nregion: {allowed: [eu-west-1]}\n"
-    file.write_text(f"{text}sla: {{latency_p95_ms: 500}}\n")
+    file.write_text(f"{text}sla: {{latency_p95_ms: 6000}}\n")
     git = ["git", "-C", str(tmp_path), "-c", "user.name=t", "-c", "user.email=t@example.org"]
     for command in (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-qm", "one"]):
         subprocess.run([*git, *command], check=True)
-    file.write_text(f"{text}sla: {{latency_p95_ms: 500, cold_start_ok: false}}\n")
+    file.write_text(f"{text}sla: {{latency_p95_ms: 6000, cold_start_ok: false}}\n")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -22,7 +22,8 @@ def test_help_shows_examples(capsys):
 def test_plan_shows_each_models_month_against_the_usual_and_the_total_last(capsys):
     assert main(["plan", str(MODELS)]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split()[-5:] == ["kWh", "gCO2e", "USD", "CO2e", "COST"]
+    assert lines[0].split() == ["MODEL", "KIND", "SIZE", "gCO2e", "USD", "CO2e", "COST"]
+    assert max(map(len, lines)) <= 80, "80 columns where no terminal says how many there are"
     total = next(line for line in lines if line.startswith("total"))
     assert f"{len(list(MODELS.glob('*.yaml')))} models" in total and lines.index(total) == lines.index("") - 1
     assert any("one always-on x86 instance per model" in line for line in lines)
@@ -50,8 +51,8 @@ def test_a_model_that_is_not_there_gets_near_names(capsys):
 
 WHY_NOT = {
     "serverless": "sla.cold_start_ok is false", "batch": "latency_p95_ms is 100", "eu-west-3": "region.allowed does not list it",
-    "eu-west-1": "g CO2e and $", "ml.c6g.large": "against", "c7g.large": "against", "ml.g5.xlarge": "another silicon",
-    "gpu": "a GPU comes last", "x86": "a claim, not a measurement", "inferentia": "not compiled for it", "real-time": "was chosen",
+    "eu-west-1": "g CO2e and $", "ml.c6g.large": "against", "c7g.large": "against", "ml.g5.xlarge": "AWS has no gpu image of xgboost",
+    "gpu": "AWS has no GPU image", "x86": "a claim, not a measurement", "inferentia": "not compiled for it", "real-time": "was chosen",
     "graviton": "was chosen", "multi-model": "no group in the spec", "edge": "hosting: edge",
 }  # fmt: skip
 

@@ -91,7 +91,9 @@ def test_a_problem_of_the_defaults_is_said_once(folder):
 def test_plan_takes_a_folder_a_file_and_a_name_and_says_where_values_came_from(folder, monkeypatch, capsys):
     (folder / "models").mkdir()
     for file in ("_defaults.yaml", "churn.yaml"):
-        (folder / file).rename(folder / "models" / file)
+        # A kind that keeps cold_start_ok: false.
+        text = (folder / file).read_text().replace("{kind: serverless, memory_mb: 2048}", "{kind: real-time, min_instances: 1}")
+        (folder / "models" / file).write_text(text)
     (folder / "models/second.yaml").write_text(MODEL.replace("churn", "second"))
     monkeypatch.chdir(folder)
     assert main(["plan"]) == 0 and "second" in capsys.readouterr().out

@@ -6,7 +6,8 @@ import math
 
 import pytest
 
-from greensage.planner import Plan, fleet_footprint, plan_with_choices
+from greensage.footprint import USUAL
+from greensage.planner import Plan, fleet_footprint, fleet_ladder, plan_with_choices, total_ladder
 from greensage.planner.words import estimate_words, synth_line
 from greensage.report import report_data
 from greensage.spec import load_specs
@@ -25,7 +26,6 @@ def test_the_fleet_is_40_files_of_many_kinds(planned):
     plan: Plan = planned[0]
     assert len(plan.models) == 40
     assert {model.kind for model in plan.models} >= {
-        "real-time",
         "multi-model",
         "multi-container",
         "serverless",
@@ -35,11 +35,28 @@ def test_the_fleet_is_40_files_of_many_kinds(planned):
     assert len({model.region for model in plan.models}) >= 3
 
 
-def test_nine_tenths_of_carbon_and_cost_are_saved(planned):
+def test_most_carbon_and_cost_are_saved_in_the_same_region(planned):
     total, usual = planned[2].total, planned[2].baseline
     carbon, cost = total.carbon_g.saved_against(usual.carbon_g), total.cost_usd.saved_against(usual.cost_usd)
-    assert carbon.mid >= 0.90 and cost.mid >= 0.90
-    assert carbon.low >= 0.85, "even where every figure is off the wrong way"
+    assert carbon.mid >= 0.90 and cost.mid >= 0.85
+    assert carbon.low >= 0.75, "even where every figure is off the wrong way"
+
+
+def test_the_ladder_ends_at_the_plan_and_starts_at_the_usual_deployment(planned):
+    plan, chosen, footprint = planned
+    ladders = fleet_ladder(plan, chosen, footprint)
+    whole = total_ladder(ladders)
+    usual = fleet_footprint(plan, USUAL)
+    assert whole.rungs[0].after.carbon_g.mid == pytest.approx(usual.baseline.carbon_g.mid)
+    # The same Region is what the headline is against.
+    assert whole.rungs[1].after.carbon_g.mid == pytest.approx(footprint.baseline.carbon_g.mid)
+    assert whole.rungs[-1].after.carbon_g.mid == pytest.approx(footprint.total.carbon_g.mid)
+    assert sum(whole.saved(index).mid for index in range(1, len(whole.rungs))) == pytest.approx(
+        usual.baseline.carbon_g.mid - footprint.total.carbon_g.mid
+    )
+    for name, ladder in ladders.items():
+        # Neither the right size nor the silicon is ever worse: where nothing is better, what was before stays.
+        assert ladder.saved(2).mid >= 0 and ladder.saved(3).mid >= 0, name
 
 
 def test_every_sla_is_kept(planned):
@@ -47,7 +64,7 @@ def test_every_sla_is_kept(planned):
     assert all(item.winner.option.keeps_sla for item in chosen.values())
     for model in plan.models:
         assert not any("does not keep" in note for note in model.notes), model.name
-        if not model.spec.sla.cold_start_ok:
+        if model.spec.sla.cold_start_ok is False:
             assert model.kind in ("real-time", "multi-container", "inference-components"), model.name
         if model.spec.sla.availability == "high":
             host = plan.group_of(model) or model

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from greensage.catalog.kinds import hosting_kinds as all_kinds
-from greensage.commands.plan_output import plan_json, plan_reasons, plan_table
+from greensage.commands.plan_json import plan_json
+from greensage.commands.plan_output import plan_reasons, plan_table
 from greensage.errors import PlanError, SpecError
+from greensage.footprint.demand import jobs_per_day
 from greensage.planner import ModelPlan, Plan, fleet_footprint, plan
-from greensage.planner.usage import jobs_per_day
 from greensage.spec import load_specs
 from tests.conftest import MODELS
 
@@ -141,8 +142,8 @@ def test_a_vpc_names_the_endpoints_it_needs(fleet):
 
 def test_table_reasons_and_json_cope_with_every_kind():
     found = plan(load_specs(MODELS))
-    assert len(plan_table(found, fleet_footprint(found)).splitlines()) == 2 + len(found.models)
-    assert all(f"{model.name}:" in plan_reasons(found) for model in found.models)
+    assert len(plan_table(found, fleet_footprint(found), width=1_000).splitlines()) == 2 + len(found.models)
+    assert all(f"{model.name}:" in plan_reasons(found, width=1_000) for model in found.models)
     kinds = {row["kind"] for row in plan_json(found)["models"]}
     assert kinds == set(all_kinds()), "models/ has an example of every kind"
 

@@ -11,7 +11,7 @@ import pytest
 from greensage.catalog.optimized import Cost, Optimized, digest_of, optimized, remember
 from greensage.cli import main
 from greensage.errors import CatalogError, PlanError, SpecError
-from greensage.footprint.baseline import baseline_usage
+from greensage.footprint.baseline import usual
 from greensage.footprint.demand import container_mb, cpu_seconds
 from greensage.planner import plan_with_choices
 from greensage.spec import load_spec, load_specs
@@ -67,7 +67,7 @@ def test_what_was_measured_takes_the_place_of_what_was_assumed(models):
     assert cpu_seconds(spec) == pytest.approx(0.0001 + 0.0002) and cpu_seconds(spec.as_given) == pytest.approx(0.002 + 0.0002)
     assert container_mb(spec.model) < container_mb(spec.as_given.model) - 80
     # The usual deployment does not optimize.
-    assert baseline_usage(spec, "eu-north-1") == baseline_usage(spec.as_given, "eu-north-1")
+    assert usual(spec, "real-time", "eu-north-1") == usual(spec.as_given, "real-time", "eu-north-1")
 
 
 def test_of_what_the_file_states_goes_what_was_measured_to_go(models):

@@ -38,7 +38,7 @@ def group_of(write, tmp_path):
 
 
 def test_little_traffic_goes_serverless(write):
-    model = planned(write("name: a\nsla: {latency_p95_ms: 500}\n" + MODEL))
+    model = planned(write("name: a\nsla: {latency_p95_ms: 6000}\n" + MODEL))
     assert (model.kind, model.memory_mb, model.instance_type) == ("serverless", 1024, None)
     assert {loser.value for loser in choice(model, "kind").rejected} == {"batch", "asynchronous", "multi-model", "real-time"}
 
@@ -52,7 +52,10 @@ def test_no_cold_start_means_real_time(write):
 def test_steady_load_is_too_much_for_serverless(write):
     assert (
         planned(
-            write("name: a\nsla: {latency_p95_ms: 500}\ntraffic: {requests_per_day: 100_000_000, pattern: steady}\n" + MODEL)
+            write(
+                "name: a\nsla: {latency_p95_ms: 500, cold_start_ok: true}\ntraffic: {requests_per_day: 100_000_000, pattern: steady}\n"
+                + MODEL
+            )
         ).kind
         == "real-time"
     )
@@ -60,7 +63,7 @@ def test_steady_load_is_too_much_for_serverless(write):
 
 def test_a_large_model_does_not_fit_serverless(write):
     text = (
-        "name: a\nsla: {latency_p95_ms: 500}\n"
+        "name: a\nsla: {latency_p95_ms: 6000}\n"
         "model: {artifact: 's3://bucket/k.tar.gz', framework: xgboost, size_mb: 2000}\nregion: {allowed: [eu-north-1]}"
     )
     model = planned(write(text))

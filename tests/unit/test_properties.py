@@ -45,6 +45,12 @@ def carbon_and_sla(content: dict[str, Any]) -> tuple[bool, float]:
     return winner.option.keeps_sla, winner.carbon_g
 
 
+def keeping(content: dict[str, Any]) -> set[str]:
+    """The kinds that keep the SLA by estimate."""
+    _, chosen = plan_with_choices([spec(**content)])
+    return {item.option.kind for item in chosen["a"].options if item.option.keeps_sla}
+
+
 def relaxed(content: dict[str, Any], **changes: Any) -> dict[str, Any]:
     return {**content, "sla": {**content["sla"], **changes}}
 
@@ -83,10 +89,9 @@ def test_more_requests_never_lower_the_footprint(content, factor):
         **content,
         "traffic": {**content["traffic"], "requests_per_day": int(content["traffic"]["requests_per_day"] * factor) + 1},
     }
-    kept, before = carbon_and_sla(content)
-    kept_too, after = carbon_and_sla(more)
-    if kept and kept_too:
-        assert after * SAME >= before
+    # The more calls there are, the fewer are cold: a kind that keeps the p95 only then may take less than what was left before.
+    if keeping(more) <= keeping(content):
+        assert carbon_and_sla(more)[1] * SAME >= carbon_and_sla(content)[1]
 
 
 @thorough

@@ -15,9 +15,9 @@ from tests.conftest import ROOT, archive_of
 CASES = ROOT / "tests/cases/users"
 PLANNED = {
     "02": ("real-time", "16.8 GB; ml.g5.2xlarge has 1 x 24 GiB"),
-    "03": ("serverless", "of account 111122223333"),
+    "03": ("real-time", "of account 111122223333"),
     "04": ("real-time", ""),
-    "11": ("serverless", ""),
+    "11": ("real-time", ""),
 }
 REFUSED = {
     "01": "secrets: {HF_TOKEN: ARN of Secrets Manager}",

@@ -67,7 +67,7 @@ def test_a_type_that_holds_the_weights_is_chosen(tmp_path):
 def test_a_cpu_type_that_may_be_too_small_is_warned_of(tmp_path):
     text = "model: {artifact: s3://bucket/k.tar.gz, framework: xgboost, size_mb: 5000}\nregion: {allowed: [eu-north-1]}\n"
     model = planned(tmp_path, text + "hosting: {kind: real-time, instance_type: ml.c8g.medium}\n")
-    assert any("30,160 MB are needed, an estimate, and ml.c8g.medium has 2 GiB" in note for note in model.notes)
+    assert any("60,185 MB are needed, an estimate, and ml.c8g.medium has 2 GiB" in note for note in model.notes)
 
 
 def test_another_metric_is_followed(tmp_path):

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from ._data import load
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One number. `value` is NaN where nobody publishes it; `factor` is how far it may be off, up or down."""
+    """One number. `value` is NaN where nobody publishes it.
+
+    Its band goes from value / `down` to value x `up`: as far as its quality says, or to `lowest` and `highest`, which other
+    sources state, where these are further away.
+    """
 
     name: str
     value: float
@@ -19,11 +25,28 @@ class Figure:
     quality: str
     source: str
     date: str
+    lowest: float = math.nan
+    highest: float = math.nan
 
     @property
     def factor(self) -> float:
-        """The band: the true value is taken to lie between value / factor and value x factor."""
+        """How far the value may be off by its quality alone."""
         return quality_factor(self.quality)
+
+    @property
+    def down(self) -> float:
+        """How many times smaller the true value may be."""
+        return max(self.factor, self.value / self.lowest) if self.lowest > 0 else self.factor
+
+    @property
+    def up(self) -> float:
+        """How many times larger the true value may be."""
+        return max(self.factor, self.highest / self.value) if self.highest > 0 and self.value else self.factor
+
+    @property
+    def spread(self) -> tuple[float, float]:
+        """The band as factors, down and up."""
+        return self.down, self.up
 
     @property
     def known(self) -> bool:
@@ -37,9 +60,15 @@ def quality_factor(quality: str) -> float:
     return float(load("quality")["qualities"][quality]["factor"])
 
 
-def figure(name: str, value: float | None, unit: str, quality: str, source: str, date: str) -> Figure:
-    """Return a Figure; None becomes NaN, so that what is unknown stays unknown in every sum."""
-    return Figure(name, math.nan if value is None else float(value), unit, quality, source, date)
+def figure(
+    name: str, value: float | None, unit: str, quality: str, source: str, date: str, others: Sequence[float] = ()
+) -> Figure:
+    """Return a Figure; None becomes NaN, so that what is unknown stays unknown in every sum.
+
+    `others` are values of the same quantity that other sources state.
+    """
+    known = math.nan if value is None else float(value)
+    return Figure(name, known, unit, quality, source, date, min(others, default=math.nan), max(others, default=math.nan))
 
 
 @cache
@@ -57,3 +86,16 @@ def reference_type() -> str:
 
 HOURS_PER_MONTH: float = load("coefficients")["coefficients"]["hours_per_month"]["value"]
 DAYS_PER_MONTH: float = HOURS_PER_MONTH / 24
+
+
+def figure_json(item: Figure) -> dict[str, Any]:
+    """Return the figure for programs: value, low and high are null where nobody knows."""
+    numbers = (item.value, item.value / item.down, item.value * item.up) if item.known else (None, None, None)
+    return {
+        "name": item.name,
+        **dict(zip(("value", "low", "high"), numbers, strict=True)),
+        "unit": item.unit,
+        "quality": item.quality,
+        "source": item.source,
+        "date": item.date,
+    }

@@ -74,6 +74,11 @@ def is_hosting_type(name: str) -> bool:
     return name in data["types"] or name in data["unknown"]
 
 
+def hosting_types() -> tuple[str, ...]:
+    """Return the names of all types whose size is known."""
+    return tuple(load("instances")["types"])
+
+
 @cache
 def in_region(region: str) -> frozenset[str] | None:
     """Return the hosting types of `region`, or None for a Region whose price list is not in the catalog."""

@@ -6,7 +6,9 @@ from difflib import get_close_matches
 
 from ..errors import CatalogError
 from ._data import load
+from .beside import beside_figure, beside_names
 from .figures import Figure, coefficient, figure
+from .gpu import device_figures, measured_devices
 from .instances import is_hosting_type
 from .power import power, speed
 from .prices import hourly_price, service_price
@@ -20,6 +22,8 @@ def names_of_figures() -> dict[str, list[str]]:
         "Regions": list(known_regions()),
         "coefficients": [name for name in load("coefficients")["coefficients"] if name != "serverless_reference_type"],
         "prices": list(load("service_prices")["prices"]),
+        "beside the host": ["beside", *beside_names()],
+        "measured devices": list(measured_devices()),
     }
 
 
@@ -41,6 +45,12 @@ def figures_of(name: str, price_region: str) -> list[Figure]:
         return [place.intensity, place.pue, place.wue, matched]
     if name in known["coefficients"]:
         return [coefficient(name)]
+    if name == "beside":
+        return [beside_figure(row) for row in beside_names()]
+    if name in beside_names():
+        return [beside_figure(name)]
+    if name in known["measured devices"]:
+        return device_figures(name)
     if name in known["prices"]:
         return [service_price(name, price_region)]
     near = get_close_matches(name, [item for names in known.values() for item in names], n=3)

@@ -38,8 +38,12 @@ def region(name: str) -> Region:
     if row is None:
         raise CatalogError(f"the grid intensity of {name} is not in the catalog")
     sources, date = data["sources"], data["date"]
+    others = {sources[key]: value for key, value in row["others"].items()}
+    stated = _with(sources["ember"], row["note"])
+    if others:
+        stated += "; others state " + ", ".join(f"{value:g} ({source})" for source, value in others.items())
     intensity = figure(
-        f"{name} grid intensity", row["gco2e_kwh"], "gCO2e/kWh", row["gco2e_quality"], _with(sources["ember"], row["note"]), date
+        f"{name} grid intensity", row["gco2e_kwh"], "gCO2e/kWh", row["gco2e_quality"], stated, date, tuple(others.values())
     )
     pue = figure(f"{name} PUE", row["pue"], "", row["pue_quality"], _averaged(sources["aws-pue-wue"], row["pue_quality"]), date)
     wue = figure(
@@ -48,6 +52,20 @@ def region(name: str) -> Region:
     return Region(
         name, row["name"], row["country"], row["lat"], row["lon"], intensity, pue, wue, row["matched_2023"], row["note"]
     )
+
+
+def grams_per_it_kwh(name: str) -> tuple[float, float, float]:
+    """Return the lowest, the middle and the highest gCO2e of a kWh of IT load in a Region: what Regions are ranked by."""
+    found = region(name)
+    middle = found.intensity.value * found.pue.value
+    # The PUE is AWS's own; where sources disagree, it is about the grid.
+    return middle / found.intensity.down, middle, middle * found.intensity.up
+
+
+def are_a_tie(first: str, second: str) -> bool:
+    """Return whether the bands of two Regions overlap: which is the cleaner one is then not known."""
+    a, b = grams_per_it_kwh(first), grams_per_it_kwh(second)
+    return a[0] <= b[2] and b[0] <= a[2]
 
 
 def known_regions() -> tuple[str, ...]:

@@ -11,6 +11,8 @@ TARGET_UTILISATION: float = _DATA["target_utilisation"]
 COLD_START_SECONDS: float = _DATA["cold_start_seconds"]
 ASSUMED_ARTIFACT_MB: float = _DATA["assumed_artifact_mb"]
 MAX_INSTANCES: int = _DATA["max_instances"]
+MOST_INSTANCES: int = _DATA["most_instances"]
+WORTH_MORE_INSTANCES: float = _DATA["worth_more_instances"]
 # The server, the operating system and the page cache want a share of the memory.
 USABLE_MEMORY: float = _DATA["usable_memory"]
 CONCURRENT_REQUESTS_PER_VCPU: float = _DATA["concurrent_requests_per_vcpu"]
@@ -81,6 +83,12 @@ def runtime_memory_mb(framework: str, *, prebuilt: bool) -> float:
     return max(own, _DATA["prebuilt_memory_mb"]) if prebuilt else own
 
 
-def model_memory_mb(artifact_mb: float) -> float:
-    """Return the memory in MB of one loaded model, without the server's own."""
-    return artifact_mb * _DATA["model_memory_factor"]
+def model_memory_mb(framework: str, artifact_mb: float) -> float:
+    """Return the memory in MB that one model takes at the peak of loading, without the server's own."""
+    return artifact_mb * _DATA["model_memory_factor"][framework]
+
+
+def dense_format(framework: str) -> tuple[float, str] | None:
+    """Return how many MB a packed MB takes in the densest format of `framework`, and which that is; None where none is known."""
+    found = _DATA["dense_formats"].get(framework)
+    return (float(found[0]), str(found[1])) if found else None

@@ -17,6 +17,8 @@ EXAMPLES = """examples:
   greensage catalog show                  what there is to show
   greensage catalog show ml.c8g.medium    watts, embodied emissions, speed, price
   greensage catalog show eu-north-1       grid intensity, PUE, WUE, renewables
+  greensage catalog show beside           what a deployment makes beside its host, and what is not counted
+  greensage catalog show H100             watts and joules measured, by precision and batch
   greensage catalog show lifespan_hours   a coefficient, or a price such as logs_ingest_gb
   greensage catalog refresh               prices and types of all Regions, with your AWS credentials
 """
@@ -42,16 +44,21 @@ def add(commands: Commands) -> None:
 
 def run_show(options: argparse.Namespace) -> int:
     """Print the figures of one name, or the names."""
+    from ..catalog.beside import left_out
     from ..catalog.lookup import figures_of, names_of_figures
+    from ..text import paragraph, terminal_width
 
+    width = terminal_width()
     if options.name is None:
-        print("\n".join(f"{kind}: {', '.join(names)}" for kind, names in names_of_figures().items()))
+        print("\n".join(paragraph(f"{kind}: {', '.join(names)}", width, "    ") for kind, names in names_of_figures().items()))
         return 0
     figures = figures_of(options.name, options.region)
     if options.json:
         print(json.dumps([_json(item) for item in figures], indent=2))
         return 0
-    print("\n".join(_text(item) for item in figures))
+    print("\n".join(_text(item, width) for item in figures))
+    if options.name == "beside":
+        print("\n".join(["Not counted:", *(paragraph(f"    {text}", width, "    ") for text in left_out())]))
     return 0
 
 
@@ -66,19 +73,15 @@ def run_refresh(options: argparse.Namespace) -> int:
 
 
 def _json(item: Figure) -> dict[str, object]:
-    low, high = item.value / item.factor, item.value * item.factor
-    numbers = (item.value, low, high) if item.known else (None, None, None)
-    return {
-        "name": item.name,
-        **dict(zip(("value", "low", "high"), numbers, strict=True)),
-        "unit": item.unit,
-        "quality": item.quality,
-        "source": item.source,
-        "date": item.date,
-    }
+    from ..catalog.figures import figure_json
+
+    return figure_json(item)
 
 
-def _text(item: Figure) -> str:
+def _text(item: Figure, width: int) -> str:
+    from ..text import paragraph
+
     value = f"{item.value:g} {item.unit}" if item.known else "unknown"
-    band = f", taken to lie between {item.value / item.factor:.4g} and {item.value * item.factor:.4g}" if item.known else ""
-    return f"{item.name}: {value}\n    {item.quality}{band}\n    {item.source} ({item.date})"
+    band = f", taken to lie between {item.value / item.down:.4g} and {item.value * item.up:.4g}" if item.known else ""
+    lines = (f"{item.name}: {value}", f"    {item.quality}{band}", f"    {item.source} ({item.date})")
+    return "\n".join(paragraph(line, width, "    ") for line in lines)

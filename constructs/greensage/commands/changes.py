@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..errors import GreensageError
 from ..footprint import Footprint
-from ..planner import FleetFootprint, ModelPlan, Plan
+from ..planner import PLATFORM, FleetFootprint, ModelFootprint, ModelPlan, Plan
 
 _METRICS = {"carbon": "carbon_g", "energy": "energy_kwh", "water": "water_l", "cost": "cost_usd"}
 _UNITS = {"carbon": {"g": 1.0, "kg": 1000.0}, "energy": {"kwh": 1.0, "wh": 0.001}, "water": {"l": 1.0}, "cost": {"usd": 1.0}}
@@ -87,7 +87,13 @@ def _change(name: str, old: ModelPlan | None, new: ModelPlan | None, before: Sid
     if first != second:
         return Change(name, was, now, f"{first} -> {second}")
     # As text, because what is unknown (NaN) equals nothing, not even itself.
-    return None if repr(was) == repr(now) else Change(name, was, now, "same hosting, other use")
+    same = repr(_own(before.footprint.of(name))) == repr(_own(after.footprint.of(name)))
+    return None if same else Change(name, was, now, "same hosting, other use")
+
+
+def _own(model: ModelFootprint) -> tuple[object, ...]:
+    """All but the part of the platform, which changes for everybody when one model comes or goes."""
+    return model.host, tuple(item for item in model.beside if item[0] != PLATFORM)
 
 
 def _decided(plan: Plan, model: ModelPlan | None) -> str:

@@ -139,7 +139,7 @@ def _markdown(before: Side, after: Side, found: tuple[Change, ...], broken: list
 
 
 def _json(before: Side, after: Side, found: tuple[Change, ...], broken: list[Budget]) -> dict[str, Any]:
-    from .plan_output import footprint_json
+    from .plan_json import footprint_json
 
     def side(footprint: Any) -> Any:
         return footprint_json(footprint) if footprint else None

@@ -36,12 +36,13 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the footprint."""
-    from .plan_output import plan_json, plan_overview
+    from .plan_json import plan_json
+    from .plan_output import plan_overview
 
     fleet = read_fleet(options)
     if not options.live:
-        shown = json.dumps(plan_json(fleet.plan, fleet.footprint), indent=2) if options.json else None
-        print(shown or plan_overview(fleet.plan, fleet.footprint))
+        shown = json.dumps(plan_json(fleet.plan, fleet.footprint, fleet.ladders), indent=2) if options.json else None
+        print(shown or plan_overview(fleet.plan, fleet.footprint, fleet.ladders))
         return 0
     from ..operate.live import live_footprint
     from ..operate.reconcile import reconcile
@@ -110,7 +111,7 @@ def _cpu(row: Reconciled) -> str:
 
 
 def _json(row: Reconciled) -> dict[str, Any]:
-    from .plan_output import footprint_json
+    from .plan_json import footprint_json
 
     observed = row.live.observed
     return {

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ..errors import Problem
-    from ..planner import Chosen, FleetFootprint, Plan
+    from ..planner import Chosen, FleetFootprint, Ladder, Plan
     from ..spec import Located
 
 
@@ -29,6 +31,14 @@ class Fleet:
     chosen: dict[str, Chosen]
     footprint: FleetFootprint
     located: dict[str, Located]
+    as_given: tuple[Plan, dict[str, Chosen]] | None = None
+
+    @cached_property
+    def ladders(self) -> dict[str, Ladder]:
+        """The ladder of each model, from the usual deployment to its plan."""
+        from ..planner import fleet_ladder
+
+        return fleet_ladder(self.plan, self.chosen, self.footprint, self.as_given)
 
 
 def add_model_arguments(parser: argparse.ArgumentParser, *, positional: bool = True) -> None:
@@ -48,6 +58,9 @@ def add_model_arguments(parser: argparse.ArgumentParser, *, positional: bool = T
         "--intensity", type=Path, metavar="CSV", help="hourly grid intensity: region,hour,gco2e_kwh; moves flexible batch jobs"
     )
     parser.add_argument("--json", action="store_true", help="for programs")
+    from .baselines import add_baseline_arguments
+
+    add_baseline_arguments(parser)
 
 
 def add_environment_argument(parser: argparse.ArgumentParser) -> None:
@@ -63,7 +76,13 @@ def read_fleet(
     from ..catalog.intensity import read_intensity
     from ..planner import FleetFootprint, Plan, fleet_footprint, plan_with_choices
     from ..spec import load_neighbours, load_specs
+    from .baselines import read_baseline, take_price_factors
 
+    take_price_factors(options)
+
+    # The plan of a thousand models is a million small values that all stay: to look for garbage among them takes a fifth of
+    # the time, and grows faster than they do. A command ends soon.
+    gc.disable()
     folders, files, names, all_of_them = _asked(options.models)
     if all_of_them:
         specs, problems = load_specs(folders, environment=options.environment), []
@@ -76,7 +95,14 @@ def read_fleet(
     asked = {*names, *(spec.name for spec, located in specs if Path(located.file).resolve() in files)}
     only = None if all_of_them else asked
     plan, chosen = plan_with_choices(specs, default_region=region, intensity=intensity, only=only, account=account)
-    fleet = Fleet(plan, chosen, fleet_footprint(plan), {spec.name: located for spec, located in specs})
+    asked_for = getattr(options, "baseline", "same-region")
+    baseline = read_baseline(asked_for, plan.regions, tuple(model.name for model in plan.models))
+    given = None
+    if any(spec.model.given is not None for spec, _ in specs):
+        # For the ladder: what the same files would become if nothing had been optimized.
+        plain = [(spec.as_given, located) for spec, located in specs]
+        given = plan_with_choices(plain, default_region=region, intensity=intensity, only=only, account=account)
+    fleet = Fleet(plan, chosen, fleet_footprint(plan, baseline), {spec.name: located for spec, located in specs}, given)
     wanted = {find_model(fleet, name) for name in asked}
     if problems:
         _tell_of_neighbours(problems, any(wanted & set(group.members) for group in plan.groups))

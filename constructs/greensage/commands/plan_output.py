@@ -1,47 +1,62 @@
-"""A Plan and its footprint for people (aligned text) and for programs (JSON)."""
+"""A Plan and its footprint for people: aligned text that fits the terminal."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import asdict, fields, is_dataclass
-from typing import Any, cast
+from collections.abc import Iterator, Mapping
 
+from ..catalog.beside import left_out
 from ..catalog.kinds import hosting_kind
 from ..catalog.overlay import overlay_words
+from ..catalog.prices import price_factor_words
 from ..footprint import Footprint
 from ..footprint.band import Band, percent_range, percent_saved
-from ..footprint.baseline import baseline_words
-from ..footprint.estimate import PARTS
-from ..planner import Choice, FleetFootprint, GroupPlan, ModelFootprint, ModelPlan, Plan, VariantPlan
+from ..planner import (
+    Choice,
+    FleetFootprint,
+    GroupPlan,
+    Ladder,
+    ModelFootprint,
+    ModelPlan,
+    Plan,
+    total_ladder,
+    worse_than_baseline,
+)
 from ..spec import Located
-from ..text import bold, green, money, number, table
+from ..text import bold, fitted, green, money, number, paragraph, plural, red, signed_percent, table, terminal_width
 
 _FIGURES = ("kWh", "gCO2e", "USD", "CO2e", "COST")
+_HEADER = ("MODEL", "KIND", "SIZE", "REGION", *_FIGURES, "SILICON", "SCALING")
+# What a narrow terminal does without, first to last: --wide and --json have it.
+_DROPPED = (10, 9, 4, 3, 8, 2)
 
 
-def plan_overview(plan: Plan, footprint: FleetFootprint) -> str:
-    """Return the table and what it comes to."""
-    return f"{plan_table(plan, footprint)}\n\n{plan_summary(plan, footprint)}"
+def plan_overview(
+    plan: Plan, footprint: FleetFootprint, ladders: Mapping[str, Ladder] | None = None, *, width: int | None = None
+) -> str:
+    """Return the table, what it comes to, and how the saving came about."""
+    parts = [plan_table(plan, footprint, width=width), plan_summary(plan, footprint, width=width)]
+    if ladders:
+        parts.append(ladder_text(total_ladder(ladders)))
+    return "\n\n".join(parts)
 
 
-def plan_table(plan: Plan, footprint: FleetFootprint) -> str:
-    """Return a row per model with its month against the usual deployment, and the total last."""
-    header = ("MODEL", "KIND", "SILICON", "SIZE", "SCALING", "REGION", *_FIGURES)
-    rows = [header, *((*_row(plan, model), *_figures(footprint.of(model.name))) for model in plan.models)]
+def plan_table(plan: Plan, footprint: FleetFootprint, *, width: int | None = None) -> str:
+    """Return a row per model with its month against the baseline, and the total last; `width`: default the terminal's."""
+    rows = [_HEADER, *(_row(plan, model, footprint.of(model.name)) for model in plan.models)]
     total = ModelFootprint("total", footprint.total, footprint.baseline, "", "", 1.0)
-    count = f"{len(plan.models)} model{'s' if len(plan.models) != 1 else ''}"
-    rows.append(("total", count, "", "", "", "", *_figures(total)))
-    *lines, last = table(rows, right=range(6, 11)).split("\n")
+    rows.append(("total", plural(len(plan.models), "model"), "", "", *_figures(total), "", ""))
+    *lines, last = fitted(rows, width or terminal_width(), right=range(4, 9), drop=_DROPPED).split("\n")
     return "\n".join([*lines, bold(last)])
 
 
-def plan_summary(plan: Plan, footprint: FleetFootprint) -> str:
-    """Return what was saved against what, how sure that is, and what the figures leave out."""
-    total, usual = footprint.total, footprint.baseline
+def plan_summary(plan: Plan, footprint: FleetFootprint, *, width: int | None = None) -> str:
+    """Return what is saved against what, how sure that is, what is worse, and what the figures leave out."""
+    total, usual, columns = footprint.total, footprint.baseline, width or terminal_width()
     carbon, cost = total.carbon_g.saved_against(usual.carbon_g), total.cost_usd.saved_against(usual.cost_usd)
+    against = f"A month of 30 days, estimated, against {footprint.against.words}:"
     lines = [
-        f"A month of 30 days, estimated. Against the usual deployment ({baseline_words()}):",
+        paragraph(against, columns),
         f"  carbon  {number(total.carbon_g.mid / 1000)} kg CO2e instead of {number(usual.carbon_g.mid / 1000)}: "
         f"{green(percent_saved(carbon))} (worst to best case {percent_range(carbon)})",
         f"  energy  {number(total.energy_kwh.mid)} kWh instead of {number(usual.energy_kwh.mid)}",
@@ -50,7 +65,37 @@ def plan_summary(plan: Plan, footprint: FleetFootprint) -> str:
     ]
     if any(hosting_kind(model.kind).runs_on == "devices" for model in plan.models):
         lines.append("  What devices at the edge take is not counted, on either side.")
-    return "\n".join([*lines, *overlay_words()])
+    lines += [red(paragraph(f"  WORSE: {text}", columns, "    ")) for text in worse_than_baseline(footprint)]
+    lines += [*overlay_words(), *price_factor_words()]
+    lines.append(
+        paragraph(f"  Not counted: {'; '.join(left_out()[:3])}; and more: greensage catalog show beside", columns, "    ")
+    )
+    return "\n".join(lines)
+
+
+def ladder_text(ladder: Ladder) -> str:
+    """Return the steps from the usual deployment to the plan, with what each saves of the first rung."""
+    first = ladder.rungs[0].after
+    rows: list[tuple[str, ...]] = [("STEP BY STEP", "gCO2e", "", "band", "USD", "")]
+    rows.append(("usual, first allowed Region", number(first.carbon_g.mid), "", "", money(first.cost_usd.mid), ""))
+    for index, rung in enumerate(ladder.rungs[1:], start=1):
+        after = rung.after
+        rows.append((
+            rung.step, number(after.carbon_g.mid), _step(ladder.share(index)), _step_band(ladder, index),
+            money(after.cost_usd.mid), _step(ladder.share(index, "cost_usd")),
+        ))  # fmt: skip
+    return table(rows, right=range(1, 6))
+
+
+def _step(share: float) -> str:
+    return "?" if share != share else signed_percent(share)
+
+
+def _step_band(ladder: Ladder, index: int) -> str:
+    saved, first = ladder.saved(index), ladder.rungs[0].after.carbon_g
+    # Each end against the same end of the first rung: the errors of two rungs go the same way.
+    ends = sorted((saved.low / first.low if first.low else 0.0, saved.high / first.high if first.high else 0.0))
+    return "" if not saved.mid else f"{_step(ends[0])} to {_step(ends[1])}"
 
 
 def optimize_lines(plan: Plan) -> list[str]:
@@ -72,49 +117,13 @@ def _cost_line(total: Footprint, usual: Footprint, saved: Band) -> str:
     return f"  cost    {money(total.cost_usd.mid)} USD instead of {money(usual.cost_usd.mid)}: {words}"
 
 
-def plan_reasons(plan: Plan, only: str | None = None) -> str:
-    """Return why each choice was made, what lost, and what to know; of one model with `only`."""
-    return "\n\n".join("\n".join(_reasons(plan, model)) for model in plan.models if only in (None, model.name))
-
-
-def plan_json(plan: Plan, footprint: FleetFootprint | None = None) -> dict[str, Any]:
-    """Return the plan as plain values with string keys; of the specs only name and framework."""
-    models = [_model_json(model) for model in plan.models]
-    found: dict[str, Any] = {"models": models, "groups": [_group_json(group) for group in plan.groups]}
-    if footprint is not None:
-        for row in models:
-            row["footprint"] = model_footprint_json(footprint.of(row["name"]))
-        found["total"] = footprint_json(footprint.total)
-        found["baseline"] = {"words": baseline_words(), **footprint_json(footprint.baseline)}
-        found["saved"] = saved_json(footprint.total, footprint.baseline)
-    return found
-
-
-def model_footprint_json(model: ModelFootprint) -> dict[str, Any]:
-    """Return one model's month beside its usual deployment's."""
-    usual = {"instance_type": model.baseline_type, "region": model.baseline_region, **footprint_json(model.baseline)}
-    return {**footprint_json(model.footprint), "share": model.share, "baseline": usual,
-            "saved": saved_json(model.footprint, model.baseline)}  # fmt: skip
-
-
-def footprint_json(footprint: Footprint) -> dict[str, Any]:
-    """Return a footprint with bands as low, mid and high; null is unknown."""
-    names = ("energy_kwh", "carbon_g", "operational_g", "embodied_g", "water_l", "cost_usd")
-    sci = footprint.sci_g
-    return {
-        "requests": footprint.requests,
-        **{name: getattr(footprint, name).to_json() for name in names},
-        "sci_g_per_1000": sci.to_json() if sci else None,
-        "carbon_parts_g": {name: part.to_json() for name, part in zip(PARTS, footprint.parts, strict=True)},
-    }
-
-
-def saved_json(now: Footprint, usual: Footprint) -> dict[str, Any]:
-    """Return the shares (0 to 1) of carbon and cost that are saved."""
-    return {
-        "carbon": now.carbon_g.saved_against(usual.carbon_g).to_json(),
-        "cost": now.cost_usd.saved_against(usual.cost_usd).to_json(),
-    }
+def plan_reasons(
+    plan: Plan, only: str | None = None, footprint: FleetFootprint | None = None, *, width: int | None = None
+) -> str:
+    """Return why each choice was made, what lost, what stands beside the host, and what to know; of one model with `only`."""
+    columns = width or terminal_width()
+    shown = [model for model in plan.models if only in (None, model.name)]
+    return "\n\n".join("\n".join(_reasons(plan, model, footprint, columns)) for model in shown)
 
 
 def _figures(model: ModelFootprint) -> tuple[str, ...]:
@@ -129,33 +138,11 @@ def _water(footprint: Footprint) -> str:
     return f"{number(footprint.water_l.mid)} l" if footprint.water_l.known else "unknown (AWS publishes no WUE for a Region)"
 
 
-def _model_json(model: ModelPlan) -> dict[str, Any]:
-    chosen = {
-        field.name: _plain(getattr(model, field.name)) for field in fields(model) if field.name not in ("spec", "containers")
-    }
-    return {"name": model.name, "framework": model.spec.model.framework, **chosen}
-
-
-def _plain(value: Any) -> Any:
-    """Return dataclasses as mappings; a container's source is its artifact's place, which says enough."""
-    if isinstance(value, VariantPlan):
-        return {"name": value.container.name, "weight": value.weight, "image": asdict(value.container.image)}
-    if isinstance(value, tuple):
-        return [_plain(item) for item in cast("tuple[Any, ...]", value)]
-    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
-
-
-def _group_json(group: GroupPlan) -> dict[str, Any]:
-    chosen = {
-        field.name: _plain(getattr(group, field.name)) for field in fields(group) if field.name not in ("lead", "containers")
-    }
-    return {**chosen, "members": list(group.members)}
-
-
-def _row(plan: Plan, model: ModelPlan) -> tuple[str, ...]:
+def _row(plan: Plan, model: ModelPlan, footprint: ModelFootprint) -> tuple[str, ...]:
     host = plan.group_of(model) or model
     kind = f"{model.kind} ({model.group})" if plan.group_of(model) else model.kind
-    return model.name, kind, model.silicon_label, _size(model, host), _scaling(model, host), model.region
+    figures = _figures(footprint)
+    return model.name, kind, _size(model, host), model.region, *figures, model.silicon_label, _scaling(model, host)
 
 
 def _size(model: ModelPlan, host: ModelPlan | GroupPlan) -> str:
@@ -175,20 +162,26 @@ def _scaling(model: ModelPlan, host: ModelPlan | GroupPlan) -> str:
     return "per job" if row.answers == "files" else "-"
 
 
-def _reasons(plan: Plan, model: ModelPlan) -> Iterator[str]:
+def _reasons(plan: Plan, model: ModelPlan, footprint: FleetFootprint | None, width: int) -> Iterator[str]:
     yield f"{model.name}:"
     for choice in plan.choices_of(model):
-        yield from _choice(choice)
+        yield from _choice(choice, width)
+    for name, month in footprint.of(model.name).beside if footprint else ():
+        yield _line("beside", f"{name}: {number(month.carbon_g.mid)} gCO2e and {money(month.cost_usd.mid)} USD a month", width)
     for quota in model.quotas:
-        yield f"  quota     {quota}"
+        yield _line("quota", quota, width)
     for note in model.notes:
-        yield f"  note      {note}"
+        yield _line("note", note, width)
 
 
-def _choice(choice: Choice) -> Iterator[str]:
-    yield f"  {choice.about:<9} {choice.value}: {choice.reason}"
+def _choice(choice: Choice, width: int) -> Iterator[str]:
+    yield _line(choice.about, f"{choice.value}: {choice.reason}", width)
     for loser in choice.rejected:
-        yield f"            not {loser.value}: {loser.why}"
+        yield _line("", f"not {loser.value}: {loser.why}", width)
+
+
+def _line(about: str, text: str, width: int) -> str:
+    return paragraph(f"  {about:<9} {text}", width, " " * 12)
 
 
 def origin_lines(located: Located) -> list[str]:

@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
     fleet = read_fleet(options)
     history = _history(options.history) if options.history else ()
     data = report_data(
-        fleet.plan, fleet.chosen, fleet.footprint, title=options.title, history=history,
+        fleet.plan, fleet.chosen, fleet.footprint, title=options.title, history=history, ladders=fleet.ladders,
         say=lambda text: print(text, file=sys.stderr),
     )  # fmt: skip
     if options.json:

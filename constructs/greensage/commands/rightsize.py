@@ -154,7 +154,7 @@ def _write(proposals: list[Proposal], files: dict[str, str], environment: str | 
 def _json(item: Proposal, files: dict[str, str]) -> dict[str, Any]:
     from dataclasses import asdict
 
-    from .plan_output import footprint_json
+    from .plan_json import footprint_json
 
     return {
         "model": item.model, "file": files[item.model], "state": item.state, "reason": item.reason, "risk": item.risk,

@@ -1,4 +1,4 @@
-"""`greensage schema`: the JSON Schema of a model file, for editors."""
+"""`greensage schema`: the JSON Schema of a model file, for editors; or of what `plan --json` prints, for programs."""
 
 from __future__ import annotations
 
@@ -9,11 +9,18 @@ from . import Commands
 
 def add(commands: Commands) -> None:
     """Add the command."""
-    commands.add_parser("schema", help="print the JSON Schema of a model file").set_defaults(run=run)
+    parser = commands.add_parser("schema", help="print the JSON Schema of a model file, or of `plan --json`")
+    parser.add_argument("what", nargs="?", choices=("model", "plan"), default="model", help="default: model")
+    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the schema."""
+    if options.what == "plan":
+        from .plan_json import schema_text as plan_schema_text
+
+        print(plan_schema_text(), end="")
+        return 0
     from ..spec.schema import schema_text
 
     print(schema_text(), end="")

@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(_json(fleet, name), indent=2))
         return 0
-    print("\n".join([plan_reasons(fleet.plan, name), *advice_lines(fleet, name)]))
+    print("\n".join([plan_reasons(fleet.plan, name, fleet.footprint), *advice_lines(fleet, name)]))
     return 0
 
 
@@ -73,9 +73,9 @@ def advice_of(fleet: Fleet, name: str) -> tuple[Advice, ...]:
 
 def _json(fleet: Fleet, name: str) -> dict[str, object]:
     from ..planner import break_evens
-    from .plan_output import plan_json
+    from .plan_json import plan_json
 
-    row = next(item for item in plan_json(fleet.plan, fleet.footprint)["models"] if item["name"] == name)
+    row = next(item for item in plan_json(fleet.plan, fleet.footprint, fleet.ladders)["models"] if item["name"] == name)
     found = break_evens(fleet.chosen[name])
     return {
         **row,

@@ -1,49 +1,157 @@
-"""The usual deployment that every comparison is made against, printed beside it so that nobody is fooled."""
+"""The deployments that a plan is compared with: the usual one, in the plan's Region or its own, or what the user says there is.
+
+The default is the conservative one: the usual deployment in the same Region, so that the choice of a Region saves nothing.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache
+from typing import Literal
 
 from ..catalog import traffic
 from ..catalog._data import load
-from ..catalog.instances import instance
-from ..spec import ModelSpec
-from .demand import container_mb, demand_of, log_kb_usual, sources_of
-from .kinds import always_on, instances_needed
+from ..catalog.accelerators import device_gib
+from ..catalog.images import accelerated_images
+from ..catalog.instances import InstanceType, instance
+from ..catalog.kinds import Kind, hosting_kind
+from ..spec import BatchHosting, ModelSpec
+from .demand import Demand, container_mb, demand_of, device_mb, host_mb_beside_a_device, jobs_per_day, log_kb_usual, sources_of
+from .estimate import mid_figures
+from .kinds import always_on, batch, instances_needed
 from .usage import Usage
 
-
-def baseline_words() -> str:
-    """Return what the usual deployment is, in a sentence."""
-    return str(load("baseline")["words"])
+Name = Literal["usual", "same-region", "lift-and-shift", "current"]
 
 
-def baseline_usage(spec: ModelSpec, region: str) -> Usage:
-    """Return a month of the usual deployment of `spec` in `region`: always on, sized for the peak, logs for ever."""
+@dataclass(frozen=True)
+class Machines:
+    """What a model runs on in a baseline: instances, always on, parts of one where it shares. `region` None: the plan's."""
+
+    instance_type: str
+    instances: float = 1
+    region: str | None = None
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What every comparison is made against.
+
+    Parameters
+    ----------
+    name:
+        `usual` (in the first allowed Region), `same-region` (the usual one, where the plan goes; the default), `lift-and-shift`
+        or `current`.
+    machines:
+        Of the last two: what the models run on, by name.
+    default:
+        For the models that `machines` does not name; default: the usual deployment in the same Region.
+    where:
+        Where `machines` come from: a file, or an account.
+    """
+
+    name: Name = "same-region"
+    machines: Mapping[str, Machines] = field(default_factory=dict[str, Machines])
+    default: Machines | None = None
+    where: str = ""
+
+    @property
+    def words(self) -> str:
+        """What it is, in a sentence: printed beside every comparison."""
+        data = load("baseline")
+        if self.name in ("usual", "same-region"):
+            return f"{data['words']}, {data['places'][self.name]}"
+        return f"{data['words_of'][self.name]} ({self.where}); {data['words_of']['others']}"
+
+    def of(self, spec: ModelSpec, kind: Kind, region: str) -> Compared:
+        """Return what a model that is planned as `kind` in `region` is compared with."""
+        asked = self.machines.get(spec.name, self.default)
+        if asked is not None:
+            place = asked.region or region
+            usage = _always_on(demand_of(spec.as_given), place, asked.instance_type, asked.instances)
+            return Compared(usage, asked.instance_type, place)
+        place = first_region(spec, region) if self.name == "usual" else region
+        return usual(spec, kind, place)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A month of one model's deployment in a baseline."""
+
+    usage: Usage
+    instance_type: str
+    region: str
+
+
+USUAL = Baseline("usual")
+SAME_REGION = Baseline()
+
+
+def first_region(spec: ModelSpec, region: str) -> str:
+    """Return the Region of the usual deployment: the first that the file allows, else `region`."""
+    return spec.region.allowed[0] if spec.region.allowed else region
+
+
+def usual(spec: ModelSpec, kind: Kind, region: str) -> Compared:
+    """Return the usual deployment of `spec` in `region`: always on, sized for the peak, logs for ever.
+
+    What is planned as jobs is compared with the same jobs on the usual type, and not with an endpoint that never sleeps; what
+    may run on a CPU or a GPU with whichever of the two takes less.
+    """
     spec = spec.as_given
-    demand, name = demand_of(spec), baseline_type(spec)
+    demand = demand_of(spec)
+    made = [_usual_on(spec, demand, kind, region, name) for name in _usual_types(spec)]
+    return min(made, key=lambda item: mid_figures([item.usage])[0].carbon_g) if len(made) > 1 else made[0]
+
+
+def _usual_on(spec: ModelSpec, demand: Demand, kind: Kind, region: str, name: str) -> Compared:
+    if hosting_kind(kind).answers == "files":
+        hosting = spec.hosting
+        jobs = jobs_per_day(spec)
+        made = batch(demand, region, name, jobs, hosting.instances if isinstance(hosting, BatchHosting) else 1)
+        return Compared(_with_usual_logs(made, demand), name, region)
     count = instances_needed(name, demand.peak, demand.cpu_seconds)
-    fixed = max(count, spec.sla.instances_kept)
-    usage = always_on(demand, region, name, fixed, fixed=fixed)
-    usual = demand.requests * log_kb_usual() / 1e6
-    forever = usual * load("baseline")["logs_months"]
-    return replace(usage, logs_gb=usual, logs_kept_gb=forever)
+    return Compared(_always_on(demand, region, name, max(count, spec.sla.instances_kept)), name, region)
 
 
-def baseline_type(spec: ModelSpec) -> str:
-    """Return the instance type of the usual deployment: the smallest of its family that holds the model."""
-    spec = spec.as_given
-    accelerated = spec.model.compiled_for or spec.silicon in ("gpu", "inferentia", "trainium") or spec.model.framework == "triton"
-    memory = sum(map(container_mb, sources_of(spec)))
-    names = _types("accelerated" if accelerated else "cpu")
-    fitting = (name for name in names if traffic.usable_memory_mb(instance(name).memory_gib) >= memory)
+def _always_on(demand: Demand, region: str, name: str, count: float) -> Usage:
+    return _with_usual_logs(always_on(demand, region, name, 1, fixed=count), demand)
+
+
+def _with_usual_logs(usage: Usage, demand: Demand) -> Usage:
+    usual_gb = demand.requests * log_kb_usual() / 1e6
+    return replace(usage, logs_gb=usual_gb, logs_kept_gb=usual_gb * load("baseline")["logs_months"])
+
+
+def _usual_types(spec: ModelSpec) -> Iterator[str]:
+    """The usual instance types: a CPU's, unless it needs an accelerator; and a GPU's too, where the file leaves it open."""
+    model = spec.model
+    needs = model.compiled_for or spec.silicon in ("gpu", "inferentia", "trainium") or model.framework == "triton"
+    if not needs:
+        yield _smallest("cpu", sum(map(container_mb, sources_of(spec))), 0.0)
+    open_to_it = spec.silicon == "auto" and model.image in ("auto", "prebuilt") and not model.package
+    if needs or (open_to_it and accelerated_images(model.image_family, "gpu")):
+        beside = sum(map(host_mb_beside_a_device, sources_of(spec)))
+        yield _smallest("accelerated", beside, sum(map(device_mb, sources_of(spec))))
+
+
+def _smallest(kind: str, memory_mb: float, on_devices_mb: float) -> str:
+    names = _types(kind)
+    fitting = (
+        item.name for item in names if traffic.usable_memory_mb(item.memory_gib) >= memory_mb and _holds(item, on_devices_mb)
+    )
     # A model too large for all of them is compared with the largest.
-    return next(fitting, names[-1])
+    return next(fitting, names[-1].name)
+
+
+def _holds(item: InstanceType, on_devices_mb: float) -> bool:
+    gib = device_gib(item)
+    return gib is None or gib * 1024 * item.accelerators >= on_devices_mb
 
 
 @cache
-def _types(kind: str) -> tuple[str, ...]:
+def _types(kind: str) -> tuple[InstanceType, ...]:
     families: list[str] = load("baseline")["families"][kind]
     known = [instance(name) for name in load("instances")["types"] if name.split(".")[1] in families]
-    return tuple(item.name for item in sorted(known, key=lambda item: item.memory_gib))
+    return tuple(sorted(known, key=lambda item: item.memory_gib))

@@ -10,9 +10,11 @@ from zoneinfo import ZoneInfo
 
 from ..catalog import traffic
 from ..catalog.accelerators import needed_mb
-from ..catalog.figures import DAYS_PER_MONTH
+from ..catalog.figures import DAYS_PER_MONTH, quality_factor
 from ..catalog.measured import measured_cpu_ms
-from ..spec import ModelSource, ModelSpec, SerialPipelineHosting, TrafficSpec
+from ..catalog.power import batch_gain
+from ..core.cron import runs_per_day
+from ..spec import BatchHosting, ModelSource, ModelSpec, SerialPipelineHosting, TrafficSpec
 
 
 @dataclass(frozen=True)
@@ -26,9 +28,11 @@ class Hours:
 
 @dataclass(frozen=True)
 class Demand:
-    """A month of one model. `cpu_seconds` is of one request on one m5 vCPU; `parallel` the share that uses all cores.
+    """A month of one model.
 
-    `files_gb` is what the same requests and answers are as lines of files, which batch jobs keep for `files_days`.
+    `cpu_seconds` is of one request on one m5 vCPU, and `cpu_factor` how far that may be off, up or down; `parallel` is the share
+    that uses all cores. `files_gb` is what the same requests and answers are as lines of files, which batch jobs keep for
+    `files_days`.
     """
 
     requests: float
@@ -42,6 +46,12 @@ class Demand:
     logs_price_share: float = 1.0
     files_gb: float = 0.0
     files_days: int = 0
+    cpu_factor: float = 1.0
+
+    @property
+    def cpu_seconds_high(self) -> float:
+        """The CPU seconds of one request at the high end of their band."""
+        return self.cpu_seconds * self.cpu_factor
 
     @cached_property
     def peak(self) -> float:
@@ -69,6 +79,7 @@ def demand_of(spec: ModelSpec) -> Demand:
         logs_price_share=traffic.INFREQUENT_ACCESS_SHARE if spec.logs.storage == "infrequent-access" else 1.0,
         files_gb=requests * (spec.traffic.payload_kb or traffic.BATCH_KB_PER_RECORD) / 1e6,
         files_days=spec.retention.data_days,
+        cpu_factor=quality_factor(cpu_quality(spec)),
     )
 
 
@@ -95,6 +106,7 @@ def hours_of(asked: TrafficSpec) -> tuple[Hours, ...]:
     return (active, Hours(quiet, 0.0, 0.0)) if quiet else (active,)
 
 
+@cache
 def clock_of(asked: TrafficSpec) -> tuple[tuple[float, float], ...]:
     """Return (rate, peak) for each hour of the day in UTC, for models that share: their peaks may complement each other.
 
@@ -121,7 +133,14 @@ def cpu_seconds(spec: ModelSpec) -> float:
         return max(stated / 1000 - (before - after), stated / 1000 * after / before)
     if (measured := measured_cpu_ms(spec.name)) is not None:
         return measured / 1000
-    return sum(map(_cpu_seconds, sources_of(spec)))
+    on_gpu = spec.silicon == "gpu" or (spec.silicon == "auto" and spec.model.framework == "triton")
+    return sum(_cpu_seconds(source) / (batch_gain(source.image_family) if on_gpu else 1.0) for source in sources_of(spec))
+
+
+def cpu_quality(spec: ModelSpec) -> str:
+    """Return how well the CPU time of a request is known: measured where the file or `recommend` says it, else assumed."""
+    stated = spec.traffic.cpu_ms_per_request is not None or measured_cpu_ms(spec.name) is not None
+    return "measured" if stated or all(source.cost is not None for source in sources_of(spec)) else "assumed"
 
 
 def _cpu_seconds(source: ModelSource) -> float:
@@ -149,7 +168,12 @@ def container_mb(source: ModelSource) -> float:
         return traffic.runtime_memory_mb(source.framework, prebuilt=prebuilt) + source.memory_mb
     if source.cost is not None and not prebuilt:
         return traffic.SERVER_MB + source.cost.memory_mb
-    return traffic.runtime_memory_mb(source.framework, prebuilt=prebuilt) + traffic.model_memory_mb(size_mb(source))
+    return traffic.runtime_memory_mb(source.framework, prebuilt=prebuilt) + loaded_mb(source)
+
+
+def loaded_mb(source: ModelSource) -> float:
+    """Return the memory in MB that a model is taken to need in a server that is there already."""
+    return source.memory_mb or traffic.model_memory_mb(source.framework, size_mb(source))
 
 
 def device_mb(source: ModelSource) -> float:
@@ -171,6 +195,12 @@ def sources_of(spec: ModelSpec) -> tuple[ModelSource, ...]:
     if isinstance(hosting, SerialPipelineHosting):
         return (*hosting.before, spec.model, *hosting.after)
     return (spec.model,)
+
+
+def jobs_per_day(spec: ModelSpec) -> float:
+    """Return how many batch jobs start a day: by the schedule, else the assumption."""
+    schedule = spec.hosting.schedule if isinstance(spec.hosting, BatchHosting) else None
+    return runs_per_day(schedule) if schedule else traffic.BATCH_JOBS_PER_DAY
 
 
 @cache

@@ -21,6 +21,8 @@ from ..catalog.regions import region
 from .band import Band
 from .usage import Usage
 
+# How many times smaller and larger a true value may be.
+Spread = tuple[float, float]
 PARTS = ("compute", "storage and logs", "network", "embodied")
 
 
@@ -115,10 +117,10 @@ def rates_of(instance_type: str, region: str) -> Rates:
 
 def serverless_rates(memory_mb: int, region: str) -> tuple[float, float]:
     """Return kWh (with overhead) and gCO2e of a second in which serverless hosting answers. Raises as `rates_of` does."""
-    place, rates, gb = _place(region), _serverless(), memory_mb / 1024
+    place, rates, gb = _place(region), _general(), memory_mb / 1024
     vcpu = memory_mb / coefficient("serverless_mb_per_vcpu").value
-    kwh = (vcpu * rates["w_per_vcpu"] + gb * rates["w_per_gb"]) / 3.6e6 * place.pue
-    return kwh, kwh * place.intensity + vcpu * rates["g_per_vcpu_second"]
+    kwh = (vcpu * rates.w_per_vcpu + gb * rates.w_per_gb) / 3.6e6 * place.pue
+    return kwh, kwh * place.intensity + vcpu * rates.g_per_vcpu_second
 
 
 @dataclass(frozen=True)
@@ -128,8 +130,8 @@ class _Place:
     pue: float
     intensity: float
     wue: float
-    factors: dict[str, float]
-    prices: tuple[tuple[float, float], ...]
+    factors: dict[str, Spread]
+    prices: tuple[tuple[float, Spread], ...]
 
 
 @dataclass(frozen=True)
@@ -141,9 +143,9 @@ class _Machine:
     full: float
     making_g_hour: float
     price: float
-    watt_factor: float
-    making_factor: float
-    price_factor: float
+    watt_factor: Spread
+    making_factor: Spread
+    price_factor: Spread
 
 
 class _Amounts(NamedTuple):
@@ -169,13 +171,13 @@ def _mid(usage: Usage) -> Mid:
 def _footprint(usage: Usage) -> Footprint:
     place, amounts = _place(usage.region), _amounts(usage)
     machine = _machine(usage.instance_type, usage.region) if usage.instance_type else _NO_MACHINE
-    general, serverless = _general(), _serverless()
+    general = _general()
     compute = amounts.instances + amounts.busy + amounts.held
-    weighted = amounts.instances * machine.watt_factor + amounts.busy * serverless["busy"] + amounts.held * general["memory"]
+    draws = ((amounts.instances, machine.watt_factor), (amounts.busy, general.busy), (amounts.held, general.memory))
     loads = (
-        (compute, weighted / compute if compute else 1.0),
-        (amounts.storage, general["disk"]),
-        (amounts.network, general["network"]),
+        (compute, _weighted(*draws)),
+        (amounts.storage, general.disk),
+        (amounts.network, general.network),
     )
     energy = [_band(kwh * place.pue, factor, place.factors["pue"]) for kwh, factor in loads]
     carbon = [
@@ -184,19 +186,19 @@ def _footprint(usage: Usage) -> Footprint:
     ]
     embodied = _total(
         _band(amounts.made, machine.making_factor),
-        _band(amounts.made_serverless, serverless["made"]),
-        _band(amounts.made_storage, general["made_disk"]),
+        _band(amounts.made_serverless, general.made_serverless),
+        _band(amounts.made_storage, general.made_disk),
     )
     operational, total = _total(*carbon), _total(*energy)
     # WUE is litres per kWh of IT load, so without PUE.
-    wue, factor = place.wue / place.pue, place.factors["wue"]
+    wue, (down, up) = place.wue / place.pue, place.factors["wue"]
     return Footprint(
         requests=usage.requests,
         energy_kwh=total,
         operational_g=operational,
         embodied_g=embodied,
         carbon_g=operational + embodied,
-        water_l=Band(total.low * wue / factor, total.mid * wue, total.high * wue * factor),
+        water_l=Band(total.low * wue / down, total.mid * wue, total.high * wue * up),
         cost_usd=_total(*(_band(*cost) for cost in _costs(usage, place))),
         parts=(*carbon, embodied),
     )
@@ -210,17 +212,19 @@ def _amounts(usage: Usage) -> _Amounts:
             instances += hours * count * _watts(machine, load)
             made += hours * count * machine.making_g_hour
     if usage.serverless is not None:
-        rates, used = _serverless(), usage.serverless
-        busy = used.busy_vcpu_seconds * rates["w_per_vcpu"] / 3.6e6
-        held = used.held_gb_seconds * rates["w_per_gb"] / 3.6e6
+        rates, used = _general(), usage.serverless
+        busy = used.busy_vcpu_seconds * rates.w_per_vcpu / 3.6e6
+        held = used.held_gb_seconds * rates.w_per_gb / 3.6e6
         warm = used.held_gb_seconds - used.busy_gb_seconds
         # While an environment is busy, its vCPUs carry the hardware's share; what is kept idle counts by memory.
-        made_serverless = used.busy_vcpu_seconds * rates["g_per_vcpu_second"] + warm * rates["g_per_gb_second"]
+        made_serverless = used.busy_vcpu_seconds * rates.g_per_vcpu_second + warm * rates.g_per_gb_second
     general = _general()
-    tb = (usage.stored_gb * general["copies"] + usage.logs_kept_gb * general["log_copies"]) / 1000
+    kept = usage.stored_gb + usage.unbilled_stored_gb
+    tb = (kept * general.copies + usage.logs_kept_gb * general.log_copies) / 1000
+    moved = usage.network_gb + usage.unbilled_gb
     return _Amounts(
-        instances / 1000, busy, held, tb * general["kwh_per_tb"], usage.network_gb * general["kwh_per_gb"],
-        made, made_serverless, tb * general["g_per_tb"],
+        instances / 1000, busy, held, tb * general.kwh_per_tb, moved * general.kwh_per_gb,
+        made, made_serverless, tb * general.g_per_tb,
     )  # fmt: skip
 
 
@@ -231,22 +235,23 @@ def _watts(machine: _Machine, load: float) -> float:
     return machine.half + (machine.full - machine.half) * (load - 0.5) * 2
 
 
-def _costs(usage: Usage, place: _Place) -> list[tuple[float, float]]:
+def _costs(usage: Usage, place: _Place) -> list[tuple[float, Spread]]:
     """USD with the factor of its band: instances, then the services in the order of _SERVICES."""
-    costs: list[tuple[float, float]] = []
-    if usage.instance_type is not None and usage.levels:
+    costs: list[tuple[float, Spread]] = []
+    if usage.instance_type is not None and usage.levels and usage.hosted:
         machine = _machine(usage.instance_type, usage.region)
         costs.append((usage.instance_hours * machine.price, machine.price_factor))
     billed = usage.serverless.billed_gb_seconds if usage.serverless else 0.0
-    amounts = (billed, usage.network_gb, usage.stored_gb, usage.logs_gb, usage.logs_kept_gb, usage.alarms, usage.dashboards)
+    amounts = (billed, usage.network_gb, usage.stored_gb, usage.logs_gb, usage.logs_kept_gb)
     # What is not used costs nothing, even where its price is not known: NaN times zero would be NaN.
     costs += [(amount * usd, factor) for amount, (usd, factor) in zip(amounts, place.prices, strict=True) if amount]
+    for name, amount in usage.services:
+        price = service_price(name, usage.region)
+        costs.append((amount * price.value, price.spread))
     return costs
 
 
-_SERVICES = (
-    "serverless_gb_second", "data_gb", "s3_gb_month", "logs_ingest_gb", "logs_gb_month", "alarm_month", "dashboard_month",
-)  # fmt: skip
+_SERVICES = ("serverless_gb_second", "data_gb", "s3_gb_month", "logs_ingest_gb", "logs_gb_month")
 
 
 @cache
@@ -255,8 +260,8 @@ def _place(name: str) -> _Place:
     prices = [service_price(service, name) for service in _SERVICES]
     return _Place(
         found.pue.value, found.intensity.value, found.wue.value,
-        {"pue": found.pue.factor, "intensity": found.intensity.factor, "wue": found.wue.factor},
-        tuple((price.value, price.factor) for price in prices),
+        {"pue": found.pue.spread, "intensity": found.intensity.spread, "wue": found.wue.spread},
+        tuple((price.value, price.spread) for price in prices),
     )  # fmt: skip
 
 
@@ -265,58 +270,82 @@ def _machine(name: str, place: str) -> _Machine:
     found, price, lifespan = power(name), hourly_price(name, place), coefficient("lifespan_hours")
     return _Machine(
         found.idle_w.value, found.half_w.value, found.full_w.value, found.embodied_kg.value * 1000 / lifespan.value, price.value,
-        found.idle_w.factor, _quadrature(found.embodied_kg.factor, lifespan.factor), price.factor,
+        found.half_w.spread, _quadrature(found.embodied_kg.spread, lifespan.spread), price.spread,
     )  # fmt: skip
 
 
-_NO_MACHINE = _Machine(0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0)
+_SURE: Spread = (1.0, 1.0)
+_NO_MACHINE = _Machine(0.0, 0.0, 0.0, 0.0, 0.0, _SURE, _SURE, _SURE)
+
+
+@dataclass(frozen=True)
+class _General:
+    """Rates of disks, networks and of what serverless hosting is taken to run on, with the factors of their bands."""
+
+    copies: float
+    log_copies: float
+    kwh_per_tb: float
+    kwh_per_gb: float
+    g_per_tb: float
+    w_per_vcpu: float
+    w_per_gb: float
+    g_per_vcpu_second: float
+    g_per_gb_second: float
+    disk: Spread
+    network: Spread
+    made_disk: Spread
+    memory: Spread
+    busy: Spread
+    made_serverless: Spread
 
 
 @cache
-def _general() -> dict[str, float]:
-    """Rates of disks and networks, and the factors of their bands."""
-    disk, network, lifespan, making = map(
-        coefficient, ("hdd_wh_per_tb_hour", "network_kwh_per_gb", "lifespan_hours", "storage_kg_per_tb")
-    )
-    return {
-        "copies": coefficient("s3_replication").value, "log_copies": coefficient("log_replication").value,
-        "kwh_per_tb": disk.value * HOURS_PER_MONTH / 1000, "disk": disk.factor,
-        "kwh_per_gb": network.value, "network": network.factor,
-        "g_per_tb": making.value * 1000 * HOURS_PER_MONTH / lifespan.value,
-        "made_disk": _quadrature(making.factor, lifespan.factor),
-        "memory": coefficient("memory_w_per_gb").factor,
-    }  # fmt: skip
-
-
-@cache
-def _serverless() -> dict[str, float]:
-    """Rates of the instance type that serverless hosting is taken to run on, and the factors of their bands."""
+def _general() -> _General:
+    disk, network, lifespan, making, share, memory, per_vcpu = map(
+        coefficient,
+        ("hdd_wh_per_tb_hour", "network_kwh_per_gb", "lifespan_hours", "storage_kg_per_tb", "serverless_idle_memory_share",
+         "memory_w_per_gb", "serverless_mb_per_vcpu"),
+    )  # fmt: skip
     item, found = instance(reference_type()), power(reference_type())
-    lifespan, share, memory = map(coefficient, ("lifespan_hours", "serverless_idle_memory_share", "memory_w_per_gb"))
     g_second = found.embodied_kg.value * 1000 / (lifespan.value * 3600)
-    return {
-        "w_per_vcpu": found.full_w.value / item.vcpu, "w_per_gb": memory.value,
-        "busy": _quadrature(found.full_w.factor, coefficient("serverless_mb_per_vcpu").factor),
-        "g_per_vcpu_second": g_second / item.vcpu, "g_per_gb_second": g_second / item.memory_gib * share.value,
-        "made": _quadrature(found.embodied_kg.factor, lifespan.factor, share.factor),
-    }  # fmt: skip
+    return _General(
+        copies=coefficient("s3_replication").value, log_copies=coefficient("log_replication").value,
+        kwh_per_tb=disk.value * HOURS_PER_MONTH / 1000, kwh_per_gb=network.value,
+        g_per_tb=making.value * 1000 * HOURS_PER_MONTH / lifespan.value,
+        w_per_vcpu=found.full_w.value / item.vcpu, w_per_gb=memory.value,
+        g_per_vcpu_second=g_second / item.vcpu, g_per_gb_second=g_second / item.memory_gib * share.value,
+        disk=disk.spread, network=network.spread, made_disk=_quadrature(making.spread, lifespan.spread), memory=memory.spread,
+        busy=_quadrature(found.full_w.spread, per_vcpu.spread),
+        made_serverless=_quadrature(found.embodied_kg.spread, lifespan.spread, share.spread),
+    )  # fmt: skip
 
 
 def forget_figures() -> None:
     """Drop what was looked up: for tests that put other figures in the catalog's place."""
-    for looked_up in (_place, _machine, _general, _serverless):
+    for looked_up in (_place, _machine, _general):
         looked_up.cache_clear()
 
 
-def _band(mid: float, *factors: float) -> Band:
-    factor = _quadrature(*factors)
-    return Band(mid / factor, mid, mid * factor)
+def _band(mid: float, *spreads: Spread) -> Band:
+    down, up = _quadrature(*spreads)
+    return Band(mid / down, mid, mid * up)
 
 
-def _quadrature(*factors: float) -> float:
-    if len(factors) == 1:
-        return factors[0]
-    return math.exp(math.hypot(*map(math.log, factors)))
+def _quadrature(*spreads: Spread) -> Spread:
+    """Factors of a product: errors that have nothing to do with each other add in quadrature of their logarithms."""
+    if len(spreads) == 1:
+        return spreads[0]
+    down, up = (math.exp(math.hypot(*(math.log(spread[end]) for spread in spreads))) for end in (0, 1))
+    return down, up
+
+
+def _weighted(*parts: tuple[float, Spread]) -> Spread:
+    """The factors of a sum whose parts go the same way."""
+    whole = sum(amount for amount, _ in parts)
+    if not whole:
+        return _SURE
+    low = sum(amount / down for amount, (down, _) in parts)
+    return whole / low, sum(amount * up for amount, (_, up) in parts) / whole
 
 
 def _total(*bands: Band) -> Band:

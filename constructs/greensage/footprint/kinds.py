@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -31,9 +32,16 @@ def on_fraction(rate: float, linger_seconds: float) -> float:
     return -math.expm1(-rate * linger_seconds)
 
 
+def cold_share(demand: Demand, linger_seconds: float) -> float:
+    """Return the share of requests (0 to 1) that find nothing alive: before which none came for `linger_seconds` (Poisson)."""
+    starts = sum(item.hours * item.rate * math.exp(-item.rate * linger_seconds) for item in demand.hours)
+    every = sum(item.hours * item.rate for item in demand.hours)
+    return starts / every if every else 0.0
+
+
 def always_on(
     demand: Demand, region: str, instance_type: str, floor: int, *,
-    utilisation: float = traffic.TARGET_UTILISATION, shares: Sequence[float] = (1.0,), fixed: int | None = None,
+    utilisation: float = traffic.TARGET_UTILISATION, shares: Sequence[float] = (1.0,), fixed: float | None = None,
 ) -> Usage:  # fmt: skip
     """Return a month of an endpoint on instances that follow the load; `fixed` keeps that many instead.
 
@@ -79,15 +87,13 @@ def serverless(demand: Demand, region: str, memory_mb: int, warm: int = 0) -> Us
     """Return a month of a serverless endpoint; `warm` is its provisioned concurrency, which is held and billed all month."""
     gb, seconds = memory_mb / 1024, serverless_seconds(demand, memory_mb)
     held = billed_warm = 0.0
-    starts = 0.0
     for item in demand.hours:
         hours = item.hours * DAYS_PER_MONTH
         lingering = on_fraction(item.rate, traffic.SERVERLESS_LINGER_SECONDS)
         environments = max(1.0, item.rate * seconds / traffic.TARGET_UTILISATION)
         held += hours * 3600 * max(lingering * environments, warm)
-        # A cold start is a request before which none came for as long as an environment lingers (Poisson).
-        starts += hours * 3600 * item.rate * math.exp(-item.rate * traffic.SERVERLESS_LINGER_SECONDS) if not warm else 0.0
         billed_warm += hours * 3600 * warm
+    starts = 0.0 if warm else demand.requests * cold_share(demand, traffic.SERVERLESS_LINGER_SECONDS)
     busy = demand.requests * seconds + starts * traffic.COLD_START_SECONDS
     billed = demand.requests * seconds + billed_warm * coefficient("serverless_provisioned_share").value
     vcpu = memory_mb / coefficient("serverless_mb_per_vcpu").value
@@ -126,10 +132,11 @@ def shared_levels(
 
     `utilisation` is how busy its instances may be; `weights` say how many hours each entry stands for, default one.
     """
-    units = compute_units(instance_type)
+    units, lowest = compute_units(instance_type), max(floor, 1)
+    usable = units * utilisation
     hours: dict[tuple[float, float], float] = {}
     for mean, top, weight in zip(work, peak, weights or (1,) * len(work), strict=True):
-        count = max(floor, 1, math.ceil(top / (units * utilisation) - 1e-9))
+        count = lowest if top <= usable * lowest else max(lowest, math.ceil(top / usable - 1e-9))
         key = (count, min(1.0, mean / (count * units)))
         hours[key] = hours.get(key, 0.0) + DAYS_PER_MONTH * weight
     return tuple(Level(total, *key) for key, total in hours.items())
@@ -140,7 +147,7 @@ NO_WORK: tuple[float, ...] = (0.0,) * 24
 
 def added(first: Sequence[float], second: Sequence[float]) -> tuple[float, ...]:
     """Return the sum, hour by hour."""
-    return tuple(a + b for a, b in zip(first, second, strict=True))
+    return tuple(map(operator.add, first, second))
 
 
 def components(demands: Sequence[Demand], region: str, instance_type: str, floor: int, count: int) -> Usage:

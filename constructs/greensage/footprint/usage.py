@@ -26,7 +26,12 @@ class Serverless:
 
 @dataclass(frozen=True)
 class Usage:
-    """A month of one deployment in one Region. What does not apply is None, empty or 0."""
+    """A month of one deployment in one Region. What does not apply is None, empty or 0.
+
+    `unbilled_gb` are moved, and `unbilled_stored_gb` kept, without a price of hosting or S3: they cost energy, and `services`
+    says what they cost (rows of service_prices.json and how much of each). What is not `hosted` has no price by the hour:
+    a service bills it.
+    """
 
     region: str
     requests: float
@@ -37,8 +42,10 @@ class Usage:
     logs_gb: float = 0.0
     logs_kept_gb: float = 0.0
     network_gb: float = 0.0
-    alarms: int = 0
-    dashboards: int = 0
+    unbilled_gb: float = 0.0
+    unbilled_stored_gb: float = 0.0
+    services: tuple[tuple[str, float], ...] = ()
+    hosted: bool = True
 
     @property
     def instance_hours(self) -> float:

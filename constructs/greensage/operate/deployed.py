@@ -109,12 +109,13 @@ def _hosts(session: Any, region: str, addresses: dict[str, dict[str, Any]], foun
     client = session.client("sagemaker", region_name=region)
     for endpoint, models in sorted(served.items()):
         try:
-            found.hosts.append(_host(client, region, endpoint, models))
+            found.hosts.append(describe_host(client, region, endpoint, models))
         except (BotoCoreError, ClientError) as error:
             found.problems.append(f"{region}: endpoint {endpoint}: {error}")
 
 
-def _host(client: Any, region: str, endpoint: str, models: list[tuple[str, str | None]]) -> Host:
+def describe_host(client: Any, region: str, endpoint: str, models: list[tuple[str, str | None]]) -> Host:
+    """Return an endpoint that serves `models`, each with its component or None. Raises botocore's errors."""
     row = client.describe_endpoint(EndpointName=endpoint)
     config = client.describe_endpoint_config(EndpointConfigName=row["EndpointConfigName"])
     counts = {item["VariantName"]: item.get("CurrentInstanceCount", 0) for item in row.get("ProductionVariants", [])}

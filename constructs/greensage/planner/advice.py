@@ -5,22 +5,33 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..catalog import limits, traffic
+from ..catalog.figures import quality_factor
+from ..catalog.gpu import batch_saving
 from ..catalog.instances import InstanceType
 from ..catalog.kinds import hosting_kind
 from ..catalog.network import vpc_endpoints
-from ..footprint.demand import parameters_mb
+from ..catalog.power import batch_gain
+from ..footprint.demand import Demand, container_mb, parameters_mb, size_mb
+from ..footprint.kinds import cold_share
 from ..spec import ModelSource
-from .choose import Chosen
+from ..text import duration_ms
+from .choose import Chosen, least
 from .context import Request
-from .options import memory_mb
+from .latency import LATE_SHARE, floor_ms
+from .options import Option, jobs_instances, kept_alive_seconds, memory_mb
 from .size import memory_note
 from .types import Kind, ScalingPlan
+
+MEASURED = quality_factor("measured")
 
 
 def notes_of(request: Request, chosen: Chosen, kind: Kind) -> tuple[str, ...]:
     """Return what the owner of the file should know."""
     return (
         *_of_memory(chosen),
+        *_of_batching(chosen),
+        *_of_the_job(chosen),
         *_of_scaling(chosen),
         *_of_the_sla(chosen),
         *_of_the_file(request),
@@ -36,6 +47,38 @@ def _of_memory(chosen: Chosen) -> Iterator[str]:
     note = memory_note(option.request, option.image, option.item, memory_mb(option.request))
     if note:
         yield note
+    source = option.request.spec.model
+    dense = traffic.dense_format(source.framework)
+    if dense is None or source.memory_mb is not None or source.cost is not None:
+        return
+    needed = container_mb(source) + size_mb(source) * dense[0]
+    if needed > traffic.usable_memory_mb(option.item.memory_gib):
+        yield (
+            f"memory: this {source.framework} model may take {needed:,.0f} MB {dense[1]}, more than {option.item.name} has: "
+            "set model.memory_mb to what you measured"
+        )
+
+
+def _of_batching(chosen: Chosen) -> Iterator[str]:
+    option = chosen.option
+    if option.image.processor == "gpu" and batch_gain(option.request.spec.model.image_family) == 1:
+        few, most = batch_saving()
+        yield (
+            "the container answers one request at a time unless it is told to batch: in batches of 32 an H100 took "
+            f"{few:.1f} to {most:.1f} times less energy an answer (measured; greensage catalog show H100)"
+        )
+
+
+def _of_the_job(chosen: Chosen) -> Iterator[str]:
+    option = chosen.option
+    if option.item is None or hosting_kind(option.kind).answers != "files":
+        return
+    needed, given = jobs_instances(option.request, option.item), getattr(option.request.spec.hosting, "instances", 1)
+    if needed > given:
+        yield (
+            f"a job would not end before the next begins: about {needed:,} instances of {option.item.name} would do it, "
+            f"and there are {given} (estimate; hosting.instances, at most {limits.TRANSFORM_INSTANCES_MAX})"
+        )
 
 
 def _of_scaling(chosen: Chosen) -> Iterator[str]:
@@ -46,12 +89,35 @@ def _of_scaling(chosen: Chosen) -> Iterator[str]:
 
 
 def _of_the_sla(chosen: Chosen) -> Iterator[str]:
-    option = chosen.option
-    if not option.keeps_sla:
+    option, demand = chosen.option, chosen.option.request.demand
+    wanted = option.request.spec.sla.latency_p95_ms
+    if option.keeps_sla or wanted is None:
+        return
+    cold = cold_share(demand, kept_alive_seconds(option))
+    if cold > LATE_SHARE:
         yield (
-            f"the estimated p95 of {option.p95_ms:.0f} ms on {option.size} does not keep the SLA's "
-            f"{option.request.spec.sla.latency_p95_ms} ms; set traffic.cpu_ms_per_request to what you measured"
+            f"about {cold:.0%} of calls find nothing awake (Poisson), and a p95 leaves {LATE_SHARE:.0%}: {option.kind} does not "
+            f"keep {wanted:,} ms. Leave sla.latency_p95_ms out if that is fine, or keep something warm"
         )
+        return
+    fastest = min((item.option for item in chosen.options if item.option.item), key=_floor_of, default=None)
+    floor = f"{duration_ms(_floor_of(fastest))} on the fastest, {fastest.size}" if fastest else duration_ms(option.p95_ms or 0)
+    late = duration_ms(option.p95_ms or 0)
+    yield (
+        f"nothing is estimated to keep the SLA's p95 of {wanted:,} ms: network and container take about "
+        f"{traffic.OVERHEAD_MS:g} ms (assumed), with the model {floor}{_with_band(demand)}. {option.label} is the least "
+        f"{least(chosen)}, at about {late}; set traffic.cpu_ms_per_request to what you measured"
+    )
+
+
+def _floor_of(option: Option) -> float:
+    assert option.item is not None
+    return floor_ms(option.request.demand, option.item)
+
+
+def _with_band(demand: Demand) -> str:
+    """What the SLA is kept with: the high end of the CPU time."""
+    return f", and the CPU time may be {demand.cpu_factor:g} times that" if demand.cpu_factor > MEASURED else ""
 
 
 def _of_the_file(request: Request) -> Iterator[str]:

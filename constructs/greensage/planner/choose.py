@@ -101,13 +101,13 @@ class _Draft:
     options: list[Option]
     against: dict[Kind, str | None]
     regions: tuple[str, ...]
-    why_accelerated: str
     errors: list[PlanError]
 
     def choose(self, scored: Sequence[Scored]) -> Chosen:
         ordered = tuple(sorted(scored, key=lambda item: item.order))
-        errors = tuple(self.errors)
-        return Chosen(self.request, ordered[0], ordered, self.against, self.regions, self.why_accelerated, errors=errors)
+        return Chosen(
+            self.request, ordered[0], ordered, self.against, self.regions, _why_accelerated(ordered), errors=tuple(self.errors)
+        )
 
 
 def _draft(request: Request, default_region: str | None) -> _Draft:
@@ -115,23 +115,30 @@ def _draft(request: Request, default_region: str | None) -> _Draft:
     against = legal_kinds(request)
     legal: list[Kind] = [kind for kind, reason in against.items() if reason is None]
     options, errors = options_of(request, legal, regions)
-    why = ""
-    if _may_accelerate(request) and not any(option.keeps_sla for option in options):
-        faster, _ = options_of(
-            request.with_spec(silicon="gpu"), [kind for kind in legal if hosting_kind(kind).runs_on == "instances"], regions
-        )
-        if any(option.keeps_sla for option in faster):
-            options, why = [*options, *faster], "no CPU type is estimated to keep the p95 of the SLA"
+    if _may_accelerate(request):
+        on_instances: list[Kind] = [kind for kind in legal if hosting_kind(kind).runs_on == "instances"]
+        options += options_of(request.with_spec(silicon="gpu"), on_instances, regions)[0]
     if not options:
         raise errors[0]
-    return _Draft(request, options, against, regions, why, errors)
+    return _Draft(request, options, against, regions, errors)
 
 
 def _may_accelerate(request: Request) -> bool:
-    """GPU comes last: only where the user left it open, nothing was compiled for Neuron, and AWS has an image."""
+    """A GPU is an option where the user left it open, nothing was compiled for Neuron, and AWS has an image."""
     model = request.spec.model
     free = request.spec.silicon == "auto" and not model.compiled_for and not model.package and model.image in ("auto", "prebuilt")
     return free and any(model.version in (None, image.version) for image in accelerated_images(model.image_family, "gpu"))
+
+
+def _why_accelerated(ordered: Sequence[Scored]) -> str:
+    """Why a GPU won that nobody asked for; empty where it did not."""
+    winner = ordered[0].option
+    if winner.image.processor != "gpu" or not any(item.option.image.processor == "cpu" for item in ordered):
+        return ""
+    best = next(item for item in ordered if item.option.image.processor == "cpu")
+    if winner.keeps_sla and not best.option.keeps_sla:
+        return "no CPU type is estimated to keep the p95 of the SLA"
+    return f"a GPU takes less than the best CPU type, {best.option.label} with {best.words}"
 
 
 def score(options: Sequence[Option]) -> list[Scored]:
@@ -170,6 +177,11 @@ def _value(option: Option, key: str) -> str:
 def rounded(value: float) -> float:
     """Six digits: what differs less is the same, whatever the order of summing. NaN, a figure nobody has, goes last."""
     return float(f"{value:.6g}") if value == value else float("inf")
+
+
+def least(chosen: Chosen) -> str:
+    """Return what the choice minimizes: carbon or cost."""
+    return "cost" if chosen.request.spec.optimize_for == "cost" else "carbon"
 
 
 def grams(value: float) -> str:

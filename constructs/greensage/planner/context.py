@@ -42,12 +42,12 @@ class Request:
     @property
     def waits(self) -> bool:
         """Whether someone waits for the answer and cannot wait for a cold start too."""
-        return not self.spec.sla.cold_start_ok
+        return not self.spec.sla.accepts_cold_starts
 
     @property
     def nobody_waits(self) -> bool:
         """Whether the file names no latency and accepts cold starts."""
-        return self.spec.sla.latency_p95_ms is None and self.spec.sla.cold_start_ok
+        return self.spec.sla.latency_p95_ms is None and self.spec.sla.accepts_cold_starts
 
     @property
     def size_mb(self) -> float:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ..catalog.kinds import hosting_kind
 from ..catalog.prices import service_price
 from ..footprint import Usage, mid_figures
@@ -27,11 +25,6 @@ def choose_dashboard(spec: ModelSpec, kind: Kind, usage: Usage) -> tuple[bool, C
     own = price <= _SHARE * cost
     why = f"{price:.2g} USD a month {'is less' if own else 'would be more'} than a tenth of what the endpoint costs"
     return own, Choice("dashboard", _value(own), why)
-
-
-def with_dashboard(usage: Usage, own: bool) -> Usage:
-    """Return `usage` with what a dashboard and its alarms cost."""
-    return replace(usage, dashboards=1, alarms=usage.alarms + METRICS_OF_ALARMS) if own else usage
 
 
 def _value(own: bool) -> str:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 
-from ..catalog.instances import in_region, is_hosting_type, why_graviton
+from ..catalog.instances import hosting_types, in_region, instance, is_hosting_type, why_graviton
 from ..catalog.kinds import hosting_kind, hosting_kinds
-from ..catalog.regions import known_regions, region
+from ..catalog.regions import are_a_tie, grams_per_it_kwh, known_regions, region
 from ..errors import CatalogError
-from .choose import Chosen, Scored, Sharing, grams
+from ..footprint.kinds import cold_share
+from ..spec import hosting_of
+from ..text import duration_ms, number, plural
+from .choose import Chosen, Scored, Sharing, grams, least, score
 from .kind import why_not_kind
+from .latency import LATE_SHARE
+from .options import Option, kept_alive_seconds, memory_mb, options_of
 from .region import why_not_region
 from .silicon import choose_image
+from .size import memory_note
 from .types import Choice, Rejected
 
 _SILICON = ("graviton", "x86", "gpu", "inferentia", "trainium")
@@ -61,7 +67,7 @@ def why_region(chosen: Chosen) -> Choice:
     elif len(chosen.regions) == 1:
         reason = f"the only Region that the file leaves; {reason}"
     else:
-        reason = f"least {_least(chosen)} of the {len(chosen.regions)} allowed Regions; {reason}"
+        reason = f"least {least(chosen)} of the {len(chosen.regions)} allowed Regions{_tie(chosen, name)}; {reason}"
     if cost:
         reason = f"{reason}; the constraint costs {grams(cost[1])} a month against {cost[0]}"
     lost = [Rejected(other, _why_lost(chosen, other)) for other in chosen.request.spec.region.allowed if other != name]
@@ -75,9 +81,11 @@ def why_instance(chosen: Chosen) -> Choice:
     if getattr(option.request.spec.hosting, "instance_type", None):
         return Choice("instance", option.size, "instance_type in the spec")
     demand = option.request.demand
-    estimate = f"; p95 about {option.p95_ms:.0f} ms" if option.p95_ms is not None else ""
+    estimate = f"; p95 about {duration_ms(option.p95_ms)}" if option.p95_ms is not None else ""
     keep = " and keep the SLA" if option.keeps_sla else ""
-    reason = f"least {_least(chosen)} of the types that hold it{keep}; {demand.peak:.2f} requests/s at peak (estimate){estimate}"
+    reason = (
+        f"least {least(chosen)} of the types that hold it{keep}; {number(demand.peak)} requests/s at peak (estimate){estimate}"
+    )
     rivals = [
         item for item in chosen.options
         if (item.option.kind, item.option.request.region) == (option.kind, option.request.region) and item is not winner
@@ -90,9 +98,22 @@ def why_serverless_size(chosen: Chosen, concurrency: int) -> Choice:
     """Return the memory and the concurrency, and why."""
     option = chosen.option
     named = getattr(option.request.spec.hosting, "memory_mb", None)
-    estimate = f"; p95 about {option.p95_ms:.0f} ms when warm" if option.p95_ms is not None else ""
+    estimate = f"; p95 about {duration_ms(option.p95_ms)}, cold starts counted" if option.p95_ms is not None else ""
     reason = "memory_mb in the spec" if named else f"smallest step that holds server and model (estimate){estimate}"
     return Choice("size", f"{option.memory_mb} MB, {concurrency} at once", reason)
+
+
+def _tie(chosen: Chosen, name: str) -> str:
+    """What the ranking is worth: where the bands of the grids overlap, nobody knows which Region is the cleaner."""
+    ties = [other for other in chosen.regions if other != name and are_a_tie(name, other)]
+    if not ties:
+        return ""
+    return f", by the middles: a tie with {' and '.join(ties)}, whose bands overlap ({_range(name)} against {_range(ties[0])} g)"
+
+
+def _range(name: str) -> str:
+    low, _, high = grams_per_it_kwh(name)
+    return f"{low:.0f} to {high:.0f}"
 
 
 def constraint_cost(chosen: Chosen) -> tuple[str, float] | None:
@@ -101,9 +122,10 @@ def constraint_cost(chosen: Chosen) -> tuple[str, float] | None:
     own = winner.option.request.region
     item = winner.option.item
     open_to_it = [name for name in known_regions() if item is None or item.name in (in_region(name) or ())]
-    best = min(open_to_it, key=_grams_per_it_kwh, default=own)
-    saved = winner.operational_g * (1 - _grams_per_it_kwh(best) / _grams_per_it_kwh(own))
-    return (best, saved) if best not in chosen.regions and saved > 0.05 * winner.carbon_g else None
+    best = min(open_to_it, key=lambda name: grams_per_it_kwh(name)[1], default=own)
+    saved = winner.operational_g * (1 - grams_per_it_kwh(best)[1] / grams_per_it_kwh(own)[1])
+    worth = best not in chosen.regions and saved > 0.05 * winner.carbon_g and not are_a_tie(best, own)
+    return (best, saved) if worth else None
 
 
 def why_not(chosen: Chosen, asked: str) -> str:
@@ -122,7 +144,7 @@ def why_not(chosen: Chosen, asked: str) -> str:
     name = asked if asked.startswith("ml.") else f"ml.{asked}"
     if is_hosting_type(name):
         return _numbers(chosen, size=name) or _why_not_type(chosen, name)
-    near = get_close_matches(asked, [*hosting_kinds(), *known_regions(), *_SILICON], n=1)
+    near = get_close_matches(asked, [*hosting_kinds(), *known_regions(), *_SILICON, *hosting_types()], n=1)
     raise CatalogError(f"{asked!r} is no hosting kind, Region, silicon or instance type" + (f"; {near[0]}?" if near else ""))
 
 
@@ -137,23 +159,28 @@ def _why_not_alone(chosen: Chosen, sharing: Sharing, alone: Scored, asked: str) 
     return f"{together}, and alone this one would take {rival.words} ({rival.option.size})" if rival else _first_error(chosen)
 
 
-def _least(chosen: Chosen) -> str:
-    return "cost" if chosen.request.spec.optimize_for == "cost" else "carbon"
-
-
 def _because(chosen: Chosen) -> str:
     request, kind, winner = chosen.request, chosen.option.kind, chosen.winner
-    day = f"{request.spec.traffic.requests_per_day:,} requests a day, {request.spec.traffic.pattern}"
+    day = f"{plural(request.spec.traffic.requests_per_day, 'request')} a day, {request.spec.traffic.pattern}"
     row = hosting_kind(kind)
     numbers = f": {winner.words}" if row.shares is None else ""
     return f"{row.because.format(group=request.spec.group)}; {day}{numbers}"
 
 
 def _against(rival: Scored, winner: Scored) -> str:
-    slow = "" if rival.option.keeps_sla else f"p95 about {rival.option.p95_ms:.0f} ms does not keep the SLA; "
+    slow = "" if rival.option.keeps_sla else f"{_late(rival.option)} does not keep the SLA; "
     cheaper = winner.cost_usd - rival.cost_usd
     aside = f", though ${cheaper:,.2f} cheaper" if cheaper > 0.01 * max(winner.cost_usd, 1.0) else ""
     return f"{slow}{rival.words} ({rival.option.size}) against {winner.words}{aside}"
+
+
+def _late(option: Option) -> str:
+    asleep = cold_share(option.request.demand, kept_alive_seconds(option))
+    if asleep > LATE_SHARE:
+        return f"{asleep:.0%} of calls find nothing awake, which"
+    return f"p95 about {duration_ms(option.p95_ms or 0.0)}" + (
+        ", with the band of the CPU time," if option.keeps_by_middle else ""
+    )
 
 
 def _why_lost(chosen: Chosen, name: str) -> str:
@@ -191,7 +218,11 @@ def _why_not_silicon(chosen: Chosen, asked: str) -> str:
         return why_graviton()
     if spec.silicon not in ("auto", asked):
         return f"silicon: {spec.silicon} in the spec"
-    return "a CPU type keeps the SLA, and a GPU comes last" if asked == "gpu" else _graviton_reason(chosen)
+    if asked == "gpu":
+        # Ordered already: the first is the best.
+        rival = next((item for item in chosen.options if item.option.image.processor == "gpu"), None)
+        return _against(rival, chosen.winner) if rival else "AWS has no GPU image of this framework for the kinds that are open"
+    return _graviton_reason(chosen)
 
 
 def _graviton_reason(chosen: Chosen) -> str:
@@ -200,10 +231,33 @@ def _graviton_reason(chosen: Chosen) -> str:
 
 
 def _why_not_type(chosen: Chosen, name: str) -> str:
-    place = chosen.option.request.region
+    """The one reason: tried on that type, what refuses it, or else what it would take."""
+    option = chosen.option
+    if option.item is None:
+        return f"{option.kind} hosting has no instance types, and it takes the least: {chosen.winner.words}"
+    place = option.request.region
     if name not in (in_region(place) or ()):
         return f"{place} does not host {name}, according to AWS's price list"
-    return "of another silicon, of a family that is never chosen, or not the smallest of its family that keeps the SLA"
+    try:
+        item = instance(name)
+    except CatalogError as error:
+        return str(error)
+    request = option.request.with_spec(hosting=hosting_of(option.kind, instance_type=name))
+    if item.processor == "gpu" and request.spec.silicon == "auto":
+        request = request.with_spec(silicon="gpu")
+    elif item.processor == "cpu" and item.architecture != option.image.architecture and request.spec.silicon == "auto":
+        request = request.with_spec(silicon="graviton" if item.architecture == "arm64" else "x86")
+    options, errors = options_of(request, [option.kind], [place])
+    if not options:
+        return errors[0].problems[0].message
+    small = memory_note(request, options[0].image, item, memory_mb(request))
+    if small and "are needed" in small:
+        return small.partition(":")[0]
+    if chosen.sharing is not None:
+        return "the endpoint is shared, and its type is the one on which all of its members together take the least"
+    rival = score(options)[0]
+    bigger = f"{name} keeps the SLA, but " if rival.option.keeps_sla else ""
+    return f"{bigger}{_against(rival, chosen.winner)}"
 
 
 def _first_error(chosen: Chosen) -> str:
@@ -213,8 +267,5 @@ def _first_error(chosen: Chosen) -> str:
 def _least_intensity(name: str) -> str:
     found = region(name)
     matched = ", matched by renewables in AWS's report for 2023" if found.matched else ""
-    return f"{found.intensity.value:g} gCO2e/kWh, PUE {found.pue.value:g}{matched}"
-
-
-def _grams_per_it_kwh(name: str) -> float:
-    return region(name).intensity.value * region(name).pue.value
+    low, high = found.intensity.value / found.intensity.down, found.intensity.value * found.intensity.up
+    return f"{found.intensity.value:g} gCO2e/kWh ({low:.0f} to {high:.0f} by source), PUE {found.pue.value:g}{matched}"

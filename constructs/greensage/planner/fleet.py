@@ -9,48 +9,71 @@ from operator import add
 
 from ..catalog.kinds import hosting_kind
 from ..footprint.band import Band
-from ..footprint.baseline import baseline_type, baseline_usage
+from ..footprint.baseline import SAME_REGION, Baseline, Compared
 from ..footprint.demand import container_mb, demand_of
 from ..footprint.estimate import Footprint, estimate
 from ..footprint.usage import Usage
 from ..spec import ModelSpec
+from ..text import number
+from .beside import Beside, beside_of, shared_beside
 from .types import GroupPlan, ModelPlan, Plan
 from .usage import group_usage, usage_of
 
 
 @dataclass(frozen=True)
 class ModelFootprint:
-    """One model: what it takes, and what its usual deployment would. `share` is its part of a shared endpoint (else 1)."""
+    """One model: what it takes, and what it is compared with.
+
+    Parameters
+    ----------
+    name:
+        Of the model.
+    host:
+        Its hosting, or its part of a shared endpoint: `share` (0 to 1), else 1.
+    baseline, baseline_type, baseline_region:
+        What it is compared with, the instance type of that, and where.
+    beside:
+        What its file makes beside: captures, watching, retraining, a VPC's endpoints, its part of the platform; by name.
+    """
 
     name: str
-    footprint: Footprint
+    host: Footprint
     baseline: Footprint
     baseline_type: str
     baseline_region: str
     share: float
+    beside: tuple[tuple[str, Footprint], ...] = ()
+
+    @cached_property
+    def footprint(self) -> Footprint:
+        """Everything that the model takes in a month."""
+        return reduce(add, (item for _, item in self.beside), self.host)
 
     @property
     def saved_carbon(self) -> Band:
-        """Share of the carbon saved against the usual deployment (0 to 1)."""
+        """Share of the carbon saved against the baseline (0 to 1)."""
         return self.footprint.carbon_g.saved_against(self.baseline.carbon_g)
 
     @property
     def saved_cost(self) -> Band:
-        """Share of the cost saved against the usual deployment (0 to 1)."""
+        """Share of the cost saved against the baseline (0 to 1)."""
         return self.footprint.cost_usd.saved_against(self.baseline.cost_usd)
 
 
 @dataclass(frozen=True)
 class FleetFootprint:
-    """All models of a plan: what they take in a month, and what the usual deployment takes.
+    """All models of a plan: what they take in a month, and what it is compared with.
 
     Parameters
     ----------
     models:
         A `ModelFootprint` each, in the order of the plan.
+    against:
+        What it is compared with; default: the usual deployment in the same Region.
     """
 
     models: tuple[ModelFootprint, ...]
+    against: Baseline = SAME_REGION
 
     @cached_property
     def total(self) -> Footprint:
@@ -59,7 +82,7 @@ class FleetFootprint:
 
     @cached_property
     def baseline(self) -> Footprint:
-        """The month of the usual deployments."""
+        """The month of what it is compared with."""
         return reduce(add, (item.baseline for item in self.models))
 
     def of(self, name: str) -> ModelFootprint:
@@ -71,52 +94,79 @@ class FleetFootprint:
         return {item.name: item for item in self.models}
 
 
-def fleet_footprint(plan: Plan) -> FleetFootprint:
+def worse_than_baseline(footprint: FleetFootprint) -> tuple[str, ...]:
+    """Return a sentence for each model that takes more carbon than what it is compared with, and why that may be."""
+    found: list[str] = []
+    for item in footprint.models:
+        saved = item.saved_carbon
+        if not saved.known or saved.mid >= -_NOISE:
+            continue
+        beside = sum(part.carbon_g.mid for _, part in item.beside)
+        more = item.footprint.carbon_g.mid - item.baseline.carbon_g.mid
+        why = (
+            "it is what stands beside the host that does it"
+            if beside >= more
+            else "what the file asks for costs more than one always-on instance would: look at its payload, SLA, silicon and kind"
+        )
+        now, then = number(item.footprint.carbon_g.mid), number(item.baseline.carbon_g.mid)
+        found.append(f"{item.name} takes {now} gCO2e a month, its baseline {then}: {why} (greensage why {item.name})")
+    return tuple(found)
+
+
+# Below a hundredth nobody is worse off.
+_NOISE = 0.01
+
+
+def fleet_footprint(plan: Plan, baseline: Baseline = SAME_REGION) -> FleetFootprint:
     """Return the footprint of every model of `plan`.
 
     Parameters
     ----------
     plan:
         Of `greensage.plan`.
+    baseline:
+        What it is compared with; default: the usual deployment in the same Region.
 
     Raises CatalogError where a figure is missing that none replaces.
     """
     alone = [model for model in plan.models if plan.group_of(model) is None]
     specs = {model.name: model.spec for model in plan.models}
     members = [[specs[name] for name in group.members] for group in plan.groups]
-    usages = [usage_of(model) for model in alone]
-    usages += [group_usage(group, found) for group, found in zip(plan.groups, members, strict=True)]
-    usages += [_usual(model) for model in plan.models]
-    rows = estimate(usages)
-    own = {model.name: (rows[index], 1.0) for index, model in enumerate(alone)}
-    for index, (group, found) in enumerate(zip(plan.groups, members, strict=True)):
-        own |= _divided(group, found, rows[len(alone) + index])
-    usual = rows[len(alone) + len(plan.groups) :]
+    hosts = estimate([usage_of(model) for model in alone])
+    own = {model.name: (row, 1.0) for model, row in zip(alone, hosts, strict=True)}
+    shared = estimate([group_usage(group, found) for group, found in zip(plan.groups, members, strict=True)])
+    for group, found, whole in zip(plan.groups, members, shared, strict=True):
+        own |= _divided(group, found, whole)
+    together = shared_beside(plan)
+    beside = {model.name: (*beside_of(model), *together[model.name]) for model in plan.models}
+    known: dict[Usage, Footprint] = {}
+    made = {name: _estimated(rows, known) for name, rows in beside.items()}
+    compared = [_compared(model, baseline) for model in plan.models]
+    usual = estimate([item.usage for item in compared])
     return FleetFootprint(
         tuple(
             ModelFootprint(
-                model.name,
-                own[model.name][0],
-                usual[index],
-                baseline_type(model.spec),
-                baseline_region(model),
-                own[model.name][1],
+                model.name, own[model.name][0], month, item.instance_type, item.region, own[model.name][1], made[model.name]
             )
-            for index, model in enumerate(plan.models)
-        )
+            for model, item, month in zip(plan.models, compared, usual, strict=True)
+        ),
+        baseline,
     )
 
 
-def _usual(model: ModelPlan) -> Usage:
+def _estimated(rows: Sequence[Beside], known: dict[Usage, Footprint]) -> tuple[tuple[str, Footprint], ...]:
+    # Models of a Region have equal parts of its platform, which are worked out once.
+    for _, usage in rows:
+        if usage not in known:
+            known[usage] = estimate([usage])[0]
+    return tuple((name, known[usage]) for name, usage in rows)
+
+
+def _compared(model: ModelPlan, baseline: Baseline) -> Compared:
     # What the devices themselves take is in no figure here, so that an edge model saves nothing either.
-    return (
-        usage_of(model) if hosting_kind(model.kind).runs_on == "devices" else baseline_usage(model.spec, baseline_region(model))
-    )
-
-
-def baseline_region(model: ModelPlan) -> str:
-    """Return the Region of the usual deployment: the first that the file allows."""
-    return model.spec.region.allowed[0] if model.spec.region.allowed else model.region
+    if hosting_kind(model.kind).runs_on == "devices":
+        return Compared(usage_of(model), "", model.region)
+    return baseline.of(model.spec, model.kind, model.region)
 
 
 def _divided(group: GroupPlan, members: Sequence[ModelSpec], whole: Footprint) -> dict[str, tuple[Footprint, float]]:

@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 from ..catalog import limits, traffic
 from ..catalog.kinds import HostingKind, Kind, hosting_kind, hosting_kinds, kind_that_shares
+from ..errors import PlanError
 from ..footprint.demand import container_mb
-from ..spec import ModelSpec, hosting_of
+from ..spec import ServerlessHosting, hosting_of
 from .context import Request
 from .refusals import why_not
+
+
+@dataclass(frozen=True)
+class Objection:
+    """What speaks against a kind: the key of the file that it contradicts, and the way out.
+
+    A `certain` one is AWS's limit or the kind's nature, and refused where the file names the kind. Others rest on an
+    assumption: they rule a kind out where it is open, and are a warning where the file names it.
+    """
+
+    reason: str
+    path: str
+    hint: str
+    certain: bool = True
 
 
 def legal_kinds(request: Request) -> dict[Kind, str | None]:
@@ -29,7 +47,26 @@ def legal_kinds(request: Request) -> dict[Kind, str | None]:
 
 def why_not_kind(request: Request, kind: Kind) -> str | None:
     """Return the first reason against `kind` for this model: AWS, the SLA or the size; None where it is legal."""
-    return why_not(with_kind(request, kind), kind) or _against(request, kind)
+    asked = with_kind(request, kind)
+    first = next(_objections(asked, kind), None)
+    # Where the file names the kind, its size and the capability matrix say what it cannot hold.
+    return why_not(asked, kind) or (first.reason if first else None) or _too_much_for_memory(asked, hosting_kind(kind))
+
+
+def check_named(request: Request) -> tuple[str, ...]:
+    """Return warnings where the kind that the file names fits the rest of it badly; PlanError where it cannot."""
+    if request.spec.hosting == "auto":
+        return ()
+    kind = request.spec.hosting.kind
+    found = list(_objections(request, kind))
+    problems = [
+        request.located.problem(tuple(item.path.split(".")), f"hosting: {kind} cannot keep it: {item.reason}", hint=item.hint)
+        for item in found
+        if item.certain
+    ]
+    if problems:
+        raise PlanError(problems)
+    return tuple(f"hosting: {kind}: {item.reason}; {item.hint}" for item in found)
 
 
 def with_kind(request: Request, kind: Kind) -> Request:
@@ -40,35 +77,56 @@ def with_kind(request: Request, kind: Kind) -> Request:
     return request.with_spec(hosting=hosting_of(kind, **row.auto_options))
 
 
-def _against(request: Request, kind: Kind) -> str | None:
+def _objections(request: Request, kind: Kind) -> Iterator[Objection]:
     row = hosting_kind(kind)
-    return _too_late(request, row) or _too_cold(request, row) or _too_much_for_memory(request, row) or _too_large(request, row)
+    return (found for look in (_too_late, _too_cold, _too_large) if (found := look(request, row)))
 
 
-def _too_late(request: Request, row: HostingKind) -> str | None:
+def _too_late(request: Request, row: HostingKind) -> Objection | None:
     """Answers that come later than somebody waits for."""
-    waits = _somebody_waits(request.spec)
+    waits = _who_waits(request)
+    if waits is None or row.answers not in ("files", "queued"):
+        return None
+    words, path = waits
     if row.answers == "files":
-        return f"{waits}; a {row.name} job answers when it ends" if waits else None
-    if row.answers != "queued":
+        reason = f"{words}; a {row.name} job answers when it ends"
+        return Objection(reason, path, f"hosting: real-time, or {path} left out")
+    if getattr(request.spec.hosting, "min_instances", None):
         return None
     wake, p95 = traffic.ASYNCHRONOUS_WAKE_SECONDS, request.spec.sla.latency_p95_ms
     if p95 is not None and p95 >= wake * 1000 and not request.waits:
         return None
-    return f"{waits}; an instance takes about {wake / 60:.0f} minutes to wake (assumed)" if waits else None
+    reason = f"{words}; an instance takes about {wake / 60:.0f} minutes to wake (assumed)"
+    return Objection(reason, path, "hosting.min_instances: 1 keeps one awake", certain=False)
 
 
-def _somebody_waits(spec: ModelSpec) -> str | None:
-    if spec.sla.latency_p95_ms is not None:
-        return f"sla.latency_p95_ms is {spec.sla.latency_p95_ms:,}"
-    return None if spec.sla.cold_start_ok else "sla.cold_start_ok is false, so somebody waits"
+def _who_waits(request: Request) -> tuple[str, str] | None:
+    sla = request.spec.sla
+    if sla.latency_p95_ms is not None:
+        return f"sla.latency_p95_ms is {sla.latency_p95_ms:,}", "sla.latency_p95_ms"
+    return None if sla.accepts_cold_starts else ("sla.cold_start_ok is false, so somebody waits", "sla.cold_start_ok")
 
 
-def _too_cold(request: Request, row: HostingKind) -> str | None:
-    if row.runs_on == "memory" and not request.spec.sla.cold_start_ok:
-        return "sla.cold_start_ok is false"
-    if row.shares == "server" and request.waits:
-        return "a model that is not loaded yet answers late, and sla.cold_start_ok is false"
+def _too_cold(request: Request, row: HostingKind) -> Objection | None:
+    """First answers that are late, or fail, where the file does not accept that."""
+    sla, hosting, path = request.spec.sla, request.spec.hosting, "sla.cold_start_ok"
+    if sla.accepts_cold_starts:
+        return None
+    silent = sla.cold_start_ok is None
+    if row.runs_on == "memory" and not (isinstance(hosting, ServerlessHosting) and hosting.provisioned_concurrency):
+        warm = "hosting.provisioned_concurrency: 1 keeps an environment warm"
+        if not silent:
+            return Objection("sla.cold_start_ok is false", path, warm)
+        cold = (
+            f"a cold start takes about {traffic.COLD_START_SECONDS:g} s (assumed), more than the p95 of {sla.latency_p95_ms:,} ms"
+        )
+        return Objection(f"{cold}, and sla.cold_start_ok does not accept it", path, f"{path}: true, or {warm}", certain=False)
+    if row.shares == "copies" and getattr(hosting, "min_copies", 1) == 0 and not silent:
+        return Objection("with min_copies: 0 requests fail while a copy wakes, and sla.cold_start_ok is false", path,
+                         "hosting.min_copies: 1")  # fmt: skip
+    if row.shares == "server" and not silent:
+        late = "a model that is not loaded yet answers late, and sla.cold_start_ok is false"
+        return Objection(late, path, "hosting: multi-container, where each model is always loaded", certain=False)
     return None
 
 
@@ -84,11 +142,19 @@ def _too_much_for_memory(request: Request, row: HostingKind) -> str | None:
     return "the image is built for arm64" if spec.model.image_architecture == "arm64" else None
 
 
-def _too_large(request: Request, row: HostingKind) -> str | None:
+def _too_large(request: Request, row: HostingKind) -> Objection | None:
     payload = (request.spec.traffic.payload_kb or 0) * 1000
     if row.payload is None or payload <= limits.bytes_of(row.payload):
         return None
-    return f"traffic.payload_kb is {payload / 1000:,.0f}, and a request ends at {limits.bytes_of(row.payload) / 1000:,.0f} kB"
+    most, source = limits.bytes_of(row.payload) / 1000, limits.source_of(row.payload)
+    reason = f"traffic.payload_kb is {payload / 1000:,.0f}, and a request ends at {most:,.0f} kB ({source})"
+    larger = [other.name for other in hosting_kinds().values() if _takes(other, payload) and other.shares is None]
+    hint = f"hosting: {' or '.join(larger)}" if larger else "references to objects in S3 instead of the objects themselves"
+    return Objection(reason, "traffic.payload_kb", hint)
+
+
+def _takes(row: HostingKind, payload: float) -> bool:
+    return row.payload is not None and payload <= limits.bytes_of(row.payload)
 
 
 def _by_what_it_takes(kind: Kind) -> int:

@@ -8,10 +8,12 @@ from ..catalog import traffic
 from ..catalog.instances import InstanceType
 from ..catalog.power import speed
 from ..footprint.demand import Demand
-from ..footprint.kinds import serverless_seconds
+from ..footprint.kinds import cold_share, serverless_seconds
 
 # The 95th percentile of an exponentially distributed wait is about three times its mean.
 _P95_OF_WAIT = 3.0
+# What a 95th percentile leaves to be late.
+LATE_SHARE = 0.05
 # Leaves a millionth of the range.
 _HALVINGS = 20
 
@@ -25,9 +27,17 @@ def p95_ms(demand: Demand, item: InstanceType, *, utilisation: float = traffic.T
     return _p95_ms(demand.cpu_seconds, demand.parallel, item, utilisation)
 
 
+def floor_ms(demand: Demand, item: InstanceType) -> float:
+    """Return the least that an answer takes on `item`, in milliseconds: network, container and the model, nobody waiting."""
+    return _p95_ms(demand.cpu_seconds, demand.parallel, item, 0.0)
+
+
 @cache
 def usable_utilisation(cpu_seconds: float, parallel: float, item: InstanceType, wanted_ms: float | None) -> float:
-    """Return how busy an instance may be at the peak: at most the target, less where the SLA wants it, 0 where nothing helps."""
+    """Return how busy an instance may be at the peak: at most the target, less where the SLA wants it, 0 where nothing helps.
+
+    `cpu_seconds` is the high end of its band (`Demand.cpu_seconds_high`), so that an SLA is not kept to the millisecond only.
+    """
     target = traffic.TARGET_UTILISATION
     if wanted_ms is None or _p95_ms(cpu_seconds, parallel, item, target) <= wanted_ms:
         return target
@@ -40,9 +50,13 @@ def usable_utilisation(cpu_seconds: float, parallel: float, item: InstanceType, 
     return low
 
 
-def serverless_p95_ms(demand: Demand, memory_mb: int) -> float:
-    """Return the estimate for a warm serverless environment: each request has its own, so nothing waits."""
-    return 1000 * serverless_seconds(demand, memory_mb)
+def serverless_p95_ms(demand: Demand, memory_mb: int, warm: int = 0) -> float:
+    """Return the estimate for serverless: each request has its own environment, so nothing waits but for a cold start.
+
+    Where more than one call in twenty is cold, the 95th percentile is a cold start. `warm` is the provisioned concurrency.
+    """
+    cold = not warm and cold_share(demand, traffic.SERVERLESS_LINGER_SECONDS) > LATE_SHARE
+    return 1000 * (serverless_seconds(demand, memory_mb) + (traffic.COLD_START_SECONDS if cold else 0.0))
 
 
 @cache

@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from ..catalog import limits
+from ..catalog.figures import DAYS_PER_MONTH
 from ..catalog.instances import InstanceType
 from ..catalog.kinds import hosting_kind
-from ..catalog.traffic import TARGET_UTILISATION
+from ..catalog.power import compute_units
+from ..catalog.traffic import (
+    BATCH_START_SECONDS,
+    BATCH_UTILISATION,
+    COMPONENT_LINGER_SECONDS,
+    SERVERLESS_LINGER_SECONDS,
+    TARGET_UTILISATION,
+)
 from ..errors import PlanError
 from ..footprint import kinds
-from ..footprint.demand import clock_of, container_mb, sources_of
+from ..footprint.demand import clock_of, container_mb, jobs_per_day, sources_of
+from ..footprint.kinds import cold_share
 from ..footprint.usage import Usage
 from .context import Request
 from .kind import with_kind
-from .latency import p95_ms, serverless_p95_ms
+from .latency import LATE_SHARE, floor_ms, p95_ms, serverless_p95_ms
 from .silicon import choose_image
-from .size import fitting_types, floor_of, serverless_memory_mb, utilisation_on
+from .size import fitting_types, floor_of, serverless_at_once, serverless_memory_mb, utilisation_on, warm_of
 from .types import ImagePlan, Kind
 from .usage import Size, usage_alone
+
+SECONDS_PER_DAY = 86_400
 
 
 @dataclass(frozen=True)
@@ -34,6 +46,12 @@ class Option:
     usage: Usage
     p95_ms: float | None
     keeps_sla: bool
+
+    @property
+    def keeps_by_middle(self) -> bool:
+        """Whether the middle of the estimate keeps the SLA, whatever its band says."""
+        wanted = self.request.spec.sla.latency_p95_ms
+        return wanted is None or self.p95_ms is None or self.p95_ms <= wanted
 
     @property
     def size(self) -> str:
@@ -76,20 +94,61 @@ def _options_in(request: Request, kind: Kind) -> Iterator[Option]:
     else:
         # What a component reserves is checked where all of its group are placed.
         needed = 0.0 if row.shares == "copies" else memory_mb(request)
-        for item in fitting_types(request, image, needed, kind):
-            yield _on_instances(request, kind, image, item)
+        types = fitting_types(request, image, needed, kind)
+        in_time = [item for item in types if _in_time(kind, floor_ms(request.demand, item))]
+        if not in_time:
+            raise _too_slow(request, kind, min(floor_ms(request.demand, item) for item in types))
+        yield from (_on_instances(_with_enough(request, kind, item), kind, image, item) for item in in_time)
+
+
+def _with_enough(request: Request, kind: Kind, item: InstanceType) -> Request:
+    """Jobs that the planner chose get as many instances as let one end before the next begins; others what the file says."""
+    if hosting_kind(kind).answers != "files" or request.located.content.get("hosting", "auto") != "auto":
+        return request
+    count = min(jobs_instances(request, item), limits.TRANSFORM_INSTANCES_MAX)
+    hosting = request.spec.hosting
+    assert hosting != "auto"
+    return request.with_spec(hosting=hosting.model_copy(update={"instances": count})) if count > 1 else request
+
+
+def jobs_instances(request: Request, item: InstanceType) -> int:
+    """Return how many instances of `item` let one job end before the next begins."""
+    demand, jobs = request.demand, jobs_per_day(request.spec)
+    seconds = demand.requests / DAYS_PER_MONTH * demand.cpu_seconds / compute_units(item.name) / BATCH_UTILISATION
+    left = SECONDS_PER_DAY - jobs * BATCH_START_SECONDS
+    return max(1, math.ceil(seconds / left)) if left > 0 else 1
+
+
+def _in_time(kind: Kind, answer_ms: float) -> bool:
+    """Whether one answer, alone, comes before the kind's timeout."""
+    timeout = hosting_kind(kind).timeout
+    return timeout is None or answer_ms <= 1000 * limits.count(timeout)
+
+
+def _too_slow(request: Request, kind: Kind, answer_ms: float) -> PlanError:
+    timeout = hosting_kind(kind).timeout
+    assert timeout is not None
+    return request.refuse(
+        "traffic.cpu_ms_per_request", f"{kind} ends a request after {limits.shown(timeout)} ({limits.source_of(timeout)})",
+        found=f"about {answer_ms / 1000:,.0f} s for one answer (estimate)", hint="hosting: asynchronous, or a faster model",
+    )  # fmt: skip
 
 
 def _serverless(request: Request, kind: Kind, image: ImagePlan) -> Option:
     demand = request.demand
     size = serverless_memory_mb(request, memory_mb(request))
-    at_once = demand.peak * kinds.serverless_seconds(demand, size)
+    warm_ms = serverless_p95_ms(demand, size, warm=1)
+    if not _in_time(kind, warm_ms):
+        raise _too_slow(request, kind, warm_ms)
+    at_once = serverless_at_once(demand, size)
     if at_once > limits.SERVERLESS_MAX_CONCURRENCY:
         raise request.refuse("hosting", f"serverless answers {limits.SERVERLESS_MAX_CONCURRENCY} requests at once at most",
                              found=f"about {at_once:,.0f} at the peak (estimate)", hint="hosting: real-time")  # fmt: skip
-    estimate, wanted = serverless_p95_ms(demand, size), request.spec.sla.latency_p95_ms
+    warm, wanted = warm_of(request), request.spec.sla.latency_p95_ms
+    estimate = serverless_p95_ms(demand, size, warm)
+    at_worst = serverless_p95_ms(replace(demand, cpu_seconds=demand.cpu_seconds_high), size, warm)
     usage = usage_alone(kind, request.spec, demand, request.region, Size(None, size))
-    return Option(request, kind, image, None, size, usage, estimate, wanted is None or estimate <= wanted)
+    return Option(request, kind, image, None, size, usage, estimate, wanted is None or at_worst <= wanted)
 
 
 def _on_instances(request: Request, kind: Kind, image: ImagePlan, item: InstanceType) -> Option:
@@ -97,8 +156,8 @@ def _on_instances(request: Request, kind: Kind, image: ImagePlan, item: Instance
     low = getattr(request.spec.hosting, "min_instances", None) or 0
     busy = utilisation_on(request, item, kind)
     row = hosting_kind(kind)
-    estimate = None if row.answers != "at-once" else p95_ms(demand, item, utilisation=busy or TARGET_UTILISATION)
     usable = busy or TARGET_UTILISATION
+    estimate = None if row.answers != "at-once" else p95_ms(demand, item, utilisation=usable)
     if row.shares == "copies":
         usage = kinds.components([demand], region, name, low, 1)
     elif row.shares:
@@ -107,4 +166,15 @@ def _on_instances(request: Request, kind: Kind, image: ImagePlan, item: Instance
     else:
         floor = low if row.answers == "queued" else floor_of(request)
         usage = usage_alone(kind, request.spec, demand, region, Size(name, floor=floor, utilisation=usable))
-    return Option(request, kind, image, item, None, usage, estimate, keeps_sla=busy > 0)
+    option = Option(request, kind, image, item, None, usage, estimate, keeps_sla=busy > 0)
+    late = request.spec.sla.latency_p95_ms is not None and cold_share(demand, kept_alive_seconds(option)) > LATE_SHARE
+    return replace(option, keeps_sla=busy > 0 and not late)
+
+
+def kept_alive_seconds(option: Option) -> float:
+    """Return how long something stays awake after a call, for kinds that sleep and whose callers wait; infinite for others."""
+    row, hosting = hosting_kind(option.kind), option.request.spec.hosting
+    if row.runs_on == "memory" and not warm_of(option.request):
+        return SERVERLESS_LINGER_SECONDS
+    asleep = row.shares == "copies" and not getattr(hosting, "min_copies", 1) and not getattr(hosting, "min_instances", 0)
+    return COMPONENT_LINGER_SECONDS if asleep else math.inf

@@ -26,6 +26,7 @@ from .dashboard import choose_dashboard
 from .edge import check_edge
 from .explain import why_instance, why_kind, why_region, why_serverless_size
 from .groups import plan_groups
+from .kind import check_named
 from .logs import why_logs
 from .monitoring import plan_monitoring
 from .optimized import chosen_as_given, why_optimized
@@ -107,6 +108,7 @@ def _check_matrix(requests: Iterable[Request]) -> tuple[list[Request], list[Prob
         try:
             if request.spec.hosting != "auto":
                 check_matrix(request, request.spec.hosting.kind)
+                check_named(request)
             asked.append(request)
         except PlanError as error:
             problems += error.problems
@@ -134,7 +136,7 @@ def _plan_model(
     warnings = check_matrix(request, kind)
     _, why_image = choose_image(request, kind)
     if chosen.why_accelerated:
-        why_image = replace(why_image, reason=f"{chosen.why_accelerated}; AWS has an image for it")
+        why_image = replace(why_image, reason=f"{chosen.why_accelerated}; AWS has an image for it", rejected=())
     choices: list[Choice] = [why_kind(chosen), why_image, why_region(chosen), *why_optimized(chosen, as_given)]
     base: dict[str, Any] = {"spec": request.spec, "kind": kind, "region": request.region, "image": image}
     row = hosting_kind(kind)
@@ -159,7 +161,7 @@ def _plan_model(
     base["green_hour"] = retraining_hour(request, intensity)
     base["recommend"], measured = plan_recommendation(request, kind, image, base.get("instance_type"))
     choices += measured
-    notes = (*warnings, *notes_of(request, chosen, kind))
+    notes = (*warnings, *check_named(chosen.request), *notes_of(request, chosen, kind))
     made = ModelPlan(**base, choices=tuple(choices), notes=notes)
     return request, made if row.shares else _watched(made)
 
@@ -195,7 +197,7 @@ def _endpoint(request: Request, kind: Kind, item: Any, image: Any) -> tuple[dict
 def _batch(request: Request, intensity: HourlyIntensity | None) -> tuple[dict[str, Any], list[Choice]]:
     hosting = request.spec.hosting
     assert isinstance(hosting, BatchHosting)
-    when = hosting.schedule or "files arrive"
+    when = hosting.schedule or "each arrival of files"
     why = Choice("scaling", f"0 to {hosting.instances} instances", f"a job starts at {when} and ends with its input")
     moved = greener_start(hosting, request.region, intensity)
     if moved is None:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache, cached_property
 
 from ..catalog import traffic
 from ..catalog.instances import InstanceType
 from ..catalog.kinds import hosting_kind
-from ..footprint.demand import Demand, clock_of, container_mb, size_mb
+from ..footprint.demand import Demand, clock_of, container_mb, loaded_mb
 from ..footprint.estimate import mid_figures
 from ..footprint.kinds import NO_WORK, added, instances_needed, shared_levels
-from ..footprint.usage import Usage
+from ..footprint.usage import Level, Usage
 from ..spec import ModelSpec
 from .choose import rounded
 from .latency import usable_utilisation
@@ -44,17 +45,23 @@ class Member:
     @cached_property
     def model_mb(self) -> float:
         """Memory in a server that others use too."""
-        return traffic.model_memory_mb(size_mb(self.spec.model))
+        return loaded_mb(self.spec.model)
+
+    def least_mb(self, kind: Kind) -> float:
+        """Memory beside others on an endpoint of `kind`."""
+        return self.model_mb if hosting_kind(kind).shares == "server" else self.container_mb
 
     @cached_property
     def work(self) -> tuple[float, ...]:
         """CPU seconds a second on an m5 vCPU, by the hour of the day."""
-        return tuple(self.clock[hour][0] * self.demand.cpu_seconds for hour in self.hours)
+        seconds, clock = self.demand.cpu_seconds, self.clock
+        return tuple([clock[hour][0] * seconds for hour in self.hours])
 
     @cached_property
     def peak(self) -> tuple[float, ...]:
         """The same at the busiest moment of each hour."""
-        return tuple(self.clock[hour][1] * self.demand.cpu_seconds for hour in self.hours)
+        seconds, clock = self.demand.cpu_seconds, self.clock
+        return tuple([clock[hour][1] * seconds for hour in self.hours])
 
     @cached_property
     def clock(self) -> tuple[tuple[float, float], ...]:
@@ -97,7 +104,7 @@ class Tenants:
     def plus(self, member: Member) -> Tenants:
         """Return the tenants with one more."""
         sla, demand, sums = member.spec.sla, member.demand, self.bytes
-        slower = self.slowest is None or demand.cpu_seconds > self.slowest.cpu_seconds
+        slower = self.slowest is None or demand.cpu_seconds_high > self.slowest.cpu_seconds_high
         return Tenants(
             self.kind,
             (*self.members, member),
@@ -117,8 +124,7 @@ class Tenants:
 
     def memory_with(self, member: Member) -> float:
         """Return the memory in MB with one more: a container each, or one server and a model each."""
-        one_server = hosting_kind(self.kind).shares == "server" and self.members
-        return self.memory_mb + (member.model_mb if one_server else member.container_mb)
+        return self.memory_mb + (member.least_mb(self.kind) if self.members else member.container_mb)
 
     def fit(self, item: InstanceType) -> bool:
         """Return whether one instance of `item` holds them all and every SLA's latency can be kept."""
@@ -129,7 +135,7 @@ class Tenants:
         if self.slowest is None:
             return traffic.TARGET_UTILISATION
         wanted = None if math.isinf(self.strictest_ms) else self.strictest_ms
-        return usable_utilisation(self.slowest.cpu_seconds, self.slowest.parallel, item, wanted)
+        return usable_utilisation(self.slowest.cpu_seconds_high, self.slowest.parallel, item, wanted)
 
     def instances(self, item: InstanceType) -> int:
         """Return how many instances of `item` the busiest moment needs."""
@@ -145,15 +151,21 @@ class Tenants:
         others = (other.spec.sla.instances_kept for other in self.members if other is not member)
         # Only a member that asks for the floor can lower it by leaving.
         floor = max(others, default=1) if member.spec.sla.instances_kept == self.floor else self.floor
-        work = [max(0.0, both - own) for both, own in zip(self.work, member.work, strict=True)]
-        peak = [max(0.0, both - own) for both, own in zip(self.peak, member.peak, strict=True)]
+        work, peak = _without(self.work, member.work), _without(self.peak, member.peak)
         return self._month(region, item, work, peak, floor)
 
     def _month(self, region: str, item: InstanceType, work: Sequence[float], peak: Sequence[float], floor: int) -> Usage:
         busy = self.utilisation(item) or traffic.TARGET_UTILISATION
         weights = self.weights if self.members else ()
         levels = shared_levels(work, peak, item.name, floor, utilisation=busy, weights=weights)
-        return replace(self.bytes, region=region, instance_type=item.name, levels=levels)
+        sums = self.bytes
+        return Usage(
+            region, sums.requests, item.name, levels, None, sums.stored_gb, sums.logs_gb, sums.logs_kept_gb, sums.network_gb
+        )
+
+
+def _without(both: Sequence[float], own: Sequence[float]) -> list[float]:
+    return [max(0.0, difference) for difference in map(operator.sub, both, own)]
 
 
 def usable_mb(item: InstanceType) -> float:
@@ -178,7 +190,7 @@ def packing_bound_g(tenants: Tenants, region: str, offered: Sequence[InstanceTyp
     The bound is the linear relaxation: their memory, in fractions of whichever type holds a MB with the least carbon; and
     no endpoint is smaller than the greenest type.
     """
-    idle = [(item, _idle_g(region, item)) for item in offered]
+    idle = [(item, idle_g(region, item)) for item in offered]
     per_mb = min(grams / usable_mb(item) for item, grams in idle)
     smallest = min(grams for _, grams in idle)
     own = min((grams for item, grams in idle if tenants.fit(item)), default=0.0)
@@ -186,8 +198,18 @@ def packing_bound_g(tenants: Tenants, region: str, offered: Sequence[InstanceTyp
 
 
 @cache
-def _idle_g(region: str, item: InstanceType) -> float:
-    """Carbon of a month of one idle instance."""
+def is_greener(item: InstanceType, region: str, other: str) -> bool:
+    """Return whether an instance of `item` takes less carbon in `region` than in `other`, idle and busy."""
+    return all(_month_g(region, item, load) < _month_g(other, item, load) for load in (0.0, 1.0))
+
+
+def _month_g(region: str, item: InstanceType, load: float) -> float:
+    return mid_figures([Usage(region, 0, item.name, (Level(1.0, 1, load),))])[0].carbon_g
+
+
+@cache
+def idle_g(region: str, item: InstanceType) -> float:
+    """Return the carbon of a month of one idle instance, in grams."""
     idle = Usage(region, 0, item.name, shared_levels(NO_WORK, NO_WORK, item.name, 1))
     return mid_figures([idle])[0].carbon_g
 
@@ -197,7 +219,7 @@ def worth_packing_on(region: str, offered: Sequence[InstanceType], memory_mb: fl
 
     Types larger than the smallest that holds all are left out: they would only be emptier.
     """
-    ranked = sorted(((_idle_g(region, item), item) for item in offered), key=lambda row: (row[0], -row[1].memory_gib))
+    ranked = sorted(((idle_g(region, item), item) for item in offered), key=lambda row: (row[0], -row[1].memory_gib))
     kept: list[InstanceType] = []
     for _, item in ranked:
         if not kept or item.memory_gib > kept[-1].memory_gib:

@@ -58,7 +58,7 @@ def advise(chosen: Chosen, now: Footprint) -> tuple[Advice, ...]:
 
 def _relaxations(request: Request) -> Iterator[tuple[str, Request]]:
     spec, sla = request.spec, request.spec.sla
-    if not sla.cold_start_ok:
+    if not sla.accepts_cold_starts:
         yield f"allow {traffic.COLD_START_SECONDS:g} s cold starts", _with_sla(request, cold_start_ok=True)
     if sla.latency_p95_ms is not None:
         # An hour is the most that a model file may say.

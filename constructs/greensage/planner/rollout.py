@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..catalog import traffic
 from ..catalog.capabilities import capability
+from ..text import duration_ms
 from .context import Request
 from .types import Choice, DeploymentPlan, ImagePlan, Kind, Rejected
 
@@ -31,7 +32,7 @@ def choose_deployment(request: Request, kind: Kind, image: ImagePlan) -> tuple[D
         few = None
     watched = [
         f"more than {spec.max_error_percent:g} % errors",
-        *([f"p95 above {latency:g} ms"] if latency else []),
+        *([f"p95 above {duration_ms(latency)}"] if latency else []),
         *spec.alarms,
     ]
     return chosen, Choice("updates", spec.strategy, f"rolls back at {' or '.join(watched)}; bakes {spec.bake_seconds} s",

@@ -19,9 +19,13 @@ from .choose import Chosen, Scored, Sharing, score
 from .context import Request
 from .kind import why_not_kind, with_kind
 from .options import options_of
-from .pool import Member, Tenants, best_type, hour_classes, usable_mb, worth_packing_on
+from .pool import Member, Tenants, best_type, hour_classes, idle_g, is_greener, usable_mb, worth_packing_on
 from .silicon import choose_image
 from .types import ImagePlan, Kind
+
+# Beyond that many models, which fill many endpoints, only the types on which the sum of them is cheapest are packed on: so that
+# the time grows as the models do. bench/sharing.py compares.
+_ALL_TYPES_UP_TO, _TYPES_TRIED = 50, 2
 
 
 @dataclass(frozen=True)
@@ -112,7 +116,26 @@ def _pools(free: dict[str, Chosen]) -> list[_Pool]:
     both = [(key, tuple(names), tuple(name for name in names if name in standard)) for key, names in pools.items()]
     # Where no model asks for high availability, both pools are the same and count once.
     found = dict.fromkeys(_Pool(*key, names) for key, every, some in both for names in (every, some))
-    return [pool for pool in found if len(pool.names) > 1]
+    return _not_dominated([pool for pool in found if len(pool.names) > 1])
+
+
+def _not_dominated(pools: list[_Pool]) -> list[_Pool]:
+    """Leave out what a pool of at least the same models in another Region beats on every instance type."""
+    kept: list[_Pool] = []
+    for pool in sorted(pools, key=lambda pool: -len(pool.names)):
+        if not any(_beats(other, pool) for other in kept):
+            kept = [*(other for other in kept if not _beats(pool, other)), pool]
+    return [pool for pool in pools if pool in kept]
+
+
+def _beats(pool: _Pool, other: _Pool) -> bool:
+    same = (pool.kind, pool.image) == (other.kind, other.image) and set(pool.names) >= set(other.names)
+    if not same or pool.region == other.region:
+        return False
+    ours, theirs = (set(candidates(item.image.architecture, item.region)) for item in (pool, other))
+    # In a large fleet a single type more or less changes little; a small one is packed on all there are.
+    alike = ours >= theirs or len(pool.names) > _ALL_TYPES_UP_TO
+    return alike and all(is_greener(item, pool.region, other.region) for item in ours & theirs)
 
 
 def _pack(pool: _Pool, free: dict[str, Chosen]) -> list[_Bin]:
@@ -126,10 +149,25 @@ def _pack(pool: _Pool, free: dict[str, Chosen]) -> list[_Bin]:
     offered = candidates(pool.image.architecture, pool.region)
     types = worth_packing_on(pool.region, offered, sum(member.container_mb for member in members))
     orders = [sorted(members, key=order) for order in _ORDERS]
-    packings = (_packed(pool, order, weights, item) for item in types for order in orders)
+    tried = types if len(members) <= _ALL_TYPES_UP_TO else _promising(pool, types, members)
+    packings = (_packed(pool, order, weights, item) for item in tried for order in orders)
     best = max(([_retyped(pool, item, types) for item in bins] for bins in packings), key=_saved, default=list[_Bin]())
     worth = [_worth_it(pool, item, types) for item in best]
     return [item for item in worth if item.saved_g > 0 and len(item.tenants.members) > 1]
+
+
+def _promising(pool: _Pool, types: Sequence[InstanceType], members: Sequence[Member]) -> list[InstanceType]:
+    """Return the types on which all members would take the least when idle, gaps left out."""
+    needed = sum(member.least_mb(pool.kind) for member in members)
+    most = _most(pool, members)
+    return sorted(types, key=lambda item: idle_g(pool.region, item) * max(1, needed / usable_mb(item), len(members) / most))[
+        :_TYPES_TRIED
+    ]
+
+
+def _most(pool: _Pool, members: Sequence[Member]) -> int:
+    allowed = hosting_kind(pool.kind).members
+    return limits.count(allowed[1]) if allowed else len(members)
 
 
 # What is dear alone per MB first; the largest first, which leaves the fewest gaps.
@@ -141,20 +179,30 @@ _ORDERS: tuple[Callable[[Member], tuple[float, str]], ...] = (
 
 def _packed(pool: _Pool, members: Sequence[Member], weights: tuple[int, ...], item: InstanceType) -> list[_Bin]:
     """First fit, then the prefix that saves most."""
-    allowed = hosting_kind(pool.kind).members
-    most = limits.count(allowed[1]) if allowed else len(members)
+    most = _most(pool, members)
     bins: list[Tenants] = []
     steps: list[tuple[int, Tenants]] = []
+    room = usable_mb(item)
+    smallest = min(member.least_mb(pool.kind) for member in members)
+    # Those that may still take somebody: a full one is never looked at again, which keeps the search linear.
+    open_bins: list[int] = []
     for member in members:
-        for index, tenants in enumerate([*bins, Tenants(pool.kind, weights=weights)]):
+        for index in [*open_bins, len(bins)]:
+            tenants = bins[index] if index < len(bins) else Tenants(pool.kind, weights=weights)
             # The cheap test first: fit works out latencies.
-            if len(tenants.members) >= most or tenants.memory_with(member) > usable_mb(item):
+            if tenants.memory_with(member) > room:
                 continue
             wider = tenants.plus(member)
-            if wider.fit(item):
-                bins[index:] = [wider, *bins[index + 1 :]]
-                steps.append((index, wider))
-                break
+            if not wider.fit(item):
+                continue
+            if index == len(bins):
+                bins.append(wider)
+                open_bins.append(index)
+            bins[index] = wider
+            steps.append((index, wider))
+            if len(wider.members) >= most or wider.memory_mb + smallest > room:
+                open_bins.remove(index)
+            break
     if not steps:
         return []
     carbon = [figures.carbon_g for figures in mid_figures([tenants.usage(pool.region, item) for _, tenants in steps])]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from difflib import get_close_matches
 from functools import cache
 
@@ -12,13 +13,13 @@ from ..catalog.accelerators import device_gib, usable_device_mb
 from ..catalog.discontinued import discontinued
 from ..catalog.instances import InstanceType, batch_types, candidates, in_region, instance, is_burstable
 from ..catalog.kinds import hosting_kind
-from ..catalog.power import compute_units
+from ..catalog.power import compute_units, power
 from ..errors import CatalogError
-from ..footprint.demand import device_mb, host_mb_beside_a_device, size_mb, sources_of
-from ..footprint.kinds import instances_needed
+from ..footprint.demand import Demand, device_mb, host_mb_beside_a_device, size_mb, sources_of
+from ..footprint.kinds import instances_needed, serverless_seconds
 from ..spec import MetricScaling
 from .context import Request
-from .latency import p95_ms, serverless_p95_ms, usable_utilisation
+from .latency import serverless_p95_ms, usable_utilisation
 from .silicon import silicon_of
 from .types import Choice, ImagePlan, Kind, ScalingPlan
 
@@ -29,8 +30,9 @@ def fitting_types(request: Request, image: ImagePlan, memory_mb: float, kind: Ki
     """Return the instance types to choose among: of each family the smallest that hold `memory_mb` and keep the latency.
 
     The type that the spec names stands alone; whether it holds the model is said (`memory_note`), and not refused. A family
-    that has no type as fast as the SLA wants offers its fastest, so that the plan can say so. Raises PlanError where nothing
-    holds the model.
+    that has no type as fast as the SLA wants offers what it would without one, and the plan says so.
+
+    Raises PlanError where nothing holds the model.
     """
     named = getattr(request.spec.hosting, "instance_type", None)
     if named is not None:
@@ -52,23 +54,46 @@ def utilisation_on(request: Request, item: InstanceType, kind: Kind) -> float:
     """Return how busy `item` may be at the peak for the SLA's latency to be kept (0: it cannot keep it)."""
     # Instances are sized by latency where somebody waits for the answer.
     wanted = request.spec.sla.latency_p95_ms if hosting_kind(kind).answers == "at-once" else None
-    return usable_utilisation(request.demand.cpu_seconds, request.demand.parallel, item, wanted)
+    return usable_utilisation(request.demand.cpu_seconds_high, request.demand.parallel, item, wanted)
 
 
 def _of_family(items: list[InstanceType], request: Request, kind: Kind) -> list[InstanceType]:
-    """Return the sizes to choose among: the smallest, and larger ones only while the latency holds the smaller back."""
-    demand, floor = request.demand, floor_of(request)
+    """Return the sizes to choose among: the smallest, and larger ones only while the latency holds the smaller back.
+
+    Beside a size of which few carry the peak stands one of which it takes more, where that draws clearly less.
+    """
+    if _by_jobs(kind):
+        # A job takes the time that it takes: a larger size would only be emptier at its end.
+        return items[:1]
     found: list[InstanceType] = []
+    lean: InstanceType | None = None
     for item in items:
         busy = utilisation_on(request, item, kind)
-        count = instances_needed(item.name, demand.peak, demand.cpu_seconds, busy) if busy else traffic.MAX_INSTANCES + 1
+        count = _count_on(request, item, busy) if busy else traffic.MOST_INSTANCES + 1
         if count > traffic.MAX_INSTANCES:
+            lean = lean or (item if count <= traffic.MOST_INSTANCES else None)
             continue
         found.append(item)
         # At the target utilisation, or at the floor anyway, a larger size would only be emptier.
-        if busy >= traffic.TARGET_UTILISATION or count <= floor:
-            return found
-    return found or [min(items, key=lambda item: p95_ms(demand, item))]
+        if busy >= traffic.TARGET_UTILISATION or count <= floor_of(request):
+            break
+    if lean and (not found or _watts_per_unit(lean) < traffic.WORTH_MORE_INSTANCES * _watts_per_unit(found[0])):
+        found.append(lean)
+    # The largest machine would not keep the SLA either, so none is bought for it.
+    return found or [_without_sla(items, request)]
+
+
+def _watts_per_unit(item: InstanceType) -> float:
+    return power(item.name).full_w.value / compute_units(item.name)
+
+
+def _without_sla(items: list[InstanceType], request: Request) -> InstanceType:
+    few = (item for item in items if _count_on(request, item, traffic.TARGET_UTILISATION) <= traffic.MAX_INSTANCES)
+    return next(few, items[-1])
+
+
+def _count_on(request: Request, item: InstanceType, busy: float) -> int:
+    return instances_needed(item.name, request.demand.peak, request.demand.cpu_seconds, busy)
 
 
 @cache
@@ -133,10 +158,25 @@ def serverless_memory_mb(request: Request, memory_mb: float) -> int:
     if not steps:
         raise request.refuse("hosting", f"serverless ends at {limits.SERVERLESS_MEMORY_MB[-1]:,} MB",
                              found=f"about {memory_mb:,.0f} MB needed", hint="hosting: real-time")  # fmt: skip
-    wanted = request.spec.sla.latency_p95_ms
-    fast = (step for step in steps if wanted is None or serverless_p95_ms(request.demand, step) <= wanted)
-    # Where no step is fast enough the largest is taken, and the plan says that the SLA is not kept.
-    return next(fast, steps[-1])
+    demand, wanted = request.demand, request.spec.sla.latency_p95_ms
+    # More memory is more CPU, so fewer requests are under way at once.
+    steps = [step for step in steps if serverless_at_once(demand, step) <= limits.SERVERLESS_MAX_CONCURRENCY] or steps
+    if wanted is None:
+        return steps[0]
+    late = replace(demand, cpu_seconds=demand.cpu_seconds_high)
+    fast = (step for step in steps if serverless_p95_ms(late, step, warm_of(request)) <= wanted)
+    # Where no step is fast enough a larger one would only take more, and the plan says that the SLA is not kept.
+    return next(fast, steps[0])
+
+
+def serverless_at_once(demand: Demand, memory_mb: int) -> float:
+    """Return how many requests are under way at the peak in environments of `memory_mb`."""
+    return demand.peak * serverless_seconds(demand, memory_mb)
+
+
+def warm_of(request: Request) -> int:
+    """Return how many serverless environments are kept warm."""
+    return getattr(request.spec.hosting, "provisioned_concurrency", None) or 0
 
 
 def serverless_concurrency(request: Request) -> int:

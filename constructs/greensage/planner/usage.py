@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 
 from ..catalog import traffic
 from ..catalog.kinds import hosting_kind
-from ..core.cron import runs_per_day
 from ..footprint import kinds
-from ..footprint.demand import Demand, clock_of, demand_of
+from ..footprint.demand import Demand, clock_of, demand_of, jobs_per_day
 from ..footprint.usage import Usage
-from ..spec import BatchHosting, ModelSpec, ServerlessHosting
-from .dashboard import with_dashboard
+from ..spec import ModelSpec, ServerlessHosting
+from .dashboard import METRICS_OF_ALARMS
 from .types import GroupPlan, Kind, ModelPlan
 
 # Target tracking keeps two alarms; a guarded deployment watches errors of two kinds, and latency if the SLA names one.
@@ -24,10 +23,9 @@ def usage_of(model: ModelPlan) -> Usage:
     spec, scaling = model.spec, model.scaling
     size = Size(model.instance_type, model.memory_mb or 0)
     if scaling is None:
-        return with_dashboard(usage_alone(model.kind, spec, demand_of(spec), model.region, size), model.dashboard)
+        return usage_alone(model.kind, spec, demand_of(spec), model.region, size)
     size = replace(size, floor=scaling.min_instances, utilisation=scaling.utilisation)
-    usage = usage_alone(model.kind, spec, demand_of(spec), model.region, size)
-    return with_dashboard(replace(usage, alarms=_alarms(model) * len(traffic_shares(spec))), model.dashboard)
+    return usage_alone(model.kind, spec, demand_of(spec), model.region, size)
 
 
 @dataclass(frozen=True)
@@ -71,22 +69,19 @@ def group_usage(group: GroupPlan, members: Sequence[ModelSpec]) -> Usage:
     floor = group.scaling.min_instances
     if hosting_kind(group.kind).shares == "copies":
         count = max(1, len(group.placement.instances) if group.placement else 1)
-        usage = kinds.components(demands, group.region, group.instance_type, floor, min(count, group.scaling.max_instances))
-        return with_dashboard(replace(usage, alarms=_OF_SCALING * len(members)), group.dashboard)
+        return kinds.components(demands, group.region, group.instance_type, floor, min(count, group.scaling.max_instances))
     clocks = [clock_of(spec.traffic) for spec in members]
     utilisation = group.scaling.utilisation
-    usage = kinds.shared(demands, clocks, group.region, group.instance_type, floor, utilisation=utilisation)
-    return with_dashboard(replace(usage, alarms=_alarms(group)), group.dashboard)
+    return kinds.shared(demands, clocks, group.region, group.instance_type, floor, utilisation=utilisation)
 
 
-def jobs_per_day(spec: ModelSpec) -> float:
-    """Return how many batch jobs start a day: by the schedule, else the assumption."""
-    schedule = spec.hosting.schedule if isinstance(spec.hosting, BatchHosting) else None
-    return runs_per_day(schedule) if schedule else traffic.BATCH_JOBS_PER_DAY
-
-
-def _alarms(host: ModelPlan | GroupPlan) -> int:
+def alarms_of(host: ModelPlan | GroupPlan) -> int:
+    """Return how many alarms an endpoint has: of scaling, of a guarded deployment and of a dashboard of its own."""
     scaling, deployment = host.scaling, host.deployment
+    own = METRICS_OF_ALARMS if host.dashboard else 0
+    if isinstance(host, GroupPlan) and hosting_kind(host.kind).shares == "copies":
+        return _OF_SCALING * len(host.members) + own
     scaled = _OF_SCALING if scaling and scaling.min_instances != scaling.max_instances else 0
     watched = _OF_DEPLOYMENT + (deployment.max_latency_ms is not None) if deployment else 0
-    return scaled + watched
+    variants = len(traffic_shares(host.spec)) if isinstance(host, ModelPlan) else 1
+    return (scaled + watched) * variants + own

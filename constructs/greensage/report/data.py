@@ -9,12 +9,27 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from ..catalog.beside import left_out
 from ..catalog.regions import region
 from ..footprint import Footprint
 from ..footprint.band import Band
-from ..footprint.baseline import baseline_words
 from ..footprint.estimate import PARTS
-from ..planner import Choice, Chosen, FleetFootprint, ModelFootprint, ModelPlan, Plan, advise, break_evens
+from ..planner import (
+    STEP_WORDS,
+    Choice,
+    Chosen,
+    FleetFootprint,
+    Ladder,
+    ModelFootprint,
+    ModelPlan,
+    Plan,
+    Scored,
+    advise,
+    break_evens,
+    fleet_ladder,
+    sensitivities,
+    total_ladder,
+)
 from .sources import Sources
 
 # Say something when the curves take longer than that, in seconds.
@@ -28,26 +43,33 @@ def report_data(
     *,
     title: str = "Inference footprint",
     history: Sequence[Mapping[str, Any]] = (),
+    ladders: Mapping[str, Ladder] | None = None,
     say: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Any]:
     """Return the page's data. `say` hears of progress when it takes more than two seconds.
 
-    `history` has what was measured in each month, the oldest first: `month`, `requests`, `g`, `kwh`, `usd` and `vcpu_hours`, and
-    in `models` the KPI of each model, vCPU-hours per 1,000 inferences, None in a month without any.
+    `ladders` are those of the models; default: worked out as if nothing were optimized. `history` has what was measured in each
+    month, the oldest first: `month`, `requests`, `g`, `kwh`, `usd` and `vcpu_hours`, and in `models` the KPI of each model,
+    vCPU-hours per 1,000 inferences, None in a month without any.
     """
+    ladders = ladders or fleet_ladder(plan, chosen, footprint)
     sources = Sources()
     curves = _Curves()
     models: list[dict[str, Any]] = []
     last = time.monotonic()
     for index, model in enumerate(plan.models, start=1):
-        models.append(_model(plan, model, chosen[model.name], footprint.of(model.name), sources, curves))
+        models.append(_model(plan, model, chosen[model.name], footprint.of(model.name), ladders[model.name], sources, curves))
         if time.monotonic() - last > _PATIENCE:
             say(f"{index} of {len(plan.models)} models: break-even points and advice")
             last = time.monotonic()
     return {
         "title": title,
         "date": datetime.now(UTC).date().isoformat(),
-        "baseline": baseline_words(),
+        "baseline": footprint.against.words,
+        "not_counted": list(left_out()),
+        "ladder": _ladder(total_ladder(ladders)),
+        "steps": STEP_WORDS,
+        "tornado": [[item.what, _short(item.low_g), _short(item.high_g)] for item in sensitivities(plan, footprint)],
         "parts": list(PARTS),
         "total": _footprint(footprint.total),
         "usual": _footprint(footprint.baseline),
@@ -61,7 +83,13 @@ def report_data(
 
 
 def _model(
-    plan: Plan, model: ModelPlan, chosen: Chosen, footprint: ModelFootprint, sources: Sources, curves: _Curves
+    plan: Plan,
+    model: ModelPlan,
+    chosen: Chosen,
+    footprint: ModelFootprint,
+    ladder: Ladder,
+    sources: Sources,
+    curves: _Curves,
 ) -> dict[str, Any]:
     host = plan.group_of(model) or model
     now = footprint.footprint
@@ -70,13 +98,45 @@ def _model(
     return {
         "name": model.name, "kind": model.kind, "group": model.group if plan.group_of(model) else None,
         "silicon": model.silicon_label, "size": size, "region": model.region, "framework": model.spec.model.framework,
-        "requests": now.requests, "pattern": model.spec.traffic.pattern, "latency": sla.latency_p95_ms, "cold": sla.cold_start_ok,
+        "requests": now.requests, "pattern": model.spec.traffic.pattern, "latency": sla.latency_p95_ms,
+        "cold": sla.accepts_cold_starts,
         "share": _short(footprint.share), "now": _footprint(now), "usual": _footprint(footprint.baseline),
         "usual_type": footprint.baseline_type, "usual_region": footprint.baseline_region,
         "saved": _saved(now, footprint.baseline), "reasons": [_reason(item) for item in plan.choices_of(model)],
         "notes": [*model.quotas, *model.notes], "advice": [str(item) for item in advise(chosen, now)],
+        "beside": [[name, _short(item.carbon_g.mid), _short(item.cost_usd.mid)] for name, item in footprint.beside],
+        "ladder": _ladder(ladder), "pareto": _pareto(chosen),
         "curve": curves.of(chosen), "sources": sources.of(model, host), "usual_sources": sources.of_usual(footprint),
     }  # fmt: skip
+
+
+def _ladder(ladder: Ladder) -> list[list[Any]]:
+    """Each rung: its name, gCO2e and USD after it."""
+    return [[rung.step, _short(rung.after.carbon_g.mid), _short(rung.after.cost_usd.mid)] for rung in ladder.rungs]
+
+
+# More would be dots upon dots.
+_POINTS = 40
+
+
+def _pareto(chosen: Chosen) -> list[list[Any]]:
+    """Options of the model alone: gCO2e, USD, name, and whether no other option is better in both; the chosen one first."""
+    best: dict[str, Scored] = {}
+    for item in chosen.options:
+        best.setdefault(f"{item.option.label}, {item.option.request.region}", item)
+    own = chosen.winner
+    rows = [("chosen", own), *((name, item) for name, item in list(best.items())[:_POINTS] if item is not own)]
+    keeps = [item for _, item in rows if item.option.keeps_sla]
+    return [
+        [_short(item.carbon_g), _short(item.cost_usd), name if index else f"chosen: {item.option.label}",
+         item.option.keeps_sla and not any(_dominates(other, item) for other in keeps)]
+        for index, (name, item) in enumerate(rows)
+    ]  # fmt: skip
+
+
+def _dominates(other: Scored, item: Scored) -> bool:
+    no_worse = other.carbon_g <= item.carbon_g and other.cost_usd <= item.cost_usd
+    return no_worse and (other.carbon_g < item.carbon_g or other.cost_usd < item.cost_usd)
 
 
 def _reason(choice: Choice) -> dict[str, Any]:

@@ -15,6 +15,7 @@ _SCRIPTS = (
     "assets/map.js",
     "assets/table.js",
     "assets/history.js",
+    "assets/saving.js",
     "assets/page.js",
 )
 

@@ -14,7 +14,7 @@ from ..planner import GroupPlan, ModelFootprint, ModelPlan
 
 _ALWAYS = ("hdd_wh_per_tb_hour", "network_kwh_per_gb", "lifespan_hours", "storage_kg_per_tb")
 _SERVERLESS = ("memory_w_per_gb", "serverless_mb_per_vcpu", "serverless_idle_memory_share")
-_SERVICES = ("data_gb", "s3_gb_month", "logs_ingest_gb", "logs_gb_month", "alarm_month", "dashboard_month")
+_SERVICES = ("data_gb", "s3_gb_month", "logs_ingest_gb", "logs_gb_month", "alarm_month", "dashboard_month", "codebuild_minute")
 
 
 class Sources:
@@ -32,8 +32,8 @@ class Sources:
         return self._keys(model.region, host.instance_type, [], [])
 
     def of_usual(self, footprint: ModelFootprint) -> dict[str, list[str]]:
-        """Return the keys behind the usual deployment."""
-        return self._keys(footprint.baseline_region, footprint.baseline_type, [], [])
+        """Return the keys behind what the model is compared with."""
+        return self._keys(footprint.baseline_region, footprint.baseline_type or None, [], [])
 
     def rows(self) -> dict[str, dict[str, Any]]:
         """Return the figures by key."""
@@ -76,7 +76,7 @@ def _row(figure: Figure) -> dict[str, Any]:
     known = figure.known
     return {
         "name": figure.name, "value": float(f"{figure.value:.5g}") if known else None, "unit": figure.unit,
-        "low": float(f"{figure.value / figure.factor:.3g}") if known else None,
-        "high": float(f"{figure.value * figure.factor:.3g}") if known else None,
+        "low": float(f"{figure.value / figure.down:.3g}") if known else None,
+        "high": float(f"{figure.value * figure.up:.3g}") if known else None,
         "quality": figure.quality, "source": figure.source, "date": figure.date,
     }  # fmt: skip

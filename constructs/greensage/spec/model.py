@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
 from pydantic import Field, field_validator, model_validator
 
-from ..catalog import limits
+from ..catalog import limits, traffic
 from ..catalog.kinds import hosting_kind
 from ..core import defaults
 from .drift import DriftSpec, RetrainingSpec
@@ -46,16 +47,33 @@ def _wrong_with_tag(key: str, text: str) -> Iterator[str]:
             yield f"the {what} of the tag {shown} has characters that AWS does not take: {given[:40]!r}"
 
 
+@cache
+def _timezones() -> set[str]:
+    # Looked up once: it reads the whole folder of the database.
+    return available_timezones()
+
+
 class SlaSpec(Part):
     """What the caller needs. Ask for less and the deployment gets greener."""
 
     latency_p95_ms: int | None = Field(
         default=None, ge=1, le=3_600_000, description="95th percentile in milliseconds; leave out when nobody waits."
     )
-    cold_start_ok: bool = Field(default=True, description="A first answer after idle time may take some seconds.")
+    cold_start_ok: bool | None = Field(
+        default=None,
+        description="A first answer after idle time may take some seconds. "
+        "Default: yes, unless latency_p95_ms is below a cold start.",
+    )
     availability: Literal["best-effort", "standard", "high"] = Field(
         default="standard", description="high keeps two instances in two zones; the others keep one."
     )
+
+    @property
+    def accepts_cold_starts(self) -> bool:
+        """Whether a first answer may be late: as the file says, and no silent yes where the p95 is below a cold start."""
+        if self.cold_start_ok is not None:
+            return self.cold_start_ok
+        return self.latency_p95_ms is None or self.latency_p95_ms >= traffic.COLD_START_SECONDS * 1000
 
     @property
     def instances_kept(self) -> int:
@@ -82,7 +100,7 @@ class TrafficSpec(Part):
     @field_validator("timezone")
     @classmethod
     def _known_timezone(cls, value: str) -> str:
-        if value != "UTC" and value not in available_timezones():
+        if value != "UTC" and value not in _timezones():
             raise ValueError("not a time zone of the IANA database | for instance Europe/Stockholm")
         return value
 

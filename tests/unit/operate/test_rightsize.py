@@ -53,7 +53,7 @@ ALWAYS_ON = """\
 
 
 def test_an_endpoint_that_nobody_calls_is_made_one_that_costs_nothing_then(tmp_path):
-    write_model(tmp_path, "idle", ALWAYS_ON)
+    write_model(tmp_path, "idle", ALWAYS_ON.replace("200}", "200, cold_start_ok: true}"))
     found = proposals(tmp_path, seen("idle", cpu=0.002))["idle"]
     assert found.state == "change" and "nobody called it in 14 days" in found.reason
     assert dict(found.changes)["traffic", "requests_per_day"] == 0
@@ -97,7 +97,7 @@ def test_where_the_sla_was_missed_nothing_smaller_is_proposed(tmp_path):
 def test_hosting_that_the_file_insists_on_is_set_free_where_another_kind_wins(tmp_path):
     write_model(
         tmp_path, "pinned",
-        "hosting: {kind: real-time, instance_type: ml.c7g.4xlarge}\ntraffic: {requests_per_day: 500}\nsla: {latency_p95_ms: 900}\n",
+        "hosting: {kind: real-time, instance_type: ml.c7g.4xlarge}\ntraffic: {requests_per_day: 500}\nsla: {latency_p95_ms: 6000}\n",
     )  # fmt: skip
     found = proposals(tmp_path, seen("pinned", requests=14 * 500, type_="ml.c7g.4xlarge", cpu=0.001))["pinned"]
     assert found.state == "change" and dict(found.changes)["hosting",] == "auto" and found.proposed.startswith("serverless")

@@ -32,7 +32,7 @@ def unused_item(kind: str, name: str) -> Unused:
 
 
 def test_three_lines_with_what_to_do(tmp_path):
-    write_model(tmp_path, "idle", ALWAYS_ON)
+    write_model(tmp_path, "idle", ALWAYS_ON.replace("200}", "200, cold_start_ok: true}"))
     found = list(proposals(tmp_path, seen("idle", cpu=0.002)).values())
     kpis = [row("2026-09", requests=5e5), row("2026-10")]
     said = review_of("eu-north-1", found, [unused_item("model", "old"), unused_item("model", "older")], kpis, [])

@@ -21,7 +21,7 @@ function digits(value, count = 3) {
   const places = Math.max(0, count - 1 - Math.floor(Math.log10(Math.abs(value))));
   return value.toLocaleString("en", {minimumFractionDigits: Math.min(places, 6), maximumFractionDigits: Math.min(places, 6)});
 }
-const grams = value => value === null ? "unknown" : Math.abs(value) >= 1000 ? `${digits(value / 1000)} kg` : `${digits(value)} g`;
+const grams = value => value === null ? "unknown" : Math.abs(value) >= 1000 ? `${digits(value / 1000)}\u00a0kg` : `${digits(value)}\u00a0g`;
 const dollars = value => value === null ? "unknown" : value >= 0.005 || value === 0
   ? `$${value.toLocaleString("en", {minimumFractionDigits: 2, maximumFractionDigits: 2})}` : `$${digits(value, 1)}`;
 const whole = value => Math.round(value).toLocaleString("en");
@@ -31,7 +31,7 @@ function percent(share) {
   const value = share * 100;
   if (Math.abs(value) < 0.05) return "=";
   const shown = value > 99 && value < 100 ? Math.abs(value).toFixed(1).replace(/\.0$/, "") : Math.abs(value).toFixed(0);
-  return `${value >= 0 ? "\u2212" : "+"}${shown} %`;
+  return `${value >= 0 ? "\u2212" : "+"}${shown}\u00a0%`;
 }
 const tone = share => share > 0.0005 ? "good" : share < -0.0005 ? "bad" : "";
 

@@ -41,12 +41,13 @@ function drawCards() {
   const water = total.water[1] === null || !usual.water[1] ? null
     : [1 - total.water[2] / usual.water[0], 1 - total.water[1] / usual.water[1], 1 - total.water[0] / usual.water[2]];
   $("cards").append(
-    card("Carbon a month", saved.carbon, `${grams(total.g[1])} CO2e`, grams(usual.g[1]), ["carbon", "energy"]),
+    card("Carbon a month", saved.carbon, `${grams(total.g[1])}\u00a0CO2e`, grams(usual.g[1]), ["carbon", "energy"]),
     card("Cost a month", saved.cost, dollars(total.usd[1]), dollars(usual.usd[1]), ["cost"]),
-    card("Energy a month", saved.energy, `${digits(total.kwh[1])} kWh`, `${digits(usual.kwh[1])} kWh`, ["energy"]),
-    card("Water a month", water, `${digits(total.water[1])} l`, `${digits(usual.water[1])} l`, ["water"]));
+    card("Energy a month", saved.energy, `${digits(total.kwh[1])}\u00a0kWh`, `${digits(usual.kwh[1])}\u00a0kWh`, ["energy"]),
+    card("Water a month", water, `${digits(total.water[1])}\u00a0l`, `${digits(usual.water[1])}\u00a0l`, ["water"]));
   $("about").textContent = `${data.models.length} models in ${data.regions.filter(region => region.models).length} Regions; a month of 30 days, estimated on ${data.date}.`;
-  $("against").textContent = `Against the usual deployment: ${data.baseline}.`
+  $("not-counted").textContent = `Not counted: ${data.not_counted.join("; ")}.`;
+  $("against").textContent = `Against ${data.baseline}.`
     + (data.models.some(model => model.kind === "edge") ? " What devices at the edge take is not counted, on either side." : "");
 }
 
@@ -61,7 +62,7 @@ function drawModel() {
   const model = byName.get($("pick").value), keys = feed => model.sources[feed];
   const fact = (title, ...content) => [element("dt", {}, title), element("dd", {}, ...content)];
   $("h-detail").textContent = model.name;
-  const sla = [model.latency ? `p95 of ${whole(model.latency)} ms` : "nobody waits", model.cold ? "cold starts are fine" : "no cold starts"].join(", ");
+  const sla = [model.latency ? `p95 of ${model.latency < 10000 ? `${whole(model.latency)} ms` : `${whole(model.latency / 1000)} s`}` : "nobody waits", model.cold ? "cold starts are fine" : "no cold starts"].join(", ");
   $("facts").replaceChildren(element("dl", {},
     fact("Hosting", `${model.kind}${model.group ? ` in group ${model.group}` : ""}, ${model.silicon}, ${model.size}, ${model.region}`),
     fact("Asked", `${whole(model.requests)} requests a month, ${model.pattern}; ${sla}; ${model.framework}`),
@@ -70,10 +71,11 @@ function drawModel() {
     fact("Energy", source(`${digits(model.now.kwh[1])} kWh a month`, keys("energy"))),
     fact("Water", source(`${digits(model.now.water[1])} l a month`, keys("water"))),
     fact("Cost", source(`${dollars(model.now.usd[1])} a month (${dollars(model.now.usd[0])} to ${dollars(model.now.usd[2])})`, keys("cost"))),
-    fact("Usual", source(`${model.usual_type} in ${model.usual_region}: ${grams(model.usual.g[1])} CO2e and ${dollars(model.usual.usd[1])}`,
+    model.beside.length ? fact("Beside it", model.beside.map(([name, g, usd]) => `${name} ${grams(g)} and ${dollars(usd)}`).join("; ")) : [],
+    fact("Compared with", source(`${model.usual_type || "the same"} in ${model.usual_region}: ${grams(model.usual.g[1])} CO2e and ${dollars(model.usual.usd[1])}`,
       [...new Set(Object.values(model.usual_sources).flat())]), `; saved ${percent(model.saved.carbon[1])} carbon, ${percent(model.saved.cost[1])} cost`),
     model.share < 1 ? fact("Share", `${digits(model.share * 100)} % of a shared endpoint: half by memory, half by CPU time`) : []));
-  drawCurve(model);
+  drawOwnCharts(model);
   $("why").replaceChildren(element("h3", {}, "Why"),
     ...model.reasons.map(reason => element("div", {}, element("strong", {}, `${reason.about}: ${reason.value}`), `, ${reason.why}`,
       reason.not.length ? element("ul", {}, reason.not.map(([value, why]) => element("li", {}, `not ${value}: ${why}`))) : null)),
@@ -89,7 +91,20 @@ function drawFigures() {
       figure.quality, figure.source, figure.date]));
 }
 
-function drawCharts() { drawParts(); drawBands(); drawCurve(byName.get($("pick").value)); drawHistory(); }
+function drawCharts() {
+  drawLadder("ladder", "ladder-table", data.ladder);
+  drawTornado();
+  drawParts();
+  drawBands();
+  drawOwnCharts(byName.get($("pick").value));
+  drawHistory();
+}
+
+function drawOwnCharts(model) {
+  drawLadder("own-ladder", "own-ladder-table", model.ladder);
+  drawPareto(model);
+  drawCurve(model);
+}
 
 drawCards();
 drawMap();
@@ -97,6 +112,8 @@ drawTable();
 $("pick").append(...[...byName.keys()].sort().map(name => element("option", {}, name)));
 $("pick").value = data.models.reduce((most, model) => model.now.g[1] > most.now.g[1] ? model : most).name;
 drawModel();
+drawLadder("ladder", "ladder-table", data.ladder);
+drawTornado();
 drawParts();
 drawBands();
 drawHistory();

@@ -1,0 +1,160 @@
+"""The saving as a ladder: from the usual deployment to the plan, step by step, each with what it alone brings.
+
+Steps are taken in one order, and a step's size depends on what came before it: sharing an endpoint that is at zero anyway
+would save nothing. What the order is, is said where a ladder is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+from operator import add
+
+from ..catalog import traffic
+from ..catalog.accelerators import usable_device_mb
+from ..catalog.instances import InstanceType, candidates
+from ..catalog.kinds import hosting_kind
+from ..footprint.band import Band
+from ..footprint.baseline import Compared, first_region, usual
+from ..footprint.demand import Demand, container_mb, demand_of, device_mb, jobs_per_day, sources_of
+from ..footprint.estimate import Footprint, estimate, mid_figures
+from ..footprint.kinds import always_on, batch, instances_needed
+from ..footprint.usage import Usage
+from .choose import Chosen
+from .fleet import FleetFootprint, fleet_footprint
+from .types import ModelPlan, Plan
+
+FIRST = "usual deployment"
+STEPS = (
+    "same Region", "right size", "silicon", "what is kept", "autoscaling or zero", "sharing", "optimized", "watching",
+)  # fmt: skip
+STEP_WORDS = {
+    "same Region": "the Region that the plan goes to, in place of the first that the file allows",
+    "right size": "the x86 size that takes the least and holds it, in place of the usual family",
+    "silicon": "Graviton, or the accelerator of the plan, of the best size",
+    "what is kept": "logs that expire",
+    "autoscaling or zero": "as many instances as the hour needs, serverless, jobs, or none while nobody calls",
+    "sharing": "one endpoint for several models",
+    "optimized": "what greensage optimize brought",
+    "watching": "what captures, monitoring, retraining and the platform add",
+}
+
+
+@dataclass(frozen=True)
+class Rung:
+    """A step of the ladder: the month after it. `step` is one of STEPS, or "usual deployment" for the first."""
+
+    step: str
+    after: Footprint
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """From the usual deployment in the first allowed Region (the first rung) to the plan (the last)."""
+
+    rungs: tuple[Rung, ...]
+
+    def __add__(self, other: Ladder) -> Ladder:
+        return Ladder(tuple(Rung(a.step, a.after + b.after) for a, b in zip(self.rungs, other.rungs, strict=True)))
+
+    def saved(self, index: int, what: str = "carbon_g") -> Band:
+        """Return what rung `index` (from 1) saves of `what`, in its unit: negative where it adds.
+
+        What stays the same in two rungs is as uncertain in both, so the band is that of their ratio, not of their ends.
+        """
+        before, after = (getattr(self.rungs[index - 1].after, what), getattr(self.rungs[index].after, what))
+        ends = sorted((before.low - after.low, before.high - after.high))
+        middle = before.mid - after.mid
+        return Band(min(ends[0], middle), middle, max(ends[1], middle))
+
+    def share(self, index: int, what: str = "carbon_g") -> float:
+        """Return the share of the first rung (0 to 1) that rung `index` saves of `what`, by the middles."""
+        first = getattr(self.rungs[0].after, what).mid
+        return self.saved(index, what).mid / first if first else 0.0
+
+
+def fleet_ladder(
+    plan: Plan, chosen: Mapping[str, Chosen], footprint: FleetFootprint, as_given: tuple[Plan, Mapping[str, Chosen]] | None = None
+) -> dict[str, Ladder]:
+    """Return the ladder of each model.
+
+    `as_given` is the plan of the same files as if nothing had been optimized; None where nothing was.
+    """
+    given_plan, given_chosen = as_given or (plan, chosen)
+    given = fleet_footprint(given_plan) if as_given else footprint
+    models = {model.name: model for model in given_plan.models}
+    steps: dict[str, list[Usage]] = {}
+    for model in plan.models:
+        before = models.get(model.name, model)
+        steps[model.name] = _usages(before, given_chosen.get(model.name, chosen[model.name]))
+    flat = iter(estimate([usage for usages in steps.values() for usage in usages]))
+    found: dict[str, Ladder] = {}
+    for model in plan.models:
+        own = footprint.of(model.name)
+        first = [next(flat) for _ in steps[model.name]]
+        host = given.of(model.name).host
+        months = [*first, host, own.host, own.footprint]
+        found[model.name] = Ladder(
+            tuple(Rung(name, month) for name, month in zip(("usual deployment", *STEPS), months, strict=True))
+        )
+    return found
+
+
+def total_ladder(ladders: Mapping[str, Ladder]) -> Ladder:
+    """Return the ladder of all models together."""
+    return reduce(add, ladders.values())
+
+
+def _usages(model: ModelPlan, chosen: Chosen) -> list[Usage]:
+    """Return the months from the usual deployment up to the model's own hosting, alone."""
+    alone = (chosen.alone or chosen.winner).option.usage
+    if hosting_kind(model.kind).runs_on == "devices":
+        return [alone] * 6
+    spec, demand = model.spec.as_given, demand_of(model.spec.as_given)
+    first = usual(spec, model.kind, first_region(spec, model.region))
+    here = usual(spec, model.kind, model.region)
+    small = _sized(model, demand, here, _x86_or_accelerated(here, model.region))
+    silicon = model.image.architecture if model.image.processor == "cpu" else _accelerator(model)
+    offered = candidates(silicon, model.region, batch=hosting_kind(model.kind).answers == "files")
+    other = _sized(model, demand, small, offered)
+    kept = replace(other.usage, logs_gb=demand.logs_gb * demand.logs_price_share,
+                   logs_kept_gb=demand.logs_gb * demand.logs_days / 30)  # fmt: skip
+    return [first.usage, here.usage, small.usage, other.usage, kept, alone]
+
+
+def _accelerator(model: ModelPlan) -> str:
+    """The row of preferences.json of the plan's accelerator."""
+    return {"gpu": "gpu", "inf1": "inf1"}.get(model.image.processor, "trainium" if model.spec.silicon == "trainium" else "inf2")
+
+
+def _x86_or_accelerated(usual_one: Compared, region: str) -> Sequence[InstanceType]:
+    # A GPU of the usual deployment is right-sized among GPUs.
+    return candidates("gpu" if usual_one.instance_type.split(".")[1].startswith("g") else "x86_64", region)
+
+
+def _sized(model: ModelPlan, demand: Demand, before: Compared, offered: Sequence[InstanceType]) -> Compared:
+    """Return the least of `offered` that hold the model, always on; what was before where nothing is better."""
+    made = [Compared(_on(model, demand, before, item), item.name, before.region) for item in offered if _holds(model, item)]
+    figures = mid_figures([item.usage for item in made])
+    best = min(range(len(made)), key=lambda index: figures[index].carbon_g, default=None)
+    if best is None or figures[best].carbon_g > mid_figures([before.usage])[0].carbon_g:
+        return before
+    return made[best]
+
+
+def _on(model: ModelPlan, demand: Demand, before: Compared, item: InstanceType) -> Usage:
+    logs = {"logs_gb": before.usage.logs_gb, "logs_kept_gb": before.usage.logs_kept_gb}
+    if hosting_kind(model.kind).answers == "files":
+        count = getattr(model.spec.hosting, "instances", 1)
+        return replace(batch(demand, before.region, item.name, jobs_per_day(model.spec), count), **logs)
+    count = max(instances_needed(item.name, demand.peak, demand.cpu_seconds), model.spec.sla.instances_kept)
+    return replace(always_on(demand, before.region, item.name, count, fixed=count), **logs)
+
+
+def _holds(model: ModelPlan, item: InstanceType) -> bool:
+    sources = sources_of(model.spec.as_given)
+    if item.processor == "gpu":
+        usable = usable_device_mb(item)
+        return usable is None or usable * item.accelerators >= sum(map(device_mb, sources))
+    return traffic.usable_memory_mb(item.memory_gib) >= sum(map(container_mb, sources))
