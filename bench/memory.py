@@ -22,6 +22,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, cast
 
 ROOT = Path(__file__).resolve().parents[1]
 ARTIFACTS = ROOT / "models/artifacts"
@@ -79,7 +80,7 @@ def trained() -> Iterator[tuple[str, Files, Files]]:
     forests = [RandomForestRegressor(size // 5 + 1, max_depth=14, n_jobs=2, random_state=0).fit(rows, target) for size in sizes]
     small, large = ({"model.skops": skops(item)} for item in forests)
     yield "sklearn", small, large
-    small, large = ({"model.onnx": to_onnx(item, rows[:1]).SerializeToString()} for item in forests)
+    small, large = ({"model.onnx": cast(Any, to_onnx(item, rows[:1])).SerializeToString()} for item in forests)
     yield "onnx, trees", small, large
     yield "onnx, a network", {"model.onnx": network(20)}, {"model.onnx": network(2_236)}
 

@@ -46,7 +46,7 @@ def test_components_get_the_smallest_instance_that_holds_a_copy_and_the_fit_is_s
     (group,) = fleet(COMPONENT, COMPONENT).groups
     assert group.instance_type == "ml.c7i.large" or group.instance_type == "ml.c6i.large" or group.instance_type == "ml.c5.large"
     assert group.placement is not None and len(group.placement.instances) == 4
-    assert "all copies fit 4 instances" in plan_reasons(fleet(COMPONENT, COMPONENT))
+    assert "all copies fit 4 instances" in plan_reasons(fleet(COMPONENT, COMPONENT), width=1_000)
     assert (group.scaling.min_instances, group.scaling.max_instances) == (0, 4)
 
 

@@ -14,7 +14,8 @@ def measured_devices() -> tuple[str, ...]:
 def device_figures(name: str) -> list[Figure]:
     """Return all that was measured of a device."""
     data = load("gpu")
-    device, made = data["devices"][f"NVIDIA_{name}"], []
+    device = data["devices"][f"NVIDIA_{name}"]
+    made: list[Figure] = []
     for words, key in (("idle, nothing loaded", "idle_w"), ("idle with a model loaded", "loaded_idle_w")):
         made.append(figure(f"{name} {words}", device[key], "W", "measured", data["source"], data["date"]))
     for model, precision, batch, load_share, per_second, watts, joule in device["runs"]:

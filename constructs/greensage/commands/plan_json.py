@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from typing import Any, cast
 
 from ..catalog.beside import left_out
+from ..catalog.kinds import hosting_kind
 from ..footprint import Footprint, Usage
+from ..footprint.demand import clock_of, container_mb, demand_of, jobs_per_day
 from ..footprint.estimate import PARTS
 from ..planner import FleetFootprint, GroupPlan, Ladder, ModelFootprint, ModelPlan, Plan, VariantPlan, total_ladder
+from ..planner.beside import beside_of, shared_beside
+from ..planner.usage import group_usage, traffic_shares, usage_of
+from .plan_figures import figures_behind
 
 # Raised with every change that a program could stumble over.
 SCHEMA_VERSION = 2
@@ -26,10 +31,15 @@ def plan_json(plan: Plan, footprint: FleetFootprint | None = None, ladders: Mapp
     }  # fmt: skip
     if footprint is None:
         return found
-    for row in models:
-        row["footprint"] = model_footprint_json(footprint.of(row["name"]))
+    beside = shared_beside(plan)
+    for row, model in zip(models, plan.models, strict=True):
+        row["footprint"] = model_footprint_json(footprint.of(model.name))
+        row |= _inputs(plan, model, footprint, (*beside_of(model), *beside[model.name]))
         if ladders:
-            row["ladder"] = ladder_json(ladders[row["name"]])
+            row["ladder"] = ladder_json(ladders[model.name])
+    specs = {model.name: model.spec for model in plan.models}
+    for row, group in zip(found["groups"], plan.groups, strict=True):
+        row["usage"] = usage_json(group_usage(group, [specs[name] for name in group.members]))
     found["total"] = footprint_json(footprint.total)
     found["baseline"] = {
         "name": footprint.against.name, "words": footprint.against.words, **footprint_json(footprint.baseline)
@@ -38,7 +48,32 @@ def plan_json(plan: Plan, footprint: FleetFootprint | None = None, ladders: Mapp
     if ladders:
         found["ladder"] = ladder_json(total_ladder(ladders))
     found["not_counted"] = list(left_out())
+    found |= figures_behind(_usages(models, found["groups"]))
     return found
+
+
+def _inputs(plan: Plan, model: ModelPlan, footprint: FleetFootprint, beside: Sequence[tuple[str, Usage]]) -> dict[str, Any]:
+    """What the model's figures follow from: its demand, and the usages of its host, of what stands beside and of the baseline."""
+    demand = demand_of(model.spec)
+    row: dict[str, Any] = {
+        "demand": {
+            **asdict(demand), "hours": [asdict(item) for item in demand.hours],
+            "clock": [list(hour) for hour in clock_of(model.spec.traffic)], "jobs_per_day": jobs_per_day(model.spec),
+            "shares": list(traffic_shares(model.spec)), "memory_mb": container_mb(model.spec.model),
+        },
+        "beside": [{"name": name, "usage": usage_json(usage)} for name, usage in beside],
+    }  # fmt: skip
+    if plan.group_of(model) is None:
+        row["usage"] = usage_json(usage_of(model))
+    if hosting_kind(model.kind).runs_on != "devices":
+        row["baseline_usage"] = usage_json(footprint.against.of(model.spec, model.kind, model.region).usage)
+    return row
+
+
+def _usages(models: list[dict[str, Any]], groups: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for row in (*models, *groups):
+        yield from (row[key] for key in ("usage", "baseline_usage") if key in row)
+        yield from (item["usage"] for item in row.get("beside", ()))
 
 
 def model_footprint_json(model: ModelFootprint) -> dict[str, Any]:

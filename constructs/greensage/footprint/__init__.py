@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from .band import Band
 from .baseline import SAME_REGION, USUAL, Baseline, Machines
-from .estimate import Footprint, Mid, Rates, estimate, mid_figures, rates_of, serverless_rates
+from .estimate import Footprint, Mid, estimate, mid_figures
+from .rates import Rates, rates_of, serverless_rates
 from .usage import Level, Serverless, Usage
 
 __all__ = [

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from ..catalog import traffic
 from ..catalog.accelerators import needed_mb
 from ..catalog.figures import DAYS_PER_MONTH, quality_factor
+from ..catalog.images import SERVED_FRAMEWORKS
 from ..catalog.measured import measured_cpu_ms
 from ..catalog.power import batch_gain
 from ..core.cron import runs_per_day
@@ -89,10 +90,16 @@ def log_kb_usual() -> float:
 
 
 def _log_kb(spec: ModelSpec) -> float:
-    # Greensage's own container writes a line about a request only where it is asked to.
-    if "requests_percent" in spec.logs.model_fields_set and spec.model.image in ("auto", "serving"):
+    # Greensage's own container writes a line about a request only where it is asked to: 2,000 requests left nothing in its log.
+    if is_served(spec.model):
         return traffic.LOG_LINE_KB * spec.logs.requests_percent / 100
     return log_kb_usual()
+
+
+def is_served(source: ModelSource) -> bool:
+    """Return whether a model runs in greensage's own image."""
+    own = source.image == "serving" or (source.image == "auto" and source.framework in SERVED_FRAMEWORKS)
+    return own and source.package is None
 
 
 def hours_of(asked: TrafficSpec) -> tuple[Hours, ...]:
@@ -106,18 +113,23 @@ def hours_of(asked: TrafficSpec) -> tuple[Hours, ...]:
     return (active, Hours(quiet, 0.0, 0.0)) if quiet else (active,)
 
 
-@cache
 def clock_of(asked: TrafficSpec) -> tuple[tuple[float, float], ...]:
     """Return (rate, peak) for each hour of the day in UTC, for models that share: their peaks may complement each other.
 
     Where nobody knows which hours are active, every hour may have the peak, and the rate is spread over the day.
     """
-    pattern, (active, *_) = traffic.pattern(asked.pattern), hours_of(asked)
+    active = hours_of(asked)[0]
+    return _clock(asked.pattern, asked.timezone, active.rate, active.peak)
+
+
+@cache
+def _clock(name: str, timezone: str, rate: float, peak: float) -> tuple[tuple[float, float], ...]:
+    pattern = traffic.pattern(name)
     if pattern.first_hour is None:
-        return tuple((active.rate * pattern.hours / 24, active.peak) for _ in range(24))
-    first = pattern.first_hour - _utc_offset_hours(asked.timezone)
+        return ((rate * pattern.hours / 24, peak),) * 24
+    first = pattern.first_hour - _utc_offset_hours(timezone)
     hours = {(first + index) % 24 for index in range(pattern.hours)}
-    return tuple((active.rate, active.peak) if hour in hours else (0.0, 0.0) for hour in range(24))
+    return tuple((rate, peak) if hour in hours else (0.0, 0.0) for hour in range(24))
 
 
 def cpu_seconds(spec: ModelSpec) -> float:

@@ -94,37 +94,7 @@ def mid_figures(usages: Sequence[Usage]) -> list[Mid]:
 
 
 @dataclass(frozen=True)
-class Rates:
-    """What an instance of a type takes in a Region, for metric math over live metrics. The middles of estimates.
-
-    Watts when idle, at half and at full load of all vCPUs, without the data centre's overhead `pue`; grams per kWh with it;
-    grams an hour for making the hardware.
-    """
-
-    idle_w: float
-    half_w: float
-    full_w: float
-    pue: float
-    g_per_kwh: float
-    embodied_g_hour: float
-
-
-def rates_of(instance_type: str, region: str) -> Rates:
-    """Return the rates of `instance_type` in `region`. Raises CatalogError where the catalog lacks either."""
-    machine, place = _machine(instance_type, region), _place(region)
-    return Rates(machine.idle, machine.half, machine.full, place.pue, place.intensity, machine.making_g_hour)
-
-
-def serverless_rates(memory_mb: int, region: str) -> tuple[float, float]:
-    """Return kWh (with overhead) and gCO2e of a second in which serverless hosting answers. Raises as `rates_of` does."""
-    place, rates, gb = _place(region), _general(), memory_mb / 1024
-    vcpu = memory_mb / coefficient("serverless_mb_per_vcpu").value
-    kwh = (vcpu * rates.w_per_vcpu + gb * rates.w_per_gb) / 3.6e6 * place.pue
-    return kwh, kwh * place.intensity + vcpu * rates.g_per_vcpu_second
-
-
-@dataclass(frozen=True)
-class _Place:
+class Place:
     """The figures of a Region that every usage there needs."""
 
     pue: float
@@ -135,7 +105,7 @@ class _Place:
 
 
 @dataclass(frozen=True)
-class _Machine:
+class Machine:
     """Watts, embodied grams an hour and the price of an instance type in a Region, with the factors of their bands."""
 
     idle: float
@@ -162,16 +132,16 @@ class _Amounts(NamedTuple):
 
 
 def _mid(usage: Usage) -> Mid:
-    place, amounts = _place(usage.region), _amounts(usage)
+    place, amounts = place_of(usage.region), _amounts(usage)
     energy = sum(amounts[:5]) * place.pue
     operational = energy * place.intensity
     return Mid(operational + sum(amounts[5:]), operational, energy, sum(mid for mid, _ in _costs(usage, place)))
 
 
 def _footprint(usage: Usage) -> Footprint:
-    place, amounts = _place(usage.region), _amounts(usage)
-    machine = _machine(usage.instance_type, usage.region) if usage.instance_type else _NO_MACHINE
-    general = _general()
+    place, amounts = place_of(usage.region), _amounts(usage)
+    machine = machine_of(usage.instance_type, usage.region) if usage.instance_type else _NO_MACHINE
+    general = general_figures()
     compute = amounts.instances + amounts.busy + amounts.held
     draws = ((amounts.instances, machine.watt_factor), (amounts.busy, general.busy), (amounts.held, general.memory))
     loads = (
@@ -207,18 +177,18 @@ def _footprint(usage: Usage) -> Footprint:
 def _amounts(usage: Usage) -> _Amounts:
     instances = made = busy = held = made_serverless = 0.0
     if usage.instance_type is not None:
-        machine = _machine(usage.instance_type, usage.region)
+        machine = machine_of(usage.instance_type, usage.region)
         for hours, count, load in usage.levels:
             instances += hours * count * _watts(machine, load)
             made += hours * count * machine.making_g_hour
     if usage.serverless is not None:
-        rates, used = _general(), usage.serverless
+        rates, used = general_figures(), usage.serverless
         busy = used.busy_vcpu_seconds * rates.w_per_vcpu / 3.6e6
         held = used.held_gb_seconds * rates.w_per_gb / 3.6e6
         warm = used.held_gb_seconds - used.busy_gb_seconds
         # While an environment is busy, its vCPUs carry the hardware's share; what is kept idle counts by memory.
         made_serverless = used.busy_vcpu_seconds * rates.g_per_vcpu_second + warm * rates.g_per_gb_second
-    general = _general()
+    general = general_figures()
     kept = usage.stored_gb + usage.unbilled_stored_gb
     tb = (kept * general.copies + usage.logs_kept_gb * general.log_copies) / 1000
     moved = usage.network_gb + usage.unbilled_gb
@@ -228,18 +198,18 @@ def _amounts(usage: Usage) -> _Amounts:
     )  # fmt: skip
 
 
-def _watts(machine: _Machine, load: float) -> float:
+def _watts(machine: Machine, load: float) -> float:
     """Straight lines between idle, 50 % and 100 %."""
     if load <= 0.5:
         return machine.idle + (machine.half - machine.idle) * load * 2
     return machine.half + (machine.full - machine.half) * (load - 0.5) * 2
 
 
-def _costs(usage: Usage, place: _Place) -> list[tuple[float, Spread]]:
-    """USD with the factor of its band: instances, then the services in the order of _SERVICES."""
+def _costs(usage: Usage, place: Place) -> list[tuple[float, Spread]]:
+    """USD with the factor of its band: instances, then the services in the order of SERVICES."""
     costs: list[tuple[float, Spread]] = []
     if usage.instance_type is not None and usage.levels and usage.hosted:
-        machine = _machine(usage.instance_type, usage.region)
+        machine = machine_of(usage.instance_type, usage.region)
         costs.append((usage.instance_hours * machine.price, machine.price_factor))
     billed = usage.serverless.billed_gb_seconds if usage.serverless else 0.0
     amounts = (billed, usage.network_gb, usage.stored_gb, usage.logs_gb, usage.logs_kept_gb)
@@ -251,14 +221,15 @@ def _costs(usage: Usage, place: _Place) -> list[tuple[float, Spread]]:
     return costs
 
 
-_SERVICES = ("serverless_gb_second", "data_gb", "s3_gb_month", "logs_ingest_gb", "logs_gb_month")
+SERVICES = ("serverless_gb_second", "data_gb", "s3_gb_month", "logs_ingest_gb", "logs_gb_month")
 
 
 @cache
-def _place(name: str) -> _Place:
+def place_of(name: str) -> Place:
+    """Return the figures of a Region. Raises CatalogError where the catalog lacks it."""
     found = region(name)
-    prices = [service_price(service, name) for service in _SERVICES]
-    return _Place(
+    prices = [service_price(service, name) for service in SERVICES]
+    return Place(
         found.pue.value, found.intensity.value, found.wue.value,
         {"pue": found.pue.spread, "intensity": found.intensity.spread, "wue": found.wue.spread},
         tuple((price.value, price.spread) for price in prices),
@@ -266,16 +237,17 @@ def _place(name: str) -> _Place:
 
 
 @cache
-def _machine(name: str, place: str) -> _Machine:
+def machine_of(name: str, place: str) -> Machine:
+    """Return the figures of an instance type in a Region. Raises CatalogError where the catalog lacks either."""
     found, price, lifespan = power(name), hourly_price(name, place), coefficient("lifespan_hours")
-    return _Machine(
+    return Machine(
         found.idle_w.value, found.half_w.value, found.full_w.value, found.embodied_kg.value * 1000 / lifespan.value, price.value,
         found.half_w.spread, _quadrature(found.embodied_kg.spread, lifespan.spread), price.spread,
     )  # fmt: skip
 
 
 _SURE: Spread = (1.0, 1.0)
-_NO_MACHINE = _Machine(0.0, 0.0, 0.0, 0.0, 0.0, _SURE, _SURE, _SURE)
+_NO_MACHINE = Machine(0.0, 0.0, 0.0, 0.0, 0.0, _SURE, _SURE, _SURE)
 
 
 @dataclass(frozen=True)
@@ -300,7 +272,8 @@ class _General:
 
 
 @cache
-def _general() -> _General:
+def general_figures() -> _General:
+    """Return the figures that do not depend on a Region or a type."""
     disk, network, lifespan, making, share, memory, per_vcpu = map(
         coefficient,
         ("hdd_wh_per_tb_hour", "network_kwh_per_gb", "lifespan_hours", "storage_kg_per_tb", "serverless_idle_memory_share",
@@ -322,7 +295,7 @@ def _general() -> _General:
 
 def forget_figures() -> None:
     """Drop what was looked up: for tests that put other figures in the catalog's place."""
-    for looked_up in (_place, _machine, _general):
+    for looked_up in (place_of, machine_of, general_figures):
         looked_up.cache_clear()
 
 

@@ -9,7 +9,7 @@ from ..catalog import limits, traffic
 from ..catalog.figures import quality_factor
 from ..catalog.gpu import batch_saving
 from ..catalog.instances import InstanceType
-from ..catalog.kinds import hosting_kind
+from ..catalog.kinds import hosting_kind, kind_that_shares
 from ..catalog.network import vpc_endpoints
 from ..catalog.power import batch_gain
 from ..footprint.demand import Demand, container_mb, parameters_mb, size_mb
@@ -29,6 +29,7 @@ MEASURED = quality_factor("measured")
 def notes_of(request: Request, chosen: Chosen, kind: Kind) -> tuple[str, ...]:
     """Return what the owner of the file should know."""
     return (
+        *_of_the_group(chosen),
         *_of_memory(chosen),
         *_of_batching(chosen),
         *_of_the_job(chosen),
@@ -38,6 +39,18 @@ def notes_of(request: Request, chosen: Chosen, kind: Kind) -> tuple[str, ...]:
         *_of_the_network(request),
         *hosting_kind(kind).notes,
     )
+
+
+def _of_the_group(chosen: Chosen) -> Iterator[str]:
+    """A group that the model does not go to, and why."""
+    spec, kind = chosen.request.spec, chosen.option.kind
+    if spec.group is None or hosting_kind(kind).shares is not None:
+        return
+    if spec.hosting != "auto":
+        why = f"the file asks for {kind}, which shares nothing"
+    else:
+        why = chosen.against.get(kind_that_shares("server")) or "it takes less alone"
+    yield f"group: {spec.group} is not honoured, so this one has hosting of its own: {why}"
 
 
 def _of_memory(chosen: Chosen) -> Iterator[str]:
@@ -93,7 +106,7 @@ def _of_the_sla(chosen: Chosen) -> Iterator[str]:
     wanted = option.request.spec.sla.latency_p95_ms
     if option.keeps_sla or wanted is None:
         return
-    cold = cold_share(demand, kept_alive_seconds(option))
+    cold = cold_share(demand, kept_alive_seconds(option.request, option.kind))
     if cold > LATE_SHARE:
         yield (
             f"about {cold:.0%} of calls find nothing awake (Poisson), and a p95 leaves {LATE_SHARE:.0%}: {option.kind} does not "

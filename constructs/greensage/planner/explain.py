@@ -175,7 +175,7 @@ def _against(rival: Scored, winner: Scored) -> str:
 
 
 def _late(option: Option) -> str:
-    asleep = cold_share(option.request.demand, kept_alive_seconds(option))
+    asleep = cold_share(option.request.demand, kept_alive_seconds(option.request, option.kind))
     if asleep > LATE_SHARE:
         return f"{asleep:.0%} of calls find nothing awake, which"
     return f"p95 about {duration_ms(option.p95_ms or 0.0)}" + (

@@ -61,7 +61,7 @@ class Ladder:
     def saved(self, index: int, what: str = "carbon_g") -> Band:
         """Return what rung `index` (from 1) saves of `what`, in its unit: negative where it adds.
 
-        What stays the same in two rungs is as uncertain in both, so the band is that of their ratio, not of their ends.
+        Errors are taken to go the same way in both months, because most figures are the same: low against low, high against high.
         """
         before, after = (getattr(self.rungs[index - 1].after, what), getattr(self.rungs[index].after, what))
         ends = sorted((before.low - after.low, before.high - after.high))
@@ -95,9 +95,7 @@ def fleet_ladder(
         first = [next(flat) for _ in steps[model.name]]
         host = given.of(model.name).host
         months = [*first, host, own.host, own.footprint]
-        found[model.name] = Ladder(
-            tuple(Rung(name, month) for name, month in zip(("usual deployment", *STEPS), months, strict=True))
-        )
+        found[model.name] = Ladder(tuple(map(Rung, (FIRST, *STEPS), months)))
     return found
 
 

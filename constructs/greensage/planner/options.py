@@ -166,15 +166,19 @@ def _on_instances(request: Request, kind: Kind, image: ImagePlan, item: Instance
     else:
         floor = low if row.answers == "queued" else floor_of(request)
         usage = usage_alone(kind, request.spec, demand, region, Size(name, floor=floor, utilisation=usable))
-    option = Option(request, kind, image, item, None, usage, estimate, keeps_sla=busy > 0)
-    late = request.spec.sla.latency_p95_ms is not None and cold_share(demand, kept_alive_seconds(option)) > LATE_SHARE
-    return replace(option, keeps_sla=busy > 0 and not late)
+    return Option(request, kind, image, item, None, usage, estimate, keeps_sla=busy > 0 and not _too_often_asleep(request, kind))
 
 
-def kept_alive_seconds(option: Option) -> float:
+def _too_often_asleep(request: Request, kind: Kind) -> bool:
+    lingers = kept_alive_seconds(request, kind)
+    waits = request.spec.sla.latency_p95_ms is not None and not math.isinf(lingers)
+    return waits and cold_share(request.demand, lingers) > LATE_SHARE
+
+
+def kept_alive_seconds(request: Request, kind: Kind) -> float:
     """Return how long something stays awake after a call, for kinds that sleep and whose callers wait; infinite for others."""
-    row, hosting = hosting_kind(option.kind), option.request.spec.hosting
-    if row.runs_on == "memory" and not warm_of(option.request):
+    row, hosting = hosting_kind(kind), request.spec.hosting
+    if row.runs_on == "memory" and not warm_of(request):
         return SERVERLESS_LINGER_SECONDS
     asleep = row.shares == "copies" and not getattr(hosting, "min_copies", 1) and not getattr(hosting, "min_instances", 0)
     return COMPONENT_LINGER_SECONDS if asleep else math.inf

@@ -75,9 +75,10 @@ def share_endpoints(chosen: Sequence[Chosen]) -> list[Chosen]:
         if _saved(bins) <= 0:
             break
         for item in bins:
-            group = _name(item, taken)
-            for member in item.tenants.members:
-                result[member.spec.name] = _in_group(free.pop(member.spec.name), pool, group, item)
+            group, names = _name(item, taken), tuple(sorted(member.spec.name for member in item.tenants.members))
+            sharing = Sharing(names, item.carbon_g, item.carbon_g + item.saved_g)
+            for name in names:
+                result[name] = _in_group(free.pop(name), pool, group, item, sharing)
         stale = {other for other in found if _touched(other, free)}
     return [result[item.request.spec.name] for item in chosen]
 
@@ -257,7 +258,7 @@ def _name(found: _Bin, taken: set[str]) -> str:
     return name
 
 
-def _in_group(chosen: Chosen, pool: _Pool, group: str, found: _Bin) -> Chosen:
+def _in_group(chosen: Chosen, pool: _Pool, group: str, found: _Bin, sharing: Sharing) -> Chosen:
     request: Request = with_kind(chosen.request, found.kind(pool)).with_spec(group=group)
     if hosting_kind(found.kind(pool)).shares == "copies":
         request = request.with_spec(hosting=_component(found))
@@ -266,8 +267,6 @@ def _in_group(chosen: Chosen, pool: _Pool, group: str, found: _Bin) -> Chosen:
         raise errors[0]
     scored: list[Scored] = score(options)
     winner = min(scored, key=lambda item: item.order)
-    members = tuple(sorted(member.spec.name for member in found.tenants.members))
-    sharing = Sharing(members, found.carbon_g, found.carbon_g + found.saved_g)
     return replace(chosen, winner=winner, sharing=sharing, alone=chosen.winner)
 
 
