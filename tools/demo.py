@@ -20,13 +20,14 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "constructs"))
 
 from greensage.client import EndpointClient  # noqa: E402
-from greensage.commands.plan_output import plan_reasons, plan_summary, plan_table  # noqa: E402
+from greensage.commands.plan_output import plan_overview, plan_reasons  # noqa: E402
 from greensage.errors import GreensageError  # noqa: E402
 from greensage.local.cloud import ACCOUNT, LocalCloud  # noqa: E402
 from greensage.planner import (  # noqa: E402
     ModelPlan,
     Plan,
     fleet_footprint,
+    fleet_ladder,
     plan_with_choices,
 )
 from greensage.report import report_data, report_html  # noqa: E402
@@ -67,7 +68,7 @@ def show(environment: dict[str, str], cloud_pid: int) -> bool:
     cdk(["deploy", "--all", "--require-approval", "never", "--concurrency", "4"], environment)
     step("What was deployed")
     footprint = fleet_footprint(fleet)
-    print(f"{plan_table(fleet, footprint)}\n\n{plan_summary(fleet, footprint)}")
+    print(plan_overview(fleet, footprint, fleet_ladder(fleet, chosen, footprint)))
     step("Why")
     print(plan_reasons(fleet))
     step("The report")

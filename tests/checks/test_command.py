@@ -291,7 +291,7 @@ model:
   artifact: s3://bucket-of-tests/eager/model.tar.gz
   framework: xgboost
   size_mb: 1
-sla: {latency_p95_ms: 500}
+sla: {latency_p95_ms: 6000}
 traffic: {requests_per_day: 300, pattern: intermittent}
 region: {allowed: [eu-west-1]}
 hosting: real-time   # as always

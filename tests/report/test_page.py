@@ -51,6 +51,18 @@ def test_nothing_hangs_over_the_edge(open_page, name, width):
     assert min(sizes) >= 12
 
 
+@pytest.mark.parametrize("name", ["fleet", "history"])
+def test_at_1280_no_column_is_clipped_and_no_unit_stands_alone(open_page, name):
+    page = open_page(name, viewport={"width": 1280, "height": 900})
+    page.evaluate("document.querySelectorAll('details').forEach(found => found.open = true)")
+    clipped = """[...document.querySelectorAll('.scroll')].filter(box => box.offsetParent && box.scrollWidth > box.clientWidth + 1)
+        .map(box => box.getAttribute('aria-label'))"""
+    assert [label for label in page.evaluate(clipped) if label != "All figures"] == []
+    # A number and its unit are one word to the browser.
+    for card in page.locator(".card").all():
+        assert "\u00a0" in card.inner_text()
+
+
 def test_on_a_phone_the_saving_of_each_model_is_in_sight(open_page):
     page = open_page("fleet", viewport={"width": 360, "height": 740})
     cells = page.locator("#fleet tbody tr").first.locator("th, td").all()
@@ -75,7 +87,7 @@ def test_the_table_sorts_by_keyboard_and_says_so(open_page):
 
 def test_the_filter_counts_aloud(open_page):
     page = open_page("fleet")
-    page.fill("#filter", "credit")
+    page.fill("#filter", "ticket")
     assert page.locator("#fleet tbody tr").count() == 1
     assert page.locator("#count[role=status]").text_content() == "1 of 40 models"
 
@@ -108,9 +120,12 @@ def test_sources_show_on_hover_and_on_focus(open_page):
 
 def test_charts_have_a_table_each(open_page):
     page = open_page("fleet")
-    for id in ("parts", "bands", "curve"):
+    page.select_option("#pick", "churn-de")
+    for id in ("ladder", "tornado", "parts", "bands", "own-ladder", "pareto", "curve"):
         assert page.locator(f"#{id}").get_attribute("aria-label")
         assert page.locator(f"#{id}-table tbody tr").count() > 0
+    assert (page.locator("#ladder-table tbody tr").last.text_content() or "").startswith("watching")
+    assert (page.locator("#pareto-table tbody tr").first.text_content() or "").startswith("chosen: ")
     assert "Region" in (page.locator("#regions").text_content() or "")
 
 
@@ -182,5 +197,5 @@ def test_the_history_is_shown_where_there_is_one(open_page):
     assert page.locator("#trend-table tbody tr").count() == 3
     page.locator("#history details").nth(1).evaluate("item => { item.open = true; }")
     # Against September; a model that nobody asked has no figure.
-    assert page.locator("#kpi-table tbody tr").first.inner_text().split("\t")[-1].strip() == "\u22125 %"
+    assert page.locator("#kpi-table tbody tr").first.inner_text().split("\t")[-1].strip() == "\u22125\u00a0%"
     assert "\u2013" in page.locator("#kpi-table tbody tr").nth(1).inner_text()

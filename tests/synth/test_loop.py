@@ -220,7 +220,7 @@ def test_what_cannot_work_is_refused_at_synth(wrong, said, models, tmp_path):
 def together(kind: str, name: str, more: str = "drift: {kpi: {auc: 0.8}}") -> str:
     return (
         f"name: {name}\nmodel: {{artifact: {name}.tar.gz, framework: xgboost}}\ngroup: tabular\nhosting: {kind}\n"
-        f"sla: {{latency_p95_ms: 500, cold_start_ok: false}}\nregion: {{allowed: [eu-north-1]}}\n{more}\n"
+        f"sla: {{latency_p95_ms: 500}}\nregion: {{allowed: [eu-north-1]}}\n{more}\n"
     )
 
 

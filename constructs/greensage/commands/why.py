@@ -7,6 +7,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from ..text import paragraph, terminal_width
 from . import Commands
 from .models import Fleet, add_model_arguments, find_model, read_fleet
 
@@ -61,14 +62,15 @@ def advice_lines(fleet: Fleet, name: str) -> list[str]:
     chosen = fleet.chosen[name]
     # A kind that the file insists on does not change with the traffic.
     lines = [f"  traffic   {break_evens(chosen)}"] if chosen.request.spec.hosting == "auto" else []
-    return [*lines, *(f"  looser    {item}" for item in advice_of(fleet, name))]
+    lines += [f"  looser    {item}" for item in advice_of(fleet, name)]
+    return [paragraph(line, terminal_width(), " " * 12) for line in lines]
 
 
 def advice_of(fleet: Fleet, name: str) -> tuple[Advice, ...]:
     """Return what relaxing each constraint would save against the model's part of the fleet."""
     from ..planner import advise
 
-    return advise(fleet.chosen[name], fleet.footprint.of(name).footprint)
+    return advise(fleet.chosen[name], fleet.footprint.of(name).host)
 
 
 def _json(fleet: Fleet, name: str) -> dict[str, object]:

@@ -220,5 +220,5 @@ def _yaml(name: str, archive: Path, found: Found, keys: Mapping[str, object]) ->
     artifact = Path(os.path.relpath(archive, "models")).as_posix()
     model = {"artifact": artifact, "framework": found.framework, **keys}
     head = f"# {found.why}\n" + "".join(f"# {note}\n" for note in found.notes)
-    wanted = {"sla": {"latency_p95_ms": 500}, "traffic": {"requests_per_day": 1_000}}
+    wanted = {"sla": {"latency_p95_ms": 500, "cold_start_ok": True}, "traffic": {"requests_per_day": 1_000}}
     return head + yaml.safe_dump({"name": name, "model": model, **wanted}, sort_keys=False)

@@ -143,14 +143,16 @@ def fleet_footprint(plan: Plan, baseline: Baseline = SAME_REGION) -> FleetFootpr
     made = {name: _estimated(rows, known) for name, rows in beside.items()}
     compared = [_compared(model, baseline) for model in plan.models]
     usual = estimate([item.usage for item in compared])
+    rows = [
+        ModelFootprint(
+            model.name, own[model.name][0], month, item.instance_type, item.region, own[model.name][1], made[model.name]
+        )
+        for model, item, month in zip(plan.models, compared, usual, strict=True)
+    ]
+    # What the devices themselves take is in no figure here, so that an edge model saves nothing, and costs nothing more.
+    at_the_edge = {model.name for model in plan.models if hosting_kind(model.kind).runs_on == "devices"}
     return FleetFootprint(
-        tuple(
-            ModelFootprint(
-                model.name, own[model.name][0], month, item.instance_type, item.region, own[model.name][1], made[model.name]
-            )
-            for model, item, month in zip(plan.models, compared, usual, strict=True)
-        ),
-        baseline,
+        tuple(replace(row, baseline=row.footprint) if row.name in at_the_edge else row for row in rows), baseline
     )
 
 
@@ -163,7 +165,6 @@ def _estimated(rows: Sequence[Beside], known: dict[Usage, Footprint]) -> tuple[t
 
 
 def _compared(model: ModelPlan, baseline: Baseline) -> Compared:
-    # What the devices themselves take is in no figure here, so that an edge model saves nothing either.
     if hosting_kind(model.kind).runs_on == "devices":
         return Compared(usage_of(model), "", model.region)
     return baseline.of(model.spec, model.kind, model.region)

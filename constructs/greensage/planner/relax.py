@@ -34,7 +34,7 @@ class Advice:
 
 
 def advise(chosen: Chosen, now: Footprint) -> tuple[Advice, ...]:
-    """Return the relaxations that would save against its month `now`, the most carbon first.
+    """Return the relaxations that would save against its hosting's month `now`, the most carbon first.
 
     Each is planned for the model alone, without what it could share with others.
     """

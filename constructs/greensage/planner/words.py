@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from ..footprint.band import percent_saved
 from ..text import money, number
-from .fleet import FleetFootprint, ModelFootprint
+from .fleet import FleetFootprint, ModelFootprint, worse_than_baseline
+
+_BASELINES = {
+    "usual": "the usual deployment", "same-region": "the usual deployment in the same Region",
+    "lift-and-shift": "the instances of your file", "current": "what runs now",
+}  # fmt: skip
 
 
 def synth_line(footprint: FleetFootprint, only: str | None = None) -> str:
@@ -13,11 +18,13 @@ def synth_line(footprint: FleetFootprint, only: str | None = None) -> str:
     if only is not None:
         total, usual, what = footprint.of(only).footprint, footprint.of(only).baseline, only
     carbon, cost = total.carbon_g.saved_against(usual.carbon_g), total.cost_usd.saved_against(usual.cost_usd)
+    worse = [text for text in worse_than_baseline(footprint) if only is None or text.startswith(f"{only} ")]
+    warned = "".join(f"\ngreensage: WORSE: {text}" for text in worse)
     return (
         f"greensage: {what}: about {number(total.carbon_g.mid)} gCO2e, {number(total.energy_kwh.mid)} kWh and "
         f"{money(total.cost_usd.mid)} USD a month, an estimate; {percent_saved(carbon)} carbon and {percent_saved(cost)} cost "
-        "against the usual deployment (greensage plan). What would stop the deployment: greensage preflight"
-        f"{f' {only}' if only else ''}"
+        f"against {_BASELINES[footprint.against.name]} (greensage plan). What would stop the deployment: greensage preflight"
+        f"{f' {only}' if only else ''}{warned}"
     )
 
 

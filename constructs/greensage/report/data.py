@@ -103,7 +103,7 @@ def _model(
         "share": _short(footprint.share), "now": _footprint(now), "usual": _footprint(footprint.baseline),
         "usual_type": footprint.baseline_type, "usual_region": footprint.baseline_region,
         "saved": _saved(now, footprint.baseline), "reasons": [_reason(item) for item in plan.choices_of(model)],
-        "notes": [*model.quotas, *model.notes], "advice": [str(item) for item in advise(chosen, now)],
+        "notes": [*model.quotas, *model.notes], "advice": [str(item) for item in advise(chosen, footprint.host)],
         "beside": [[name, _short(item.carbon_g.mid), _short(item.cost_usd.mid)] for name, item in footprint.beside],
         "ladder": _ladder(ladder), "pareto": _pareto(chosen),
         "curve": curves.of(chosen), "sources": sources.of(model, host), "usual_sources": sources.of_usual(footprint),
