@@ -43,7 +43,8 @@ def row() -> tuple[str, str, str]:
     for seed in range(FLEETS):
         specs = fleet(seed)
         started = time.perf_counter()
-        planned = fleet_footprint(plan(specs)).total.carbon_g.mid
+        # Of the hosts: what stands beside them is the same, however they are divided.
+        planned = sum(item.host.carbon_g.mid for item in fleet_footprint(plan(specs)).models)
         ours.append(time.perf_counter() - started)
         started = time.perf_counter()
         optimum, exact = solve([spec for spec, _ in specs])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import shutil
 import sys
 import textwrap
@@ -27,9 +28,8 @@ def table(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
     return "\n".join(lines)
 
 
-# A column that wraps is never narrower than that.
-_NARROWEST = 10
 NARROW = 80
+_WORD = re.compile(r"[^\s-]+-?|-+")
 
 
 def terminal_width() -> int:
@@ -62,8 +62,10 @@ def fitted(rows: Sequence[Sequence[str]], width: int, *, right: Sequence[int] = 
 def _narrowed(rows: Sequence[Sequence[str]], width: int, fixed: set[int]) -> list[int] | None:
     """Return widths that fit, the widest text narrowed first; None where even the narrowest do not."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    # No word is broken but at its hyphens.
+    least = [max(max(map(len, _WORD.findall(row[column])), default=0) for row in rows) for column in range(len(rows[0]))]
     while sum(widths) + 2 * (len(widths) - 1) > width:
-        loose = [column for column in range(len(widths)) if column not in fixed and widths[column] > _NARROWEST]
+        loose = [column for column in range(len(widths)) if column not in fixed and widths[column] > least[column]]
         if not loose:
             return None
         widths[max(loose, key=lambda column: widths[column])] -= 1

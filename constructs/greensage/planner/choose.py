@@ -112,6 +112,8 @@ class _Draft:
 
 def _draft(request: Request, default_region: str | None) -> _Draft:
     regions = regions_of(request, default_region)
+    # Looked at here, so that all that is made of the request carries it.
+    _ = request.demand
     against = legal_kinds(request)
     legal: list[Kind] = [kind for kind, reason in against.items() if reason is None]
     options, errors = options_of(request, legal, regions)

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import PlanError
 from ..footprint.demand import Demand, demand_of, size_mb
-from ..spec import Located, ModelSpec
+from ..spec import Located, ModelSpec, SerialPipelineHosting
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,22 @@ class Request:
 
     def with_spec(self, **changes: Any) -> Request:
         """Return the request with other values in the spec."""
-        return replace(self, spec=self.spec.model_copy(update=changes))
+        made = replace(self, spec=self.spec.model_copy(update=changes))
+        # A pipeline has containers of its own; other hosting asks for no more and no less.
+        same = changes.keys() <= {"hosting", "group"} and not any(
+            isinstance(found, SerialPipelineHosting) for found in (self.spec.hosting, made.spec.hosting)
+        )
+        return self._carrying(made) if same else made
+
+    def in_region(self, region: str) -> Request:
+        """Return the request in another Region."""
+        return self._carrying(replace(self, region=region))
+
+    def _carrying(self, made: Request) -> Request:
+        """With the demand, which is worked out once for all Regions and kinds."""
+        if "demand" in self.__dict__:
+            made.__dict__["demand"] = self.__dict__["demand"]
+        return made
 
     @cached_property
     def demand(self) -> Demand:

@@ -72,7 +72,7 @@ def options_of(request: Request, legal: Iterable[Kind], regions: Iterable[str]) 
         asked = with_kind(request, kind)
         for region in regions:
             try:
-                options += _options_in(replace(asked, region=region), kind)
+                options += _options_in(asked.in_region(region), kind)
             except PlanError as error:
                 errors.append(error)
     return options, errors

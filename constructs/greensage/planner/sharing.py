@@ -103,7 +103,7 @@ def _pools(free: dict[str, Chosen]) -> list[_Pool]:
             if why_not_kind(chosen.request.with_spec(group="shared"), kind):
                 continue
             for region in chosen.regions:
-                request = replace(with_kind(chosen.request, kind), region=region)
+                request = with_kind(chosen.request, kind).in_region(region)
                 try:
                     image, _ = choose_image(request, kind)
                 except PlanError:
