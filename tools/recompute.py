@@ -58,6 +58,7 @@ def differences(plan: Json) -> list[tuple[str, str, float]]:
 
 
 def apart(where: str, again: Json, shown: Json) -> list[tuple[str, str, float]]:
+    """Return how far apart the figures of one place are."""
     rows = []
     for key, value in shown.items():
         if value is None:
@@ -68,6 +69,7 @@ def apart(where: str, again: Json, shown: Json) -> list[tuple[str, str, float]]:
 
 
 def middles(footprint: Json) -> Json:
+    """Return the middles that are compared."""
     return {key: footprint[key]["mid"] for key in ("energy_kwh", "carbon_g", "cost_usd")}
 
 
@@ -83,6 +85,7 @@ def running(usage: Json) -> Json:
 
 
 def row(hours: float = 0.0, busy: float = 0.0, stored: float = 0.0, moved: float = 0.0) -> Json:
+    """Return what `running` returns, of instances."""
     return {
         "hours": hours,
         "busy hours": busy,
@@ -114,18 +117,20 @@ def months_of(model: Json, plan: Json) -> Json:
         for part in demand["hours"]:
             low = scaling["min_instances"]
             count = max(low, needed(part["rate"], cpu, units, assumed["target_utilisation"]))
+            count = min(count, demand["most_instances"] or count)
             at_work = part["rate"] * cpu / (count * units)
             linger = assumed["asynchronous_linger_seconds"] + assumed["asynchronous_wake_seconds"] + cpu / units
-            alive = 1.0 if low else max(1 - math.exp(-part["rate"] * linger), at_work)
+            alive = 1.0 if low else min(1.0, max(1 - math.exp(-part["rate"] * linger), at_work))
             hours += part["hours"] * DAYS * alive * count
-            busy += part["hours"] * DAYS * at_work * count
+            busy += part["hours"] * DAYS * min(1.0, at_work / alive if alive else 0.0) * alive * count
         return row(hours, busy, demand["artifact_gb"] + kept(demand, demand["network_gb"]), demand["network_gb"])
     hours = busy = 0.0
     for share in demand["shares"]:
         for part in demand["hours"]:
             count = max(scaling["min_instances"], needed(part["peak"] * share, cpu, units, scaling["utilisation"]))
+            count = min(count, demand["most_instances"] or count)
             hours += part["hours"] * DAYS * count
-            busy += part["hours"] * DAYS * part["rate"] * share * cpu / units
+            busy += part["hours"] * DAYS * min(count, part["rate"] * share * cpu / units)
     return row(hours, busy, demand["artifact_gb"], demand["network_gb"])
 
 
@@ -137,7 +142,8 @@ def months_of_group(group: Json, demands: list[Json], plan: Json) -> Json:
     stored, moved = (sum(demand[key] for demand in demands) for key in ("artifact_gb", "network_gb"))
     if group["kind"] == "inference-components":
         rate = sum(demand["requests"] for demand in demands) / (HOURS * 3600)
-        copies = min(max(1, len(group["placement"]["instances"])), scaling["max_instances"]) if group["placement"] else 1
+        # How copies fit instances is a packing, which is taken as it stands.
+        copies = group["usage"]["levels"][0]["instances"]
         low = scaling["min_instances"]
         count = max(low, copies, needed(1.0, work / (HOURS * 3600), units, assumed["target_utilisation"]))
         alive = max(1 - math.exp(-rate * assumed["component_linger_seconds"]), work / (HOURS * 3600) / (count * units))
@@ -150,30 +156,40 @@ def months_of_group(group: Json, demands: list[Json], plan: Json) -> Json:
 
 
 def serverless(model: Json, plan: Json) -> Json:
+    """Return what serverless hosting runs in a month."""
     demand, assumed, numbers = model["demand"], plan["assumptions"], plan["figures"]
     gb, vcpu = model["memory_mb"] / 1024, model["memory_mb"] / numbers["serverless_mb_per_vcpu"]["value"]
     effective = vcpu if vcpu <= 1 else 1 / ((1 - demand["parallel"]) + demand["parallel"] / vcpu)
     speed = numbers[f"{assumed['serverless_reference_type']} speed"]["value"]
     seconds = demand["cpu_seconds"] / (effective * speed) + assumed["overhead_ms"] / 1000
     held = cold = every = 0.0
+    warm = demand["warm"]
     for part in demand["hours"]:
         span = part["hours"] * DAYS * 3600
         linger = part["rate"] * assumed["serverless_linger_seconds"]
-        held += span * (1 - math.exp(-linger)) * max(1.0, part["rate"] * seconds / assumed["target_utilisation"])
+        busy_at_once = max(1.0, part["rate"] * seconds / assumed["target_utilisation"])
+        held += span * max((1 - math.exp(-linger)) * busy_at_once, warm)
         cold += span * part["rate"] * math.exp(-linger)
         every += span * part["rate"]
-    busy = demand["requests"] * seconds + (demand["requests"] * cold / every if every else 0.0) * assumed["cold_start_seconds"]
+    share = cold / every if every else 0.0
+    if demand["scattered"] and every:
+        share = math.exp(-every / (DAYS * 24 * 3600) * assumed["serverless_linger_seconds"])
+    starts = 0.0 if warm else demand["requests"] * share
+    busy = demand["requests"] * seconds + starts * assumed["cold_start_seconds"]
+    billed = demand["requests"] * seconds + warm * HOURS * 3600 * numbers["serverless_provisioned_share"]["value"]
     return {
         **row(stored=demand["artifact_gb"], moved=demand["network_gb"]), "vCPU-seconds": busy * vcpu,
-        "GB-seconds": max(held, busy) * gb, "billed": demand["requests"] * seconds * gb,
+        "GB-seconds": max(held, busy) * gb, "billed": billed * gb,
     }  # fmt: skip
 
 
 def needed(peak: float, cpu: float, units: float, utilisation: float) -> int:
+    """Return how many instances a peak needs."""
     return max(1, math.ceil(peak * cpu / (units * utilisation) - 1e-9))
 
 
 def kept(demand: Json, gb: float) -> float:
+    """Return how many GB lie there at a time, of `gb` a month."""
     return gb * demand["files_days"] / DAYS
 
 
@@ -192,7 +208,9 @@ def figures(usage: Json, plan: Json) -> Json:
     numbers, place = plan["figures"], usage["region"]
 
     def value(name: str) -> float:
-        return numbers[name]["value"]
+        # What nobody publishes is NaN here, and stays it in every sum.
+        found = numbers[name]["value"]
+        return math.nan if found is None else found
 
     it_kwh = made_g = cost = 0.0
     name = usage["instance_type"]

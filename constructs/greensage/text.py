@@ -33,21 +33,24 @@ _WORD = re.compile(r"[^\s-]+-?|-+")
 
 
 def terminal_width() -> int:
-    """Return how many columns there are to print in: the terminal's, or 80 where nobody looks at one."""
-    return shutil.get_terminal_size((NARROW, 24)).columns if sys.stdout.isatty() else NARROW
+    """Return how many columns there are to print in: the terminal's or $COLUMNS, else 80."""
+    asked = sys.stdout.isatty() or "COLUMNS" in os.environ
+    return shutil.get_terminal_size((NARROW, 24)).columns if asked else NARROW
 
 
-def fitted(rows: Sequence[Sequence[str]], width: int, *, right: Sequence[int] = (), drop: Sequence[int] = ()) -> str:
+def fitted(
+    rows: Sequence[Sequence[str]], width: int, *, right: Sequence[int] = (), whole: Sequence[int] = (), drop: Sequence[int] = ()
+) -> str:
     """Return `rows` (the first is the header) as a table of at most `width` columns.
 
-    What does not fit is wrapped in columns that are not in `right`, at spaces and hyphens; columns of `drop` go first, in that
-    order, until the rest can be wrapped.
+    What does not fit is wrapped in columns that are not in `right` or `whole`, at spaces and hyphens; columns of `drop` go first,
+    in that order, until the rest can be wrapped.
     """
     kept = list(range(len(rows[0])))
     gone = iter(drop)
     while True:
         shown = [[row[column] for column in kept] for row in rows]
-        widths = _narrowed(shown, width, {kept.index(column) for column in right if column in kept})
+        widths = _narrowed(shown, width, {kept.index(column) for column in (*right, *whole) if column in kept})
         dropped = None if widths else next(gone, None)
         if dropped is None:
             break

@@ -45,7 +45,8 @@ def everything(asked: ModelSpec) -> Iterator[Found]:
             fits = step * traffic.USABLE_MEMORY >= memory and at_once <= limits.SERVERLESS_MAX_CONCURRENCY
             if accepts and fits and serverless_p95_ms(late, step) <= wanted:
                 yield "serverless", region, month.serverless(demand, region, step)
-        for item in candidates("arm64", region):
+        large = memory > traffic.usable_memory_mb(traffic.LARGE_GIB)
+        for item in (*candidates("arm64", region), *(candidates("x86_64", region) if large else ())):
             if item.memory_gib * 1024 * traffic.USABLE_MEMORY < memory:
                 continue
             busy = usable_utilisation(demand.cpu_seconds_high, demand.parallel, item, sla.latency_p95_ms)

@@ -86,7 +86,8 @@ def repository(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
-def test_a_revision_against_the_work_tree(repository, capsys):
+def test_a_revision_against_the_work_tree(repository, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
     assert main(["diff", "main", "."]) == 0
     shown = capsys.readouterr().out
     assert "serverless on 1024 MB in eu-west-1 -> real-time on ml.c8g.medium in eu-west-1" in shown

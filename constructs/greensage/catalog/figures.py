@@ -27,6 +27,7 @@ class Figure:
     date: str
     lowest: float = math.nan
     highest: float = math.nan
+    least: float = 0.0
 
     @property
     def factor(self) -> float:
@@ -35,8 +36,9 @@ class Figure:
 
     @property
     def down(self) -> float:
-        """How many times smaller the true value may be."""
-        return max(self.factor, self.value / self.lowest) if self.lowest > 0 else self.factor
+        """How many times smaller the true value may be; `least` is what it cannot be below."""
+        down = max(self.factor, self.value / self.lowest) if self.lowest > 0 else self.factor
+        return min(down, self.value / self.least) if self.least else down
 
     @property
     def up(self) -> float:
@@ -76,7 +78,7 @@ def coefficient(name: str) -> Figure:
     """Return a coefficient of the footprint (coefficients.json)."""
     data = load("coefficients")
     row = data["coefficients"][name]
-    return figure(name, row["value"], row["unit"], row["quality"], row["source"], data["date"])
+    return figure(name, row["value"], row["unit"], row["quality"], row["source"], data["date"], row.get("others", ()))
 
 
 def reference_type() -> str:

@@ -41,7 +41,7 @@ def figures_of(name: str, price_region: str) -> list[Figure]:
     if name in known["Regions"]:
         place = region(name)
         matched = figure(f"{name} matched by renewables", place.matched, "(1: yes, in AWS's report for 2023; enters no score)",
-                         "published", load("regions")["sources"]["aws-matched"], load("regions")["date"])  # fmt: skip
+                         "exact", load("regions")["sources"]["aws-matched"], load("regions")["date"])  # fmt: skip
         return [place.intensity, place.pue, place.wue, matched]
     if name in known["coefficients"]:
         return [coefficient(name)]

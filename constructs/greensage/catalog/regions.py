@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from ..errors import CatalogError
@@ -46,6 +46,8 @@ def region(name: str) -> Region:
         f"{name} grid intensity", row["gco2e_kwh"], "gCO2e/kWh", row["gco2e_quality"], stated, date, tuple(others.values())
     )
     pue = figure(f"{name} PUE", row["pue"], "", row["pue_quality"], _averaged(sources["aws-pue-wue"], row["pue_quality"]), date)
+    # What a data centre takes is at least what its machines take.
+    pue = replace(pue, least=1.0)
     wue = figure(
         f"{name} WUE", row["wue_l_kwh"], "L/kWh", row["wue_quality"], _averaged(sources["aws-pue-wue"], row["wue_quality"]), date
     )

@@ -50,7 +50,12 @@ def read_baseline(asked: str, regions: tuple[str, ...], names: tuple[str, ...]) 
         return _current(regions, names)
     word, _, file = asked.partition("=")
     if word == "lift-and-shift" and file:
-        return read_machines(Path(file))
+        found = read_machines(Path(file))
+        if unknown := sorted(set(found.machines) - set(names)):
+            from .observe import say
+
+            say(f"greensage: {file} names what is not planned here: {', '.join(unknown)}")
+        return found
     raise GreensageError(f"--baseline {asked!r} is none; allowed: {_CHOICES}")
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
 
 from . import Commands
 
@@ -24,10 +27,26 @@ def add(commands: Commands) -> None:
     parser.set_defaults(run=run)
 
 
+# Arguments that are files or folders, and are read as text first.
+_FILES = ("models", "what", "targets", "before", "after", "baseline")
+
+
+def _actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for child in cast("dict[str, argparse.ArgumentParser]", action.choices).values():
+                yield from _actions(child)
+        else:
+            yield action
+
+
 def run(options: argparse.Namespace) -> int:
     """Print the script."""
     import shtab
 
     # The whole command line's parser, which only cli.py has.
+    for action in _actions(options.parser):
+        if action.type is Path or action.dest in _FILES:
+            action.complete = shtab.FILE  # type: ignore[attr-defined]
     print(shtab.complete(options.parser, shell=options.shell))
     return 0

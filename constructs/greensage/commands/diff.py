@@ -117,9 +117,9 @@ def _pair(before: Any, after: Any, shown: Any) -> tuple[str, str]:
 
 
 def _text(before: Side, after: Side, found: tuple[Change, ...], broken: list[Budget]) -> str:
-    from ..text import red, table
+    from ..text import fitted, red, terminal_width
 
-    lines = [table(_rows(before, after, found))]
+    lines = [fitted(_rows(before, after, found), terminal_width(), right=range(2, 6), whole=[0])]
     if not found:
         lines.append("Nothing changes.")
     lines += [red(f"over budget: {budget.text}") for budget in broken]

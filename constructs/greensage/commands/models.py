@@ -112,8 +112,9 @@ def read_fleet(
     return Fleet(
         Plan(tuple(model for model in plan.models if model.name in wanted), groups),
         {name: found for name, found in chosen.items() if name in wanted},
-        FleetFootprint(tuple(row for row in fleet.footprint.models if row.name in wanted)),
+        FleetFootprint(tuple(row for row in fleet.footprint.models if row.name in wanted), fleet.footprint.against),
         fleet.located,
+        fleet.as_given,
     )
 
 

@@ -6,7 +6,7 @@ import argparse
 import json
 
 from . import Commands
-from .models import add_model_arguments, find_model, read_fleet
+from .models import MODELS, add_model_arguments, find_model, read_fleet
 
 EXAMPLES = """examples:
   greensage plan                       models/*.yaml
@@ -62,6 +62,7 @@ def run(options: argparse.Namespace) -> int:
     if options.explain:
         print(f"\n{plan_reasons(fleet.plan, None, fleet.footprint, width=width)}")
     else:
-        first = fleet.plan.models[0].name
-        print(f"\nWhy: greensage plan --explain {first} (or all).\nFor your lead: greensage report -o report.html")
+        first, where = fleet.plan.models[0].name, "" if options.models == [MODELS] else f" {' '.join(options.models)}"
+        print(f"\nWhy: greensage plan{where} --explain {first} (or all); every column: --wide.")
+        print(f"For your lead: greensage report{where} -o report.html")
     return 0

@@ -13,8 +13,19 @@ from ..catalog.kinds import hosting_kind
 from ..footprint import Footprint, Usage
 from ..footprint.demand import clock_of, container_mb, demand_of, jobs_per_day
 from ..footprint.estimate import PARTS
-from ..planner import FleetFootprint, GroupPlan, Ladder, ModelFootprint, ModelPlan, Plan, VariantPlan, total_ladder
+from ..planner import (
+    FleetFootprint,
+    GroupPlan,
+    Ladder,
+    ModelFootprint,
+    ModelPlan,
+    Plan,
+    VariantPlan,
+    total_ladder,
+    worse_than_baseline,
+)
 from ..planner.beside import beside_of, shared_beside
+from ..planner.fleet import memory_in
 from ..planner.usage import group_usage, traffic_shares, usage_of
 from .plan_figures import figures_behind
 
@@ -47,6 +58,7 @@ def plan_json(plan: Plan, footprint: FleetFootprint | None = None, ladders: Mapp
     found["saved"] = saved_json(footprint.total, footprint.baseline)
     if ladders:
         found["ladder"] = ladder_json(total_ladder(ladders))
+    found["worse"] = list(worse_than_baseline(footprint))
     found["not_counted"] = list(left_out())
     found |= figures_behind(_usages(models, found["groups"]))
     return found
@@ -54,16 +66,18 @@ def plan_json(plan: Plan, footprint: FleetFootprint | None = None, ladders: Mapp
 
 def _inputs(plan: Plan, model: ModelPlan, footprint: FleetFootprint, beside: Sequence[tuple[str, Usage]]) -> dict[str, Any]:
     """What the model's figures follow from: its demand, and the usages of its host, of what stands beside and of the baseline."""
-    demand = demand_of(model.spec)
+    demand, group, hosting = demand_of(model.spec), plan.group_of(model), model.spec.hosting
     row: dict[str, Any] = {
         "demand": {
             **asdict(demand), "hours": [asdict(item) for item in demand.hours],
             "clock": [list(hour) for hour in clock_of(model.spec.traffic)], "jobs_per_day": jobs_per_day(model.spec),
-            "shares": list(traffic_shares(model.spec)), "memory_mb": container_mb(model.spec.model),
+            "shares": list(traffic_shares(model.spec)), "warm": getattr(hosting, "provisioned_concurrency", None) or 0,
+            "memory_mb": memory_in(group, model.spec) if group else container_mb(model.spec.model),
+            "most_instances": getattr(hosting, "max_instances", None),
         },
         "beside": [{"name": name, "usage": usage_json(usage)} for name, usage in beside],
     }  # fmt: skip
-    if plan.group_of(model) is None:
+    if group is None:
         row["usage"] = usage_json(usage_of(model))
     if hosting_kind(model.kind).runs_on != "devices":
         row["baseline_usage"] = usage_json(footprint.against.of(model.spec, model.kind, model.region).usage)

@@ -46,7 +46,7 @@ def plan_table(plan: Plan, footprint: FleetFootprint, *, width: int | None = Non
     rows = [_HEADER, *(_row(plan, model, footprint.of(model.name)) for model in plan.models)]
     total = ModelFootprint("total", footprint.total, footprint.baseline, "", "", 1.0)
     rows.append(("total", plural(len(plan.models), "model"), "", "", *_figures(total), "", ""))
-    *lines, last = fitted(rows, width or terminal_width(), right=range(4, 9), drop=_DROPPED).split("\n")
+    *lines, last = fitted(rows, width or terminal_width(), right=range(4, 9), whole=(2, 3), drop=_DROPPED).split("\n")
     return "\n".join([*lines, bold(last)])
 
 
@@ -56,13 +56,14 @@ def plan_summary(plan: Plan, footprint: FleetFootprint, *, width: int | None = N
     carbon, cost = total.carbon_g.saved_against(usual.carbon_g), total.cost_usd.saved_against(usual.cost_usd)
     against = f"A month of 30 days, estimated, against {footprint.against.words}:"
     lines = [
-        paragraph(against, columns),
+        against,
         f"  carbon  {number(total.carbon_g.mid / 1000)} kg CO2e instead of {number(usual.carbon_g.mid / 1000)}: "
         f"{green(percent_saved(carbon))} (worst to best case {percent_range(carbon)})",
         f"  energy  {number(total.energy_kwh.mid)} kWh instead of {number(usual.energy_kwh.mid)}",
         f"  water   {_water(total)} instead of {_water(usual)}",
         _cost_line(total, usual, cost),
     ]
+    lines = [paragraph(line, columns, "          " if line.startswith("  ") else "") for line in lines]
     if any(hosting_kind(model.kind).runs_on == "devices" for model in plan.models):
         lines.append("  What devices at the edge take is not counted, on either side.")
     lines += [red(paragraph(f"  WORSE: {text}", columns, "    ")) for text in worse_than_baseline(footprint)]
@@ -84,7 +85,7 @@ def ladder_text(ladder: Ladder) -> str:
             rung.step, number(after.carbon_g.mid), _step(ladder.share(index)), _step_band(ladder, index),
             money(after.cost_usd.mid), _step(ladder.share(index, "cost_usd")),
         ))  # fmt: skip
-    return table(rows, right=range(1, 6))
+    return f"{table(rows, right=range(1, 6))}\nShares of the first line; a step is what it adds to those before it."
 
 
 def _step(share: float) -> str:
@@ -92,10 +93,9 @@ def _step(share: float) -> str:
 
 
 def _step_band(ladder: Ladder, index: int) -> str:
-    saved, first = ladder.saved(index), ladder.rungs[0].after.carbon_g
-    # Each end against the same end of the first rung: the errors of two rungs go the same way.
-    ends = sorted((saved.low / first.low if first.low else 0.0, saved.high / first.high if first.high else 0.0))
-    return "" if not saved.mid else f"{_step(ends[0])} to {_step(ends[1])}"
+    saved, first = ladder.saved(index), ladder.rungs[0].after.carbon_g.mid
+    ends = (_step(saved.low / first), _step(saved.high / first)) if first else ("=", "=")
+    return "" if ends == ("=", "=") else f"{ends[0]} to {ends[1]}"
 
 
 def optimize_lines(plan: Plan) -> list[str]:

@@ -38,20 +38,34 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps({"regions": rows, "constraint_cost": cost} if fleet else rows, indent=2))
         return 0
-    from ..text import table
+    from ..text import fitted, paragraph, terminal_width
 
-    header = tuple(key.upper().replace("_", " ") for key in rows[0])
-    print(table([header, *(tuple(_shown(value) for value in row.values()) for row in rows)]))
-    print(f"\n{_closing(fleet is not None, cost)}")
+    keys = list(rows[0])
+    table = [
+        tuple(key.upper().replace("_", " ") for key in keys),
+        *(tuple(_shown(value) for value in row.values()) for row in rows),
+    ]
+    # What a narrow terminal does without: --json has it.
+    drop = [keys.index(key) for key in _DROPPED if key in keys]
+    width = terminal_width()
+    numbers = [
+        index for index, key in enumerate(keys) if isinstance(rows[0][key], int | float) and not isinstance(rows[0][key], bool)
+    ]
+    print(fitted(table, width, right=numbers, whole=[0], drop=drop))
+    print(f"\n{paragraph(_closing(fleet is not None, cost), width)}")
     return 0
+
+
+_DROPPED = ("embodied_g", "operational_g", "families", "round_trip_ms", "km", "water_l_per_kwh", "price", "why_not")
+_TIES = "Tie: its band overlaps that of the first, so which of the two is the cleaner is not known."
 
 
 def _closing(for_model: bool, cost: dict[str, Any] | None) -> str:
     if not for_model:
-        return "Grams are location-based and with PUE. Matched: AWS's yearly market-based statement for 2023; it enters no score."
+        return f"{_TIES} Grams are location-based and with PUE. Matched: by AWS's statement for 2023; it enters no score."
     if cost is None:
-        return "The constraints cost no carbon worth naming."
-    return f"The constraints cost {cost['grams']:,.1f} g CO2e a month: {cost['region']} would take that much less."
+        return f"{_TIES} The constraints cost no carbon worth naming."
+    return f"{_TIES} The constraints cost {cost['grams']:,.1f} g CO2e a month: {cost['region']} would take that much less."
 
 
 def _constraint_cost(fleet: Fleet, name: str) -> dict[str, Any] | None:
@@ -79,11 +93,26 @@ def _general(near: str | None) -> list[dict[str, Any]]:
         families = sorted({item.split(".")[1] for item in types} & green) or (["x86 only"] if types else ["unknown"])
         rows.append({
             "region": name, "place": found.name, "gco2e_per_kwh": round(found.intensity.value * found.pue.value, 1),
-            "pue": found.pue.value, "water_l_per_kwh": found.wue.value if found.wue.known else None,
+            "band": _band(name), "tie": False, "pue": found.pue.value,
+            "water_l_per_kwh": found.wue.value if found.wue.known else None,
             "matched": found.matched, "price": price_level(name, "arm").value, "families": " ".join(families),
             **_distance(name, near),
         })  # fmt: skip
-    return sorted(rows, key=lambda row: row["gco2e_per_kwh"])
+    return _with_ties(sorted(rows, key=lambda row: row["gco2e_per_kwh"]))
+
+
+def _band(name: str) -> str:
+    from ..catalog.regions import grams_per_it_kwh
+
+    low, _, high = grams_per_it_kwh(name)
+    return f"{low:.0f} to {high:.0f}"
+
+
+def _with_ties(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    from ..catalog.regions import are_a_tie
+
+    first = rows[0]["region"]
+    return [{**row, "tie": row["region"] != first and are_a_tie(first, row["region"])} for row in rows]
 
 
 def _distance(name: str, near: str | None) -> dict[str, Any]:
@@ -104,14 +133,16 @@ def _for_model(fleet: Fleet, options: argparse.Namespace) -> list[dict[str, Any]
         best = chosen.best(region=name) if name in chosen.regions else None
         why = "" if best else why_not_region(chosen.option.request, name) or "does not host what it needs"
         rows.append({
-            "region": name,
+            "region": name, "tie": False,
             "kg_co2e": best and round(best.carbon_g / 1000, 4), "operational_g": best and round(best.operational_g, 2),
             "embodied_g": best and round(best.carbon_g - best.operational_g, 2), "usd": best and round(best.cost_usd, 2),
             "size": best.option.label if best else "", "why_not": why, **_distance(name, near),
         })  # fmt: skip
     away = {row["region"]: distance_km(near, row["region"]) if near else 0.0 for row in rows}
     infinite = float("inf")
-    return sorted(rows, key=lambda row: (_or(row["kg_co2e"], infinite), _or(row["usd"], infinite), away[row["region"]]))
+    return _with_ties(
+        sorted(rows, key=lambda row: (_or(row["kg_co2e"], infinite), _or(row["usd"], infinite), away[row["region"]]))
+    )
 
 
 def _or(value: float | None, other: float) -> float:

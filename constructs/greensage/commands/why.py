@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
         print(
             json.dumps({"model": name, "asked": options.other, "answer": answer})
             if options.json
-            else f"{name}, {options.other}: {answer}"
+            else paragraph(f"{name}, {options.other}: {answer}", terminal_width(), "    ")
         )
         return 0
     if options.json:

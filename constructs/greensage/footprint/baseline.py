@@ -14,7 +14,7 @@ from ..catalog import traffic
 from ..catalog._data import load
 from ..catalog.accelerators import device_gib
 from ..catalog.images import accelerated_images
-from ..catalog.instances import InstanceType, instance
+from ..catalog.instances import InstanceType, in_region, instance
 from ..catalog.kinds import Kind, hosting_kind
 from ..spec import BatchHosting, ModelSpec
 from .demand import Demand, container_mb, demand_of, device_mb, host_mb_beside_a_device, jobs_per_day, log_kb_usual, sources_of
@@ -101,7 +101,7 @@ def usual(spec: ModelSpec, kind: Kind, region: str) -> Compared:
     """
     spec = spec.as_given
     demand = demand_of(spec)
-    made = [_usual_on(spec, demand, kind, region, name) for name in _usual_types(spec)]
+    made = [_usual_on(spec, demand, kind, region, name) for name in _usual_types(spec, region)]
     return min(made, key=lambda item: mid_figures([item.usage])[0].carbon_g) if len(made) > 1 else made[0]
 
 
@@ -124,20 +124,20 @@ def _with_usual_logs(usage: Usage, demand: Demand) -> Usage:
     return replace(usage, logs_gb=usual_gb, logs_kept_gb=usual_gb * load("baseline")["logs_months"])
 
 
-def _usual_types(spec: ModelSpec) -> Iterator[str]:
+def _usual_types(spec: ModelSpec, region: str) -> Iterator[str]:
     """The usual instance types: a CPU's, unless it needs an accelerator; and a GPU's too, where the file leaves it open."""
     model = spec.model
     needs = model.compiled_for or spec.silicon in ("gpu", "inferentia", "trainium") or model.framework == "triton"
     if not needs:
-        yield _smallest("cpu", sum(map(container_mb, sources_of(spec))), 0.0)
+        yield _smallest("cpu", region, sum(map(container_mb, sources_of(spec))), 0.0)
     open_to_it = spec.silicon == "auto" and model.image in ("auto", "prebuilt") and not model.package
     if needs or (open_to_it and accelerated_images(model.image_family, "gpu")):
         beside = sum(map(host_mb_beside_a_device, sources_of(spec)))
-        yield _smallest("accelerated", beside, sum(map(device_mb, sources_of(spec))))
+        yield _smallest("accelerated", region, beside, sum(map(device_mb, sources_of(spec))))
 
 
-def _smallest(kind: str, memory_mb: float, on_devices_mb: float) -> str:
-    names = _types(kind)
+def _smallest(kind: str, region: str, memory_mb: float, on_devices_mb: float) -> str:
+    names = _types(kind, region)
     fitting = (
         item.name for item in names if traffic.usable_memory_mb(item.memory_gib) >= memory_mb and _holds(item, on_devices_mb)
     )
@@ -151,7 +151,17 @@ def _holds(item: InstanceType, on_devices_mb: float) -> bool:
 
 
 @cache
-def _types(kind: str) -> tuple[InstanceType, ...]:
+def _types(kind: str, region: str) -> tuple[InstanceType, ...]:
+    """The usual types in the order in which they are taken: of the first family that the Region hosts."""
     families: list[str] = load("baseline")["families"][kind]
-    known = [instance(name) for name in load("instances")["types"] if name.split(".")[1] in families]
-    return tuple(sorted(known, key=lambda item: item.memory_gib))
+    hosted = in_region(region)
+    known = [instance(name) for name in load("instances")["types"]]
+    there = [item for item in known if item.family in families and (hosted is None or item.name in hosted)]
+    if kind == "accelerated" and there:
+        # Of the fewest devices: nobody takes four where one holds the model.
+        return tuple(sorted(there, key=lambda item: (item.accelerators, families.index(item.family), item.memory_gib)))
+    for family in families:
+        found = [item for item in there if item.family == family]
+        if found:
+            return tuple(sorted(found, key=lambda item: item.memory_gib))
+    return tuple(sorted((item for item in known if item.family == families[0]), key=lambda item: item.memory_gib))

@@ -13,7 +13,7 @@ from ..catalog.accelerators import needed_mb
 from ..catalog.figures import DAYS_PER_MONTH, quality_factor
 from ..catalog.images import SERVED_FRAMEWORKS
 from ..catalog.measured import measured_cpu_ms
-from ..catalog.power import batch_gain
+from ..catalog.power import batch_gain, speed
 from ..core.cron import runs_per_day
 from ..spec import BatchHosting, ModelSource, ModelSpec, SerialPipelineHosting, TrafficSpec
 
@@ -33,7 +33,7 @@ class Demand:
 
     `cpu_seconds` is of one request on one m5 vCPU, and `cpu_factor` how far that may be off, up or down; `parallel` is the share
     that uses all cores. `files_gb` is what the same requests and answers are as lines of files, which batch jobs keep for
-    `files_days`.
+    `files_days`. `scattered` says that nobody knows which hours are active.
     """
 
     requests: float
@@ -48,6 +48,7 @@ class Demand:
     files_gb: float = 0.0
     files_days: int = 0
     cpu_factor: float = 1.0
+    scattered: bool = False
 
     @property
     def cpu_seconds_high(self) -> float:
@@ -62,6 +63,8 @@ class Demand:
 
 _BILLIONS = re.compile(r"(?<![A-Za-z0-9.])(\d+(?:\.\d+)?)[bB](?![A-Za-z0-9])")
 _BYTES_OF_A_PARAMETER = 2
+# What the time of a token is assumed on (traffic.json).
+_TEXT_DEVICE = "ml.g6.xlarge"
 
 
 def demand_of(spec: ModelSpec) -> Demand:
@@ -81,6 +84,7 @@ def demand_of(spec: ModelSpec) -> Demand:
         files_gb=requests * (spec.traffic.payload_kb or traffic.BATCH_KB_PER_RECORD) / 1e6,
         files_days=spec.retention.data_days,
         cpu_factor=quality_factor(cpu_quality(spec)),
+        scattered=traffic.pattern(spec.traffic.pattern).first_hour is None,
     )
 
 
@@ -145,7 +149,7 @@ def cpu_seconds(spec: ModelSpec) -> float:
         return max(stated / 1000 - (before - after), stated / 1000 * after / before)
     if (measured := measured_cpu_ms(spec.name)) is not None:
         return measured / 1000
-    on_gpu = spec.silicon == "gpu" or (spec.silicon == "auto" and spec.model.framework == "triton")
+    on_gpu = spec.silicon == "gpu" or spec.model.image_family in ("triton", "huggingface-llm")
     return sum(_cpu_seconds(source) / (batch_gain(source.image_family) if on_gpu else 1.0) for source in sources_of(spec))
 
 
@@ -158,6 +162,10 @@ def cpu_quality(spec: ModelSpec) -> str:
 def _cpu_seconds(source: ModelSource) -> float:
     if source.cost is not None:
         return source.cost.cpu_seconds + traffic.SERVER_MS / 1000
+    if source.image_family == "huggingface-llm":
+        # Text comes token by token, each of which reads all weights from the device's memory.
+        on_a_device = traffic.TOKENS_PER_ANSWER * size_mb(source) / 1000 / traffic.WEIGHTS_GB_PER_SECOND
+        return on_a_device * speed(_TEXT_DEVICE).value
     return traffic.cpu_ms_per_request(source.framework, size_mb(source)) / 1000
 
 
@@ -210,9 +218,11 @@ def sources_of(spec: ModelSpec) -> tuple[ModelSource, ...]:
 
 
 def jobs_per_day(spec: ModelSpec) -> float:
-    """Return how many batch jobs start a day: by the schedule, else the assumption."""
-    schedule = spec.hosting.schedule if isinstance(spec.hosting, BatchHosting) else None
-    return runs_per_day(schedule) if schedule else traffic.BATCH_JOBS_PER_DAY
+    """Return how many batch jobs start a day: by the schedule, and as assumed where files that arrive start them."""
+    hosting = spec.hosting if isinstance(spec.hosting, BatchHosting) else None
+    scheduled = runs_per_day(hosting.schedule) if hosting and hosting.schedule else 0.0
+    arrives = hosting is None or not hosting.schedule or bool(hosting.on_arrival)
+    return scheduled + (traffic.BATCH_JOBS_PER_DAY if arrives else 0.0)
 
 
 @cache

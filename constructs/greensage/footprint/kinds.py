@@ -33,7 +33,13 @@ def on_fraction(rate: float, linger_seconds: float) -> float:
 
 
 def cold_share(demand: Demand, linger_seconds: float) -> float:
-    """Return the share of requests (0 to 1) that find nothing alive: before which none came for `linger_seconds` (Poisson)."""
+    """Return the share of requests (0 to 1) that find nothing alive: before which none came for `linger_seconds` (Poisson).
+
+    Where nobody knows which hours are active, they are taken as scattered over the day, which is the worse of the two.
+    """
+    if demand.scattered:
+        rate = sum(item.hours * item.rate for item in demand.hours) / 24
+        return math.exp(-rate * linger_seconds) if rate else 0.0
     starts = sum(item.hours * item.rate * math.exp(-item.rate * linger_seconds) for item in demand.hours)
     every = sum(item.hours * item.rate for item in demand.hours)
     return starts / every if every else 0.0
@@ -42,8 +48,9 @@ def cold_share(demand: Demand, linger_seconds: float) -> float:
 def always_on(
     demand: Demand, region: str, instance_type: str, floor: int, *,
     utilisation: float = traffic.TARGET_UTILISATION, shares: Sequence[float] = (1.0,), fixed: float | None = None,
+    most: int | None = None,
 ) -> Usage:  # fmt: skip
-    """Return a month of an endpoint on instances that follow the load; `fixed` keeps that many instead.
+    """Return a month of an endpoint on instances that follow the load, up to `most`; `fixed` keeps that many instead.
 
     `utilisation` is how busy they may be at the peak. `shares` are the parts of the traffic that production and shadow
     variants get; each has instances of its own.
@@ -53,25 +60,30 @@ def always_on(
     for share in shares:
         for item in demand.hours:
             count = fixed or max(floor, instances_needed(instance_type, item.peak * share, demand.cpu_seconds, utilisation))
+            count = min(count, most) if most else count
             busy = item.rate * share * demand.cpu_seconds / (count * units)
             levels.append(Level(item.hours * DAYS_PER_MONTH, count, min(1.0, busy)))
     return _all_bytes([demand], Usage(region, demand.requests, instance_type, tuple(levels)))
 
 
-def asynchronous(demand: Demand, region: str, instance_type: str, floor: int) -> Usage:
-    """Return a month of an asynchronous endpoint: instances live while something waits, and linger before they go."""
+def asynchronous(demand: Demand, region: str, instance_type: str, floor: int, most: int | None = None) -> Usage:
+    """Return a month of an asynchronous endpoint: instances, `most` at most, live while something waits, and linger a while."""
     levels: list[Level] = []
     linger = traffic.ASYNCHRONOUS_LINGER_SECONDS + traffic.ASYNCHRONOUS_WAKE_SECONDS
     units = compute_units(instance_type)
     for item in demand.hours:
         # By the mean rate, not the peak: the queue holds what comes in bursts.
         count = max(floor, instances_needed(instance_type, item.rate, demand.cpu_seconds))
+        count = min(count, most) if most else count
         busy = item.rate * demand.cpu_seconds / (count * units)
         # Alive while it works, too, and never less than the work takes.
         alive = on_fraction(item.rate, linger + demand.cpu_seconds / units)
-        share = 1.0 if floor else max(alive, busy)
+        share = 1.0 if floor else min(1.0, max(alive, busy))
         levels.append(Level(item.hours * DAYS_PER_MONTH * share, count, min(1.0, busy / share) if share else 0.0))
-    return _with_files(demand, Usage(region, demand.requests, instance_type, tuple(levels)), demand.network_gb)
+    # Each request is an object that is put and read, and so is each answer.
+    objects = (("s3_put", 2 * demand.requests), ("s3_get", 2 * demand.requests)) if demand.requests else ()
+    usage = Usage(region, demand.requests, instance_type, tuple(levels), services=objects)
+    return _with_files(demand, usage, demand.network_gb)
 
 
 def batch(demand: Demand, region: str, instance_type: str, jobs_per_day: float, instances: int = 1) -> Usage:

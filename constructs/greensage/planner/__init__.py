@@ -6,7 +6,7 @@ from .beside import PLATFORM
 from .breakeven import BreakEven, BreakEvens, break_evens
 from .choose import Chosen, Scored
 from .engine import training_engine
-from .explain import constraint_cost, why_not
+from .explain import constraint_cost
 from .fleet import FleetFootprint, ModelFootprint, fleet_footprint, worse_than_baseline
 from .ladder import STEP_WORDS, Ladder, Rung, fleet_ladder, total_ladder
 from .placement import Placement, Share, place
@@ -28,6 +28,7 @@ from .types import (
     ScalingPlan,
     VariantPlan,
 )
+from .why_not import why_not
 
 __all__ = [
     "PLATFORM",

@@ -5,52 +5,34 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..catalog import limits, traffic
-from ..catalog.figures import quality_factor
+from ..catalog import traffic
 from ..catalog.gpu import batch_saving
 from ..catalog.instances import InstanceType
-from ..catalog.kinds import hosting_kind, kind_that_shares
+from ..catalog.kinds import hosting_kind
 from ..catalog.network import vpc_endpoints
 from ..catalog.power import batch_gain
-from ..footprint.demand import Demand, container_mb, parameters_mb, size_mb
-from ..footprint.kinds import cold_share
+from ..footprint.demand import container_mb, parameters_mb, size_mb
 from ..spec import ModelSource
-from ..text import duration_ms
-from .choose import Chosen, least
+from .choose import Chosen
 from .context import Request
-from .latency import LATE_SHARE, floor_ms
-from .options import Option, jobs_instances, kept_alive_seconds, memory_mb
+from .options import memory_mb
+from .shortfalls import shortfalls
 from .size import memory_note
 from .types import Kind, ScalingPlan
-
-MEASURED = quality_factor("measured")
 
 
 def notes_of(request: Request, chosen: Chosen, kind: Kind) -> tuple[str, ...]:
     """Return what the owner of the file should know."""
     return (
-        *_of_the_group(chosen),
         *_of_memory(chosen),
         *_of_batching(chosen),
-        *_of_the_job(chosen),
+        *_of_generated_text(request),
         *_of_scaling(chosen),
-        *_of_the_sla(chosen),
+        *shortfalls(chosen),
         *_of_the_file(request),
         *_of_the_network(request),
         *hosting_kind(kind).notes,
     )
-
-
-def _of_the_group(chosen: Chosen) -> Iterator[str]:
-    """A group that the model does not go to, and why."""
-    spec, kind = chosen.request.spec, chosen.option.kind
-    if spec.group is None or hosting_kind(kind).shares is not None:
-        return
-    if spec.hosting != "auto":
-        why = f"the file asks for {kind}, which shares nothing"
-    else:
-        why = chosen.against.get(kind_that_shares("server")) or "it takes less alone"
-    yield f"group: {spec.group} is not honoured, so this one has hosting of its own: {why}"
 
 
 def _of_memory(chosen: Chosen) -> Iterator[str]:
@@ -82,18 +64,6 @@ def _of_batching(chosen: Chosen) -> Iterator[str]:
         )
 
 
-def _of_the_job(chosen: Chosen) -> Iterator[str]:
-    option = chosen.option
-    if option.item is None or hosting_kind(option.kind).answers != "files":
-        return
-    needed, given = jobs_instances(option.request, option.item), getattr(option.request.spec.hosting, "instances", 1)
-    if needed > given:
-        yield (
-            f"a job would not end before the next begins: about {needed:,} instances of {option.item.name} would do it, "
-            f"and there are {given} (estimate; hosting.instances, at most {limits.TRANSFORM_INSTANCES_MAX})"
-        )
-
-
 def _of_scaling(chosen: Chosen) -> Iterator[str]:
     option = chosen.option
     follows = getattr(option.request.spec.hosting, "scaling", None)
@@ -101,36 +71,13 @@ def _of_scaling(chosen: Chosen) -> Iterator[str]:
         yield f"hosting.scaling: {option.item.name} has no GPU and publishes no {follows.metric}: nothing will scale by it"
 
 
-def _of_the_sla(chosen: Chosen) -> Iterator[str]:
-    option, demand = chosen.option, chosen.option.request.demand
-    wanted = option.request.spec.sla.latency_p95_ms
-    if option.keeps_sla or wanted is None:
-        return
-    cold = cold_share(demand, kept_alive_seconds(option.request, option.kind))
-    if cold > LATE_SHARE:
+def _of_generated_text(request: Request) -> Iterator[str]:
+    source = request.spec.model
+    if source.image_family == "huggingface-llm" and request.spec.traffic.cpu_ms_per_request is None:
         yield (
-            f"about {cold:.0%} of calls find nothing awake (Poisson), and a p95 leaves {LATE_SHARE:.0%}: {option.kind} does not "
-            f"keep {wanted:,} ms. Leave sla.latency_p95_ms out if that is fine, or keep something warm"
+            f"text is taken to be {traffic.TOKENS_PER_ANSWER:,.0f} tokens an answer, each of which reads all weights once "
+            "(assumed): set traffic.cpu_ms_per_request to what you measured, or measure: greensage recommend"
         )
-        return
-    fastest = min((item.option for item in chosen.options if item.option.item), key=_floor_of, default=None)
-    floor = f"{duration_ms(_floor_of(fastest))} on the fastest, {fastest.size}" if fastest else duration_ms(option.p95_ms or 0)
-    late = duration_ms(option.p95_ms or 0)
-    yield (
-        f"nothing is estimated to keep the SLA's p95 of {wanted:,} ms: network and container take about "
-        f"{traffic.OVERHEAD_MS:g} ms (assumed), with the model {floor}{_with_band(demand)}. {option.label} is the least "
-        f"{least(chosen)}, at about {late}; set traffic.cpu_ms_per_request to what you measured"
-    )
-
-
-def _floor_of(option: Option) -> float:
-    assert option.item is not None
-    return floor_ms(option.request.demand, option.item)
-
-
-def _with_band(demand: Demand) -> str:
-    """What the SLA is kept with: the high end of the CPU time."""
-    return f", and the CPU time may be {demand.cpu_factor:g} times that" if demand.cpu_factor > MEASURED else ""
 
 
 def _of_the_file(request: Request) -> Iterator[str]:

@@ -27,7 +27,7 @@ class BreakEven:
 
 @dataclass(frozen=True)
 class Curve:
-    """One kind over the traffic: gCO2e and USD per 1,000 requests at each of the points; None where it is not legal."""
+    """One kind over the traffic: gCO2e and USD per 1,000 requests at each of the points; None where it does not keep the SLA."""
 
     kind: Kind
     carbon_g: tuple[float | None, ...]
@@ -121,7 +121,8 @@ def _name(item: Scored) -> str:
 
 
 def _curve(kind: Kind, points: Sequence[Sequence[Scored]], days: Sequence[int]) -> Curve:
-    best = [_best([item for item in options if item.option.kind == kind]) for options in points]
+    # What does not keep the SLA is no choice there, and no point of the curve.
+    best = [_best([item for item in options if item.option.kind == kind and item.option.keeps_sla]) for options in points]
     per_1000 = [1000 / (day * DAYS_PER_MONTH) for day in days]
     return Curve(
         kind,

@@ -7,14 +7,18 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
+from ..catalog import traffic
 from ..catalog.images import accelerated_images
 from ..catalog.kinds import hosting_kind
 from ..errors import PlanError, Problem
+from ..footprint.demand import sources_of
 from ..footprint.estimate import mid_figures
 from .context import Request
-from .kind import legal_kinds
-from .options import Option, options_of
+from .kind import legal_kinds, with_kind
+from .options import Option, memory_mb, options_of
+from .refusals import why_not
 from .region import regions_of
+from .silicon import silicon_of
 from .types import Kind
 
 
@@ -60,10 +64,10 @@ class Chosen:
     options: tuple[Scored, ...]
     against: dict[Kind, str | None]
     regions: tuple[str, ...]
-    why_accelerated: str = ""
+    why_silicon: str = ""
     sharing: Sharing | None = None
     alone: Scored | None = None
-    errors: tuple[PlanError, ...] = field(default=(), compare=False)
+    errors: tuple[tuple[Kind, PlanError], ...] = field(default=(), compare=False)
 
     @property
     def option(self) -> Option:
@@ -101,12 +105,12 @@ class _Draft:
     options: list[Option]
     against: dict[Kind, str | None]
     regions: tuple[str, ...]
-    errors: list[PlanError]
+    errors: list[tuple[Kind, PlanError]]
 
     def choose(self, scored: Sequence[Scored]) -> Chosen:
         ordered = tuple(sorted(scored, key=lambda item: item.order))
         return Chosen(
-            self.request, ordered[0], ordered, self.against, self.regions, _why_accelerated(ordered), errors=tuple(self.errors)
+            self.request, ordered[0], ordered, self.against, self.regions, _why_silicon(ordered), errors=tuple(self.errors)
         )
 
 
@@ -117,24 +121,58 @@ def _draft(request: Request, default_region: str | None) -> _Draft:
     against = legal_kinds(request)
     legal: list[Kind] = [kind for kind, reason in against.items() if reason is None]
     options, errors = options_of(request, legal, regions)
-    if _may_accelerate(request):
+    if _is_large(request):
         on_instances: list[Kind] = [kind for kind in legal if hosting_kind(kind).runs_on == "instances"]
-        options += options_of(request.with_spec(silicon="gpu"), on_instances, regions)[0]
+        options += options_of(request.with_spec(silicon="x86"), on_instances, regions)[0]
+    if _may_accelerate(request):
+        faster = request.with_spec(silicon="gpu")
+        options += options_of(faster, [kind for kind in legal if _runs_on_gpus(faster, kind)], regions)[0]
     if not options:
-        raise errors[0]
+        raise errors[0][1] if errors else _nothing_legal(request, against)
     return _Draft(request, options, against, regions, errors)
 
 
+def _nothing_legal(request: Request, against: dict[Kind, str | None]) -> PlanError:
+    """Every kind is ruled out: said with the reason of each."""
+    reasons = "; ".join(f"{kind}: {reason}" for kind, reason in against.items() if reason)
+    said = f"no hosting kind keeps what the file asks for ({reasons})"
+    return request.refuse("sla", said, hint="ask for less: a later answer, a cold start, or a smaller payload")
+
+
+def _runs_on_gpus(request: Request, kind: Kind) -> bool:
+    """Of a model alone, on a kind that AWS offers GPUs on: what shares an endpoint shares its silicon."""
+    row = hosting_kind(kind)
+    return row.runs_on == "instances" and row.shares is None and why_not(with_kind(request, kind), kind) is None
+
+
+def _is_large(request: Request) -> bool:
+    """Graviton is the default; for a model that takes types for their memory, x86 may have a leaner one, and is weighed too.
+
+    By the model alone, so that a looser SLA or more traffic never take the choice away.
+    """
+    free = request.spec.silicon == "auto" and request.spec.group is None and silicon_of(request, request.spec.model) == "auto"
+    return free and memory_mb(request) > traffic.usable_memory_mb(traffic.LARGE_GIB)
+
+
 def _may_accelerate(request: Request) -> bool:
-    """A GPU is an option where the user left it open, nothing was compiled for Neuron, and AWS has an image."""
-    model = request.spec.model
-    free = request.spec.silicon == "auto" and not model.compiled_for and not model.package and model.image in ("auto", "prebuilt")
-    return free and any(model.version in (None, image.version) for image in accelerated_images(model.image_family, "gpu"))
+    """A GPU is an option where the user left it open, nothing was compiled for Neuron, and AWS has an image.
+
+    Not beside other containers or in a group, which bring images of their own.
+    """
+    spec, model = request.spec, request.spec.model
+    free = silicon_of(request, model) == "auto" and not model.package and model.image in ("auto", "prebuilt")
+    alone = not (spec.variants or spec.shadow or spec.group) and len(sources_of(spec)) == 1
+    return (
+        free and alone and any(model.version in (None, image.version) for image in accelerated_images(model.image_family, "gpu"))
+    )
 
 
-def _why_accelerated(ordered: Sequence[Scored]) -> str:
-    """Why a GPU won that nobody asked for; empty where it did not."""
+def _why_silicon(ordered: Sequence[Scored]) -> str:
+    """Why silicon won that is not the default, and that nobody asked for; empty where it did not."""
     winner = ordered[0].option
+    other = next((item for item in ordered if item.option.image.architecture == "arm64"), None)
+    if winner.image.processor == "cpu" and winner.request.spec.silicon == "x86" and other is not None:
+        return f"x86 takes less than the best Graviton type that holds it, {other.option.label} with {other.words}"
     if winner.image.processor != "gpu" or not any(item.option.image.processor == "cpu" for item in ordered):
         return ""
     best = next(item for item in ordered if item.option.image.processor == "cpu")
@@ -188,7 +226,7 @@ def least(chosen: Chosen) -> str:
 
 def grams(value: float) -> str:
     """Return grams of CO2e for people: in kg from 1,000 on."""
-    return f"{value / 1000:,.1f} kg CO2e" if value >= 1000 else f"{value:,.1f} g CO2e" if value >= 0.1 else f"{value:.1g} g CO2e"
+    return f"{value / 1000:,.1f} kg CO2e" if value >= 1000 else f"{value:,.1f} g CO2e" if value >= 0.1 else "less than 0.1 g CO2e"
 
 
 def usd(value: float) -> str:

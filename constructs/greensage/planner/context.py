@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from ..catalog.kinds import Kind
 from ..errors import PlanError
 from ..footprint.demand import Demand, demand_of, size_mb
 from ..spec import Located, ModelSpec, SerialPipelineHosting
@@ -13,12 +14,13 @@ from ..spec import Located, ModelSpec, SerialPipelineHosting
 
 @dataclass(frozen=True)
 class Request:
-    """A spec, where its keys stand, the Region it goes to, and the account if it is known."""
+    """A spec, where its keys stand, the Region it goes to, the account if it is known, and the kind that its group shares."""
 
     spec: ModelSpec
     located: Located
     region: str = ""
     account: str = ""
+    together: Kind | None = None
 
     def refuse(self, path: str, message: str, *, found: str = "", allowed: str = "", hint: str = "") -> PlanError:
         """Return the PlanError that points at `path` (dotted) in the model's file."""

@@ -17,7 +17,7 @@ from ..spec import ModelSpec
 from ..text import number
 from .beside import Beside, beside_of, shared_beside
 from .types import GroupPlan, ModelPlan, Plan
-from .usage import group_usage, usage_of
+from .usage import copies_needed, group_usage, reserved_mb, usage_of
 
 
 @dataclass(frozen=True)
@@ -99,10 +99,10 @@ def worse_than_baseline(footprint: FleetFootprint) -> tuple[str, ...]:
     found: list[str] = []
     for item in footprint.models:
         saved = item.saved_carbon
-        if not saved.known or saved.mid >= -_NOISE:
+        more = item.footprint.carbon_g.mid - item.baseline.carbon_g.mid
+        if not saved.known or saved.mid >= -_NOISE or more < _NOISE_G:
             continue
         beside = sum(part.carbon_g.mid for _, part in item.beside)
-        more = item.footprint.carbon_g.mid - item.baseline.carbon_g.mid
         why = (
             "it is what stands beside the host that does it"
             if beside >= more
@@ -113,8 +113,8 @@ def worse_than_baseline(footprint: FleetFootprint) -> tuple[str, ...]:
     return tuple(found)
 
 
-# Below a hundredth nobody is worse off.
-_NOISE = 0.01
+# Below a hundredth, or a gram a month, nobody is worse off.
+_NOISE, _NOISE_G = 0.01, 1.0
 
 
 def fleet_footprint(plan: Plan, baseline: Baseline = SAME_REGION) -> FleetFootprint:
@@ -172,7 +172,7 @@ def _compared(model: ModelPlan, baseline: Baseline) -> Compared:
 
 def _divided(group: GroupPlan, members: Sequence[ModelSpec], whole: Footprint) -> dict[str, tuple[Footprint, float]]:
     """Half by memory, half by CPU time: what a model reserves and what it uses."""
-    memory = [container_mb(spec.model) for spec in members]
+    memory = [memory_in(group, spec) for spec in members]
     work = [demand.requests * demand.cpu_seconds for demand in map(demand_of, members)]
     busy = sum(work)
     shares = [m / sum(memory) / 2 + (w / busy / 2 if busy else 1 / len(members) / 2) for m, w in zip(memory, work, strict=True)]
@@ -181,6 +181,13 @@ def _divided(group: GroupPlan, members: Sequence[ModelSpec], whole: Footprint) -
         spec.name: (_with_requests(whole * share, count), share)
         for spec, share, count in zip(members, shares, requests, strict=True)
     }
+
+
+def memory_in(group: GroupPlan, spec: ModelSpec) -> float:
+    """Return the memory in MB that a model takes of the endpoint: all its copies, or its container."""
+    if hosting_kind(group.kind).shares == "copies":
+        return reserved_mb(spec) * copies_needed(spec, demand_of(spec), group.instance_type)
+    return container_mb(spec.model)
 
 
 def _with_requests(footprint: Footprint, requests: float) -> Footprint:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..catalog import limits, traffic
 from ..catalog.kinds import HostingKind, Kind, hosting_kind, hosting_kinds, kind_that_shares
 from ..errors import PlanError
 from ..footprint.demand import container_mb
-from ..spec import ServerlessHosting, hosting_of
+from ..spec import BatchHosting, ServerlessHosting, hosting_of
 from .context import Request
 from .refusals import why_not
+
+# What nobody should ask of answers that lie in S3 before they are fetched.
+_QUEUE_MS = 10_000
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ def legal_kinds(request: Request) -> dict[Kind, str | None]:
     hosting, group = request.spec.hosting, request.spec.group
     if hosting != "auto":
         return {hosting.kind: None}
-    together = kind_that_shares("server")
+    together = request.together or kind_that_shares("server")
     alone = tuple(sorted((row.name for row in hosting_kinds().values() if row.auto), key=_by_what_it_takes))
     against: dict[Kind, str | None] = {kind: why_not_kind(request, kind) for kind in alone}
     if group is None:
@@ -43,6 +47,29 @@ def legal_kinds(request: Request) -> dict[Kind, str | None]:
     if shared is None:
         return {**dict.fromkeys(alone, "the group asks to share an endpoint"), together: None}
     return {**against, together: shared}
+
+
+def with_group_kinds(requests: list[Request]) -> list[Request]:
+    """Return the requests with the kind that each group shares: one server, or a container each where a member needs that.
+
+    Only of members whose files leave the hosting open.
+    """
+    groups: dict[str, list[Request]] = {}
+    for request in requests:
+        if request.spec.group is not None and request.spec.hosting == "auto":
+            groups.setdefault(request.spec.group, []).append(request)
+    server, containers = kind_that_shares("server"), kind_that_shares("containers")
+    kinds: dict[str, Kind] = {}
+    for name, members in groups.items():
+        one_server = all(why_not_kind(member, server) is None for member in members)
+        apart = all(why_not_kind(member, containers) is None for member in members)
+        few, many = (limits.count(end) for end in hosting_kind(containers).members or ("CONTAINERS_MIN", "CONTAINERS_MAX"))
+        if not one_server and apart and few <= len(members) <= many:
+            kinds[name] = containers
+    return [
+        replace(item, together=kinds[item.spec.group]) if item.spec.hosting == "auto" and item.spec.group in kinds else item
+        for item in requests
+    ]
 
 
 def why_not_kind(request: Request, kind: Kind) -> str | None:
@@ -79,7 +106,7 @@ def with_kind(request: Request, kind: Kind) -> Request:
 
 def _objections(request: Request, kind: Kind) -> Iterator[Objection]:
     row = hosting_kind(kind)
-    return (found for look in (_too_late, _too_cold, _too_large) if (found := look(request, row)))
+    return (found for look in (_too_late, _too_cold, _too_few, _too_large) if (found := look(request, row)))
 
 
 def _too_late(request: Request, row: HostingKind) -> Objection | None:
@@ -92,7 +119,10 @@ def _too_late(request: Request, row: HostingKind) -> Objection | None:
         reason = f"{words}; a {row.name} job answers when it ends"
         return Objection(reason, path, f"hosting: real-time, or {path} left out")
     if getattr(request.spec.hosting, "min_instances", None):
-        return None
+        if (request.spec.sla.latency_p95_ms or math.inf) >= _QUEUE_MS:
+            return None
+        reason = f"{words}; even awake, answers go through a queue and S3, which takes seconds (assumed), and are fetched"
+        return Objection(reason, path, "hosting: real-time for whoever waits", certain=False)
     wake, p95 = traffic.ASYNCHRONOUS_WAKE_SECONDS, request.spec.sla.latency_p95_ms
     if p95 is not None and p95 >= wake * 1000 and not request.waits:
         return None
@@ -142,8 +172,29 @@ def _too_much_for_memory(request: Request, row: HostingKind) -> str | None:
     return "the image is built for arm64" if spec.model.image_architecture == "arm64" else None
 
 
+def _too_few(request: Request, row: HostingKind) -> Objection | None:
+    """Fewer instances than the availability asks for, where the file names them or the kind sleeps."""
+    kept, named = request.spec.sla.instances_kept, getattr(request.spec.hosting, "min_instances", None)
+    if kept == 1 or row.runs_on != "instances" or row.answers == "files":
+        return None
+    if named is not None and named < kept:
+        reason = f"sla.availability: high keeps {kept} instances, and hosting.min_instances is {named}"
+        return Objection(
+            reason, "hosting.min_instances", f"hosting.min_instances: {kept}, or availability: standard", certain=False
+        )
+    if row.answers == "queued" and named is None and request.located.content.get("hosting", "auto") != "auto":
+        reason = f"sla.availability: high asks for {kept} instances, and none runs while the queue is empty"
+        return Objection(reason, "sla.availability", f"hosting.min_instances: {kept}", certain=False)
+    return None
+
+
 def _too_large(request: Request, row: HostingKind) -> Objection | None:
-    payload = (request.spec.traffic.payload_kb or 0) * 1000
+    payload, hosting = (request.spec.traffic.payload_kb or 0) * 1000, request.spec.hosting
+    if isinstance(hosting, BatchHosting) and "max_payload_mb" in hosting.model_fields_set:
+        most_mb = hosting.max_payload_mb
+        if payload > most_mb * 1_048_576:
+            reason = f"traffic.payload_kb is {payload / 1000:,.0f}, and hosting.max_payload_mb is {most_mb}"
+            return Objection(reason, "hosting.max_payload_mb", f"hosting.max_payload_mb: {math.ceil(payload / 1_048_576)}")
     if row.payload is None or payload <= limits.bytes_of(row.payload):
         return None
     most, source = limits.bytes_of(row.payload) / 1000, limits.source_of(row.payload)

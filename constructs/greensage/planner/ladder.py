@@ -17,23 +17,25 @@ from ..catalog.instances import InstanceType, candidates
 from ..catalog.kinds import hosting_kind
 from ..footprint.band import Band
 from ..footprint.baseline import Compared, first_region, usual
-from ..footprint.demand import Demand, container_mb, demand_of, device_mb, jobs_per_day, sources_of
+from ..footprint.demand import Demand, container_mb, demand_of, device_mb, host_mb_beside_a_device, jobs_per_day, sources_of
 from ..footprint.estimate import Footprint, estimate, mid_figures
 from ..footprint.kinds import always_on, batch, instances_needed
 from ..footprint.usage import Usage
 from .choose import Chosen
 from .fleet import FleetFootprint, fleet_footprint
 from .types import ModelPlan, Plan
+from .usage import traffic_shares
 
 FIRST = "usual deployment"
 STEPS = (
-    "same Region", "right size", "silicon", "what is kept", "autoscaling or zero", "sharing", "optimized", "watching",
+    "same Region", "right size", "silicon", "what is kept", "variants", "autoscaling or zero", "sharing", "optimized", "watching",
 )  # fmt: skip
 STEP_WORDS = {
     "same Region": "the Region that the plan goes to, in place of the first that the file allows",
     "right size": "the x86 size that takes the least and holds it, in place of the usual family",
     "silicon": "Graviton, or the accelerator of the plan, of the best size",
-    "what is kept": "logs that expire",
+    "what is kept": "logs that expire, or are not written",
+    "variants": "what other variants and a shadow of the file add",
     "autoscaling or zero": "as many instances as the hour needs, serverless, jobs, or none while nobody calls",
     "sharing": "one endpoint for several models",
     "optimized": "what greensage optimize brought",
@@ -87,11 +89,16 @@ def fleet_ladder(
     steps: dict[str, list[Usage]] = {}
     for model in plan.models:
         before = models.get(model.name, model)
-        steps[model.name] = _usages(before, given_chosen.get(model.name, chosen[model.name]))
+        if hosting_kind(model.kind).runs_on != "devices":
+            steps[model.name] = _usages(before, given_chosen.get(model.name, chosen[model.name]))
     flat = iter(estimate([usage for usages in steps.values() for usage in usages]))
     found: dict[str, Ladder] = {}
     for model in plan.models:
         own = footprint.of(model.name)
+        if hosting_kind(model.kind).runs_on == "devices":
+            # It is compared with itself.
+            found[model.name] = Ladder(tuple(Rung(name, own.footprint) for name in (FIRST, *STEPS)))
+            continue
         first = [next(flat) for _ in steps[model.name]]
         host = given.of(model.name).host
         months = [*first, host, own.host, own.footprint]
@@ -107,18 +114,32 @@ def total_ladder(ladders: Mapping[str, Ladder]) -> Ladder:
 def _usages(model: ModelPlan, chosen: Chosen) -> list[Usage]:
     """Return the months from the usual deployment up to the model's own hosting, alone."""
     alone = (chosen.alone or chosen.winner).option.usage
-    if hosting_kind(model.kind).runs_on == "devices":
-        return [alone] * 6
     spec, demand = model.spec.as_given, demand_of(model.spec.as_given)
     first = usual(spec, model.kind, first_region(spec, model.region))
     here = usual(spec, model.kind, model.region)
     small = _sized(model, demand, here, _x86_or_accelerated(here, model.region))
     silicon = model.image.architecture if model.image.processor == "cpu" else _accelerator(model)
-    offered = candidates(silicon, model.region, batch=hosting_kind(model.kind).answers == "files")
-    other = _sized(model, demand, small, offered)
+    own = (chosen.alone or chosen.winner).option.item
+    if own is not None:
+        # The plan's own type, always on: what scaling or sharing changes comes after it.
+        other = Compared(_on(model, demand, small, own), own.name, model.region)
+    else:
+        other = _sized(model, demand, small, candidates(silicon, model.region))
     kept = replace(other.usage, logs_gb=demand.logs_gb * demand.logs_price_share,
                    logs_kept_gb=demand.logs_gb * demand.logs_days / 30)  # fmt: skip
-    return [first.usage, here.usage, small.usage, other.usage, kept, alone]
+    varied = _varied(model, demand, other, kept)
+    return [first.usage, here.usage, small.usage, other.usage, kept, varied, alone]
+
+
+def _varied(model: ModelPlan, demand: Demand, before: Compared, kept: Usage) -> Usage:
+    """With instances for each variant and the shadow, where the file has any."""
+    shares = traffic_shares(model.spec)
+    if len(shares) == 1:
+        return kept
+    item, low = before.instance_type, model.spec.sla.instances_kept
+    counts = [max(instances_needed(item, demand.peak * share, demand.cpu_seconds), low) for share in shares]
+    parts = [always_on(demand, before.region, item, 1, shares=(share,), fixed=n) for share, n in zip(shares, counts, strict=True)]
+    return replace(kept, levels=tuple(level for part in parts for level in part.levels))
 
 
 def _accelerator(model: ModelPlan) -> str:
@@ -154,5 +175,6 @@ def _holds(model: ModelPlan, item: InstanceType) -> bool:
     sources = sources_of(model.spec.as_given)
     if item.processor == "gpu":
         usable = usable_device_mb(item)
-        return usable is None or usable * item.accelerators >= sum(map(device_mb, sources))
+        beside = traffic.usable_memory_mb(item.memory_gib) >= sum(map(host_mb_beside_a_device, sources))
+        return beside and (usable is None or usable * item.accelerators >= sum(map(device_mb, sources)))
     return traffic.usable_memory_mb(item.memory_gib) >= sum(map(container_mb, sources))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from functools import cache
 
-from ..catalog import traffic
+from ..catalog import limits, traffic
 from ..catalog.instances import InstanceType
+from ..catalog.kinds import Kind, hosting_kind
 from ..catalog.power import speed
 from ..footprint.demand import Demand
 from ..footprint.kinds import cold_share, serverless_seconds
@@ -30,6 +31,12 @@ def p95_ms(demand: Demand, item: InstanceType, *, utilisation: float = traffic.T
 def floor_ms(demand: Demand, item: InstanceType) -> float:
     """Return the least that an answer takes on `item`, in milliseconds: network, container and the model, nobody waiting."""
     return _p95_ms(demand.cpu_seconds, demand.parallel, item, 0.0)
+
+
+def answers_in_time(kind: Kind, answer_ms: float) -> bool:
+    """Return whether an answer of `answer_ms` comes before the timeout of `kind`."""
+    timeout = hosting_kind(kind).timeout
+    return timeout is None or answer_ms <= 1000 * limits.count(timeout)
 
 
 @cache

@@ -23,9 +23,10 @@ from ..footprint import kinds
 from ..footprint.demand import clock_of, container_mb, jobs_per_day, sources_of
 from ..footprint.kinds import cold_share
 from ..footprint.usage import Usage
+from ..spec import BatchHosting
 from .context import Request
 from .kind import with_kind
-from .latency import LATE_SHARE, floor_ms, p95_ms, serverless_p95_ms
+from .latency import LATE_SHARE, answers_in_time, floor_ms, p95_ms, serverless_p95_ms
 from .silicon import choose_image
 from .size import fitting_types, floor_of, serverless_at_once, serverless_memory_mb, utilisation_on, warm_of
 from .types import ImagePlan, Kind
@@ -64,17 +65,19 @@ class Option:
         return f"{self.kind} on {self.size}" if self.item else f"{self.kind} with {self.size}"
 
 
-def options_of(request: Request, legal: Iterable[Kind], regions: Iterable[str]) -> tuple[list[Option], list[PlanError]]:
-    """Return the options of `request`, and what AWS or the catalog said against the rest."""
+def options_of(
+    request: Request, legal: Iterable[Kind], regions: Iterable[str]
+) -> tuple[list[Option], list[tuple[Kind, PlanError]]]:
+    """Return the options of `request`, and what AWS or the catalog said against the rest, by kind."""
     options: list[Option] = []
-    errors: list[PlanError] = []
+    errors: list[tuple[Kind, PlanError]] = []
     for kind in legal:
         asked = with_kind(request, kind)
         for region in regions:
             try:
                 options += _options_in(asked.in_region(region), kind)
             except PlanError as error:
-                errors.append(error)
+                errors.append((kind, error))
     return options, errors
 
 
@@ -95,20 +98,28 @@ def _options_in(request: Request, kind: Kind) -> Iterator[Option]:
         # What a component reserves is checked where all of its group are placed.
         needed = 0.0 if row.shares == "copies" else memory_mb(request)
         types = fitting_types(request, image, needed, kind)
-        in_time = [item for item in types if _in_time(kind, floor_ms(request.demand, item))]
+        in_time = [item for item in types if answers_in_time(kind, floor_ms(request.demand, item))]
         if not in_time:
             raise _too_slow(request, kind, min(floor_ms(request.demand, item) for item in types))
         yield from (_on_instances(_with_enough(request, kind, item), kind, image, item) for item in in_time)
 
 
 def _with_enough(request: Request, kind: Kind, item: InstanceType) -> Request:
-    """Jobs that the planner chose get as many instances as let one end before the next begins; others what the file says."""
-    if hosting_kind(kind).answers != "files" or request.located.content.get("hosting", "auto") != "auto":
-        return request
-    count = min(jobs_instances(request, item), limits.TRANSFORM_INSTANCES_MAX)
+    """Jobs take the payload that the file says, and as many instances as let one end before the next begins.
+
+    Instances are set where the planner chose the jobs; where the file names them, the plan says what would be needed.
+    """
     hosting = request.spec.hosting
-    assert hosting != "auto"
-    return request.with_spec(hosting=hosting.model_copy(update={"instances": count})) if count > 1 else request
+    if not isinstance(hosting, BatchHosting):
+        return request
+    changes: dict[str, int] = {}
+    payload_mb = math.ceil((request.spec.traffic.payload_kb or 0) * 1000 / 1_048_576)
+    if payload_mb > hosting.max_payload_mb and "max_payload_mb" not in hosting.model_fields_set:
+        changes["max_payload_mb"] = payload_mb
+    count = min(jobs_instances(request, item), limits.TRANSFORM_INSTANCES_MAX)
+    if count > hosting.instances and request.located.content.get("hosting", "auto") == "auto":
+        changes["instances"] = count
+    return request.with_spec(hosting=hosting.model_copy(update=changes)) if changes else request
 
 
 def jobs_instances(request: Request, item: InstanceType) -> int:
@@ -116,13 +127,8 @@ def jobs_instances(request: Request, item: InstanceType) -> int:
     demand, jobs = request.demand, jobs_per_day(request.spec)
     seconds = demand.requests / DAYS_PER_MONTH * demand.cpu_seconds / compute_units(item.name) / BATCH_UTILISATION
     left = SECONDS_PER_DAY - jobs * BATCH_START_SECONDS
-    return max(1, math.ceil(seconds / left)) if left > 0 else 1
-
-
-def _in_time(kind: Kind, answer_ms: float) -> bool:
-    """Whether one answer, alone, comes before the kind's timeout."""
-    timeout = hosting_kind(kind).timeout
-    return timeout is None or answer_ms <= 1000 * limits.count(timeout)
+    # Where starting alone takes longer than the time between two jobs, no number of instances helps.
+    return max(1, math.ceil(seconds / left)) if left > 0 else limits.TRANSFORM_INSTANCES_MAX + 1
 
 
 def _too_slow(request: Request, kind: Kind, answer_ms: float) -> PlanError:
@@ -138,7 +144,7 @@ def _serverless(request: Request, kind: Kind, image: ImagePlan) -> Option:
     demand = request.demand
     size = serverless_memory_mb(request, memory_mb(request))
     warm_ms = serverless_p95_ms(demand, size, warm=1)
-    if not _in_time(kind, warm_ms):
+    if not answers_in_time(kind, warm_ms):
         raise _too_slow(request, kind, warm_ms)
     at_once = serverless_at_once(demand, size)
     if at_once > limits.SERVERLESS_MAX_CONCURRENCY:

@@ -26,11 +26,11 @@ from .dashboard import choose_dashboard
 from .edge import check_edge
 from .explain import why_instance, why_kind, why_region, why_serverless_size
 from .groups import plan_groups
-from .kind import check_named
+from .kind import check_named, with_group_kinds
 from .logs import why_logs
 from .monitoring import plan_monitoring
 from .optimized import chosen_as_given, why_optimized
-from .options import memory_mb
+from .options import Option
 from .recommend import plan_recommendation
 from .refusals import check_matrix, check_silicon
 from .rollout import choose_deployment
@@ -38,7 +38,7 @@ from .sharing import share_endpoints
 from .silicon import choose_image
 from .size import choose_scaling, serverless_concurrency, utilisation_on, zero_scaling
 from .types import Choice, ComponentPlan, ContainerPlan, Kind, ModelPlan, Plan, VariantPlan
-from .usage import usage_of
+from .usage import reserved_mb, usage_of
 from .window import greener_start, retraining_hour
 
 
@@ -82,6 +82,7 @@ def plan_with_choices(
     """Return the Plan, and for each model what it was chosen from: for explaining. Raises as `plan` does."""
     requests = [Request(spec, located, account=account or "") for spec, located in specs]
     asked, problems = _check_matrix(requests)
+    asked = with_group_kinds(asked)
     chosen, more = choose_all(asked, default_region)
     problems += more
     given = chosen_as_given(asked, default_region)
@@ -135,10 +136,12 @@ def _plan_model(
     # Again, for the kind that was chosen: auto named none before, and the warnings belong into the plan.
     warnings = check_matrix(request, kind)
     _, why_image = choose_image(request, kind)
-    if chosen.why_accelerated:
-        why_image = replace(why_image, reason=f"{chosen.why_accelerated}; AWS has an image for it", rejected=())
+    if chosen.why_silicon:
+        why_image = replace(why_image, reason=f"{chosen.why_silicon}; AWS has an image for it", rejected=())
     choices: list[Choice] = [why_kind(chosen), why_image, why_region(chosen), *why_optimized(chosen, as_given)]
-    base: dict[str, Any] = {"spec": request.spec, "kind": kind, "region": request.region, "image": image}
+    # The file's own wish stays in the plan: what it is compared with depends on it.
+    spec = request.spec.model_copy(update={"silicon": chosen.request.spec.silicon})
+    base: dict[str, Any] = {"spec": spec, "kind": kind, "region": request.region, "image": image}
     row = hosting_kind(kind)
     if row.shares:
         base |= {"group": request.spec.group, "component": _component(request)}
@@ -152,7 +155,7 @@ def _plan_model(
         warnings += check_silicon(request, kind, option.item, "hosting.instance_type")
         base |= {"instance_type": option.item.name}
         choices.append(why_instance(chosen))
-        more, whys = _batch(request, intensity) if row.answers == "files" else _endpoint(request, kind, option.item, image)
+        more, whys = _batch(request, intensity) if row.answers == "files" else _endpoint(option)
         base |= more
         choices += whys
         base["quotas"] = quotas_of(kind, option.item, base.get("scaling"), request)
@@ -172,8 +175,10 @@ def _watched(model: ModelPlan) -> ModelPlan:
     return replace(model, dashboard=own, choices=(*model.choices, *([why] if why else [])))
 
 
-def _endpoint(request: Request, kind: Kind, item: Any, image: Any) -> tuple[dict[str, Any], list[Choice]]:
+def _endpoint(option: Option) -> tuple[dict[str, Any], list[Choice]]:
     """Scaling, containers, variants and the guarded deployment of an endpoint of its own."""
+    request, kind, item, image = option.request, option.kind, option.item, option.image
+    assert item is not None
     variants = tuple(
         VariantPlan(_container(request, kind, f"variants.{index}.model", found.name, found.model), found.weight)
         for index, found in enumerate(request.spec.variants)
@@ -184,7 +189,7 @@ def _endpoint(request: Request, kind: Kind, item: Any, image: Any) -> tuple[dict
         if hosting_kind(kind).answers == "queued"
         else choose_scaling(request, item, peak, utilisation_on(request, item, kind) or traffic.TARGET_UTILISATION)
     )
-    deployment, why_deployment = choose_deployment(request, kind, image)
+    deployment, why_deployment = choose_deployment(request, kind, image, option.p95_ms)
     hosting = request.spec.hosting
     weight = hosting.weight if isinstance(hosting, RealTimeHosting) else 1.0
     made = {
@@ -240,6 +245,6 @@ def _component(request: Request) -> ComponentPlan | None:
     if not isinstance(hosting, InferenceComponentHosting):
         return None
 
-    memory = hosting.memory_mb or round(memory_mb(request))
+    memory = round(reserved_mb(request.spec))
     concurrent = hosting.cpu_cores * traffic.CONCURRENT_REQUESTS_PER_VCPU if request.spec.high_resolution_metrics else None
     return ComponentPlan(memory, hosting.cpu_cores, hosting.accelerators, hosting.min_copies, hosting.max_copies, concurrent)

@@ -11,13 +11,14 @@ from functools import cache, cached_property
 from ..catalog import traffic
 from ..catalog.instances import InstanceType
 from ..catalog.kinds import hosting_kind
+from ..catalog.power import speed
 from ..footprint.demand import Demand, clock_of, container_mb, loaded_mb
 from ..footprint.estimate import mid_figures
 from ..footprint.kinds import NO_WORK, added, instances_needed, shared_levels
 from ..footprint.usage import Level, Usage
 from ..spec import ModelSpec
 from .choose import rounded
-from .latency import usable_utilisation
+from .latency import answers_in_time, floor_ms, usable_utilisation
 from .types import Kind
 
 _EACH_HOUR = tuple(range(24))
@@ -128,7 +129,10 @@ class Tenants:
 
     def fit(self, item: InstanceType) -> bool:
         """Return whether one instance of `item` holds them all and every SLA's latency can be kept."""
-        return self.memory_mb <= usable_mb(item) and self.utilisation(item) > 0
+        return self.memory_mb <= usable_mb(item) and self._in_time(item) and self.utilisation(item) > 0
+
+    def _in_time(self, item: InstanceType) -> bool:
+        return self.slowest is None or answers_in_time(self.kind, floor_ms(self.slowest, item))
 
     def utilisation(self, item: InstanceType) -> float:
         """Return how busy `item` may be for the strictest SLA, by the slowest member; 0 where it cannot be kept."""
@@ -215,13 +219,20 @@ def idle_g(region: str, item: InstanceType) -> float:
 
 
 def worth_packing_on(region: str, offered: Sequence[InstanceType], memory_mb: float) -> list[InstanceType]:
-    """Return the types to try for `memory_mb` in all: none that another beats in both memory and carbon when idle.
+    """Return the types to try for `memory_mb` in all: none that another beats in memory, in speed and in carbon when idle.
 
-    Types larger than the smallest that holds all are left out: they would only be emptier.
+    Types larger than twice the smallest that holds all are left out: they would only be emptier.
     """
-    ranked = sorted(((idle_g(region, item), item) for item in offered), key=lambda row: (row[0], -row[1].memory_gib))
+    ranked = sorted(offered, key=lambda item: (idle_g(region, item), -item.memory_gib))
     kept: list[InstanceType] = []
-    for _, item in ranked:
-        if not kept or item.memory_gib > kept[-1].memory_gib:
+    for item in ranked:
+        if not any(_at_least(other, item) for other in kept):
             kept.append(item)
-    return [item for index, item in enumerate(kept) if not index or usable_mb(kept[index - 1]) < memory_mb]
+    enough = min((item.memory_gib for item in kept if usable_mb(item) >= memory_mb), default=math.inf)
+    return [item for item in kept if item.memory_gib <= 2 * enough]
+
+
+def _at_least(other: InstanceType, item: InstanceType) -> bool:
+    """Whether `other`, which idles for no more, has as much memory, as many cores and cores as fast."""
+    fast = speed(other.name).value >= speed(item.name).value
+    return fast and other.memory_gib >= item.memory_gib and other.vcpu >= item.vcpu

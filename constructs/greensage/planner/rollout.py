@@ -9,8 +9,13 @@ from .context import Request
 from .types import Choice, DeploymentPlan, ImagePlan, Kind, Rejected
 
 
-def choose_deployment(request: Request, kind: Kind, image: ImagePlan) -> tuple[DeploymentPlan | None, Choice]:
-    """Return the guarded deployment and why; None where AWS has none, which leaves its plain update."""
+def choose_deployment(
+    request: Request, kind: Kind, image: ImagePlan, p95_ms: float | None = None
+) -> tuple[DeploymentPlan | None, Choice]:
+    """Return the guarded deployment and why; None where AWS has none, which leaves its plain update.
+
+    `p95_ms` is the estimate: an SLA below it would roll every update back.
+    """
     spec = request.spec.deployment
     feature = "rolling" if spec.strategy == "rolling" else "blue_green"
     cell = capability(kind, feature)
@@ -20,7 +25,7 @@ def choose_deployment(request: Request, kind: Kind, image: ImagePlan) -> tuple[D
     if image.processor == "inf1":
         return None, Choice("updates", "plain", "Inferentia 1 is excluded (developer guide, deployment-guardrails-exclusions)")
     step = spec.step_percent or traffic.STEP_PERCENT.get(spec.strategy)
-    latency = spec.max_latency_ms or _from_sla(request)
+    latency = spec.max_latency_ms or _from_sla(request, p95_ms)
     chosen = DeploymentPlan(
         spec.strategy, step, spec.interval_seconds, spec.bake_seconds, spec.max_error_percent, latency, spec.alarms
     )
@@ -39,6 +44,6 @@ def choose_deployment(request: Request, kind: Kind, image: ImagePlan) -> tuple[D
                           (few,) if few else ())  # fmt: skip
 
 
-def _from_sla(request: Request) -> float | None:
+def _from_sla(request: Request, estimate_ms: float | None) -> float | None:
     p95 = request.spec.sla.latency_p95_ms
-    return p95 * traffic.LATENCY_HEADROOM if p95 else None
+    return float(round(max(p95, estimate_ms or 0.0) * traffic.LATENCY_HEADROOM)) if p95 else None

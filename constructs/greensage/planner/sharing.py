@@ -18,6 +18,7 @@ from ..spec import Hosting, hosting_of
 from .choose import Chosen, Scored, Sharing, score
 from .context import Request
 from .kind import why_not_kind, with_kind
+from .latency import answers_in_time, floor_ms
 from .options import options_of
 from .pool import Member, Tenants, best_type, hour_classes, idle_g, is_greener, usable_mb, worth_packing_on
 from .silicon import choose_image
@@ -108,7 +109,9 @@ def _pools(free: dict[str, Chosen]) -> list[_Pool]:
                     image, _ = choose_image(request, kind)
                 except PlanError:
                     continue
-                if image.processor == "cpu":
+                types = candidates(image.architecture, region) if image.processor == "cpu" else ()
+                # On the slowest type, too: which one it will be is not known yet.
+                if types and all(answers_in_time(kind, floor_ms(request.demand, item)) for item in types):
                     # One server is one image; containers side by side only need the same silicon.
                     one_server = hosting_kind(kind).shares == "server"
                     key = replace(image, engine="all") if one_server else ImagePlan("custom", image.architecture)
@@ -264,7 +267,7 @@ def _in_group(chosen: Chosen, pool: _Pool, group: str, found: _Bin, sharing: Sha
         request = request.with_spec(hosting=_component(found))
     options, errors = options_of(request, [found.kind(pool)], [pool.region])
     if not options:
-        raise errors[0]
+        raise errors[0][1]
     scored: list[Scored] = score(options)
     winner = min(scored, key=lambda item: item.order)
     return replace(chosen, winner=winner, sharing=sharing, alone=chosen.winner)

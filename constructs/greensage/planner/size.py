@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
 from difflib import get_close_matches
 from functools import cache
@@ -39,8 +38,7 @@ def fitting_types(request: Request, image: ImagePlan, memory_mb: float, kind: Ki
         return (named_instance(request, image, named, kind),)
     silicon = silicon_of(request, request.spec.model) if image.processor != "cpu" else image.architecture
     offered = _offered(silicon, request.region, kind)
-    holds = _on_a_gpu(request) if image.processor == "gpu" and memory_mb else _in_memory(memory_mb)
-    fitting = ([item for item in items if holds(item)] for items in offered.values())
+    fitting = ([item for item in items if holds(request, image, item, memory_mb)] for items in offered.values())
     found = tuple(item for items in fitting if items for item in _of_family(items, request, kind))
     if not found:
         what = f"no {silicon} instance type in {request.region} holds it" if offered else f"{request.region} hosts no {silicon}"
@@ -193,7 +191,8 @@ def zero_scaling(request: Request) -> tuple[ScalingPlan, Choice]:
     low = getattr(hosting, "min_instances", None) or 0
     high = getattr(hosting, "max_instances", None) or max(2, low)
     backlog = getattr(hosting, "backlog_per_instance", 0.0)
-    reason = f"zero when the queue is empty, one as soon as something waits, more above {backlog:g} waiting per instance"
+    idle = f"{low} kept awake" if low else "zero when the queue is empty, one as soon as something waits"
+    reason = f"{idle}, more above {backlog:g} waiting per instance"
     return ScalingPlan(low, high, backlog), Choice("scaling", f"{low} to {high} instances", reason)
 
 
@@ -262,13 +261,12 @@ def devices_needed(request: Request, item: InstanceType) -> int:
     return 1 if usable is None else math.ceil(sum(map(device_mb, sources_of(request.spec))) / usable)
 
 
-def _in_memory(memory_mb: float) -> Callable[[InstanceType], bool]:
-    return lambda item: _fits(item, memory_mb)
-
-
-def _on_a_gpu(request: Request) -> Callable[[InstanceType], bool]:
+def holds(request: Request, image: ImagePlan, item: InstanceType, memory_mb: float) -> bool:
+    """Return whether `item` holds the model by estimate: in its memory, or on its devices with the weights beside them."""
+    if image.processor != "gpu" or not memory_mb:
+        return _fits(item, memory_mb)
     host = sum(map(host_mb_beside_a_device, sources_of(request.spec)))
-    return lambda item: _fits(item, host) and devices_needed(request, item) <= item.accelerators
+    return _fits(item, host) and devices_needed(request, item) <= item.accelerators
 
 
 def _needed(request: Request, image: ImagePlan, memory_mb: float) -> float:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ..catalog import traffic
+from ..catalog.instances import instance
 from ..catalog.kinds import hosting_kind
+from ..catalog.power import speed
 from ..footprint import kinds
-from ..footprint.demand import Demand, clock_of, demand_of, jobs_per_day
+from ..footprint.demand import Demand, clock_of, container_mb, demand_of, jobs_per_day, sources_of
 from ..footprint.usage import Usage
-from ..spec import ModelSpec, ServerlessHosting
+from ..spec import InferenceComponentHosting, ModelSpec, ServerlessHosting
 from .dashboard import METRICS_OF_ALARMS
+from .placement import Share, capacity_of, place
 from .types import GroupPlan, Kind, ModelPlan
 
 # Target tracking keeps two alarms; a guarded deployment watches errors of two kinds, and latency if the SLA names one.
@@ -24,18 +28,20 @@ def usage_of(model: ModelPlan) -> Usage:
     size = Size(model.instance_type, model.memory_mb or 0)
     if scaling is None:
         return usage_alone(model.kind, spec, demand_of(spec), model.region, size)
-    size = replace(size, floor=scaling.min_instances, utilisation=scaling.utilisation)
+    most = getattr(spec.hosting, "max_instances", None)
+    size = replace(size, floor=scaling.min_instances, utilisation=scaling.utilisation, most=most)
     return usage_alone(model.kind, spec, demand_of(spec), model.region, size)
 
 
 @dataclass(frozen=True)
 class Size:
-    """How large a hosting is: an instance type with its floor and how busy it may be, or the memory of serverless."""
+    """How large a hosting is: an instance type with its floor, its most and how busy it may be, or the memory of serverless."""
 
     instance_type: str | None
     memory_mb: int = 0
     floor: int = 0
     utilisation: float = traffic.TARGET_UTILISATION
+    most: int | None = None
 
 
 def usage_alone(kind: Kind, spec: ModelSpec, demand: Demand, region: str, size: Size) -> Usage:
@@ -52,8 +58,9 @@ def usage_alone(kind: Kind, spec: ModelSpec, demand: Demand, region: str, size: 
     if row.answers == "files":
         return kinds.batch(demand, region, item, jobs_per_day(spec), getattr(spec.hosting, "instances", 1))
     if row.answers == "queued":
-        return kinds.asynchronous(demand, region, item, size.floor)
-    return kinds.always_on(demand, region, item, size.floor, utilisation=size.utilisation, shares=traffic_shares(spec))
+        return kinds.asynchronous(demand, region, item, size.floor, size.most)
+    shares = traffic_shares(spec)
+    return kinds.always_on(demand, region, item, size.floor, utilisation=size.utilisation, shares=shares, most=size.most)
 
 
 def traffic_shares(spec: ModelSpec) -> tuple[float, ...]:
@@ -63,16 +70,44 @@ def traffic_shares(spec: ModelSpec) -> tuple[float, ...]:
     return (*parts, spec.shadow.traffic_percent / 100) if spec.shadow else parts
 
 
+def copies_needed(spec: ModelSpec, demand: Demand, instance_type: str) -> int:
+    """Return how many copies of a component carry its peak on `instance_type`, within what its file allows."""
+    hosting = spec.hosting
+    if not isinstance(hosting, InferenceComponentHosting):
+        return 1
+    # Of a CPU the cores that a copy reserves work, of an accelerator its devices.
+    each = (hosting.accelerators or hosting.cpu_cores) * speed(instance_type).value * traffic.TARGET_UTILISATION
+    wanted = math.ceil(demand.peak * demand.cpu_seconds / each - 1e-9)
+    return min(max(wanted, hosting.min_copies, 1), hosting.max_copies)
+
+
 def group_usage(group: GroupPlan, members: Sequence[ModelSpec]) -> Usage:
     """Return the month of an endpoint that `members` share."""
     demands = [demand_of(spec) for spec in members]
     floor = group.scaling.min_instances
     if hosting_kind(group.kind).shares == "copies":
-        count = max(1, len(group.placement.instances) if group.placement else 1)
-        return kinds.components(demands, group.region, group.instance_type, floor, min(count, group.scaling.max_instances))
+        count = min(_instances_of_copies(group, members, demands), group.scaling.max_instances)
+        return kinds.components(demands, group.region, group.instance_type, floor, count)
     clocks = [clock_of(spec.traffic) for spec in members]
     utilisation = group.scaling.utilisation
     return kinds.shared(demands, clocks, group.region, group.instance_type, floor, utilisation=utilisation)
+
+
+def _instances_of_copies(group: GroupPlan, members: Sequence[ModelSpec], demands: Sequence[Demand]) -> int:
+    """How many instances hold the copies that the load needs; the plan's placement is of as many as may come."""
+    copies: dict[Share, int] = {}
+    for spec, demand in zip(members, demands, strict=True):
+        hosting = spec.hosting
+        if isinstance(hosting, InferenceComponentHosting):
+            share = Share(spec.name, reserved_mb(spec), hosting.cpu_cores, hosting.accelerators)
+            copies[share] = copies_needed(spec, demand, group.instance_type)
+    return max(1, len(place(copies, capacity_of(instance(group.instance_type))).instances))
+
+
+def reserved_mb(spec: ModelSpec) -> float:
+    """Return the memory in MB that one copy of a component reserves: as the file says, or as estimated."""
+    named = getattr(spec.hosting, "memory_mb", None)
+    return float(named or round(sum(map(container_mb, sources_of(spec)))))
 
 
 def alarms_of(host: ModelPlan | GroupPlan) -> int:

@@ -29,6 +29,7 @@ from ..planner import (
     fleet_ladder,
     sensitivities,
     total_ladder,
+    worse_than_baseline,
 )
 from .sources import Sources
 
@@ -67,6 +68,7 @@ def report_data(
         "date": datetime.now(UTC).date().isoformat(),
         "baseline": footprint.against.words,
         "not_counted": list(left_out()),
+        "worse": list(worse_than_baseline(footprint)),
         "ladder": _ladder(total_ladder(ladders)),
         "steps": STEP_WORDS,
         "tornado": [[item.what, _short(item.low_g), _short(item.high_g)] for item in sensitivities(plan, footprint)],
@@ -105,7 +107,7 @@ def _model(
         "saved": _saved(now, footprint.baseline), "reasons": [_reason(item) for item in plan.choices_of(model)],
         "notes": [*model.quotas, *model.notes], "advice": [str(item) for item in advise(chosen, footprint.host)],
         "beside": [[name, _short(item.carbon_g.mid), _short(item.cost_usd.mid)] for name, item in footprint.beside],
-        "ladder": _ladder(ladder), "pareto": _pareto(chosen),
+        "ladder": _ladder(ladder), "pareto": _pareto(chosen, footprint),
         "curve": curves.of(chosen), "sources": sources.of(model, host), "usual_sources": sources.of_usual(footprint),
     }  # fmt: skip
 
@@ -119,18 +121,19 @@ def _ladder(ladder: Ladder) -> list[list[Any]]:
 _POINTS = 40
 
 
-def _pareto(chosen: Chosen) -> list[list[Any]]:
-    """Options of the model alone: gCO2e, USD, name, and whether no other option is better in both; the chosen one first."""
+def _pareto(chosen: Chosen, footprint: ModelFootprint) -> list[list[Any]]:
+    """What was chosen, then options of the model alone: gCO2e, USD, name, and whether no other is better in both."""
     best: dict[str, Scored] = {}
     for item in chosen.options:
         best.setdefault(f"{item.option.label}, {item.option.request.region}", item)
-    own = chosen.winner
-    rows = [("chosen", own), *((name, item) for name, item in list(best.items())[:_POINTS] if item is not own)]
-    keeps = [item for _, item in rows if item.option.keeps_sla]
+    own = chosen.alone or chosen.winner
+    others = [(name, item) for name, item in list(best.items())[:_POINTS] if chosen.sharing or item is not own]
+    keeps = [item for item in (own, *(item for _, item in others)) if item.option.keeps_sla]
+    host, share = footprint.host, f", a part of it ({footprint.share:.0%})" if chosen.sharing or footprint.share < 1 else ""
     return [
-        [_short(item.carbon_g), _short(item.cost_usd), name if index else f"chosen: {item.option.label}",
-         item.option.keeps_sla and not any(_dominates(other, item) for other in keeps)]
-        for index, (name, item) in enumerate(rows)
+        [_short(host.carbon_g.mid), _short(host.cost_usd.mid), f"chosen: {chosen.option.label}{share}", True],
+        *([_short(item.carbon_g), _short(item.cost_usd), name,
+           item.option.keeps_sla and not any(_dominates(other, item) for other in keeps)] for name, item in others),
     ]  # fmt: skip
 
 
@@ -225,6 +228,6 @@ def _maybe(value: float | None) -> float | None:
     return None if value is None else _short(value, 3)
 
 
-def _short(value: float, digits: int = 5) -> float | None:
+def _short(value: float, digits: int = 7) -> float | None:
     """Round to significant digits, which keeps the page small; None is unknown."""
     return None if math.isnan(value) else float(f"{value:.{digits}g}")

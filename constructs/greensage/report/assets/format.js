@@ -24,13 +24,17 @@ function digits(value, count = 3) {
 const grams = value => value === null ? "unknown" : Math.abs(value) >= 1000 ? `${digits(value / 1000)}\u00a0kg` : `${digits(value)}\u00a0g`;
 const dollars = value => value === null ? "unknown" : value >= 0.005 || value === 0
   ? `$${value.toLocaleString("en", {minimumFractionDigits: 2, maximumFractionDigits: 2})}` : `$${digits(value, 1)}`;
+const counted = (count, one) => `${whole(count)} ${one}${count === 1 ? "" : "s"}`;
 const whole = value => Math.round(value).toLocaleString("en");
 
 function percent(share) {
   if (share === null || share === undefined) return "unknown";
   const value = share * 100;
   if (Math.abs(value) < 0.05) return "=";
-  const shown = value > 99 && value < 100 ? Math.abs(value).toFixed(1).replace(/\.0$/, "") : Math.abs(value).toFixed(0);
+  // As a percentage it would be a long number that says no more.
+  if (value < -1000) return share > -1e6 ? `${whole(1 - share)}\u00a0x` : ">\u00a01,000,000\u00a0x";
+  const fine = (value > 99 && value < 100) || Math.abs(value) < 1;
+  const shown = fine ? Math.abs(value).toFixed(1).replace(/\.0$/, "") : Math.abs(value).toFixed(0);
   return `${value >= 0 ? "\u2212" : "+"}${shown}\u00a0%`;
 }
 const tone = share => share > 0.0005 ? "good" : share < -0.0005 ? "bad" : "";

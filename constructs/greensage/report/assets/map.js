@@ -10,10 +10,10 @@ function drawMap() {
     return made;
   };
   $("map-title").textContent = "World map of the Regions: " + data.regions.filter(region => region.models)
-    .map(region => `${region.id} with ${region.models} models`).join(", ");
+    .map(region => `${region.id} with ${counted(region.models, "model")}`).join(", ");
   // Large circles first, so that small ones stay visible.
   for (const region of [...data.regions].sort((a, b) => b.usual_g - a.usual_g)) {
-    const words = svg("title", {}, `${region.id}, ${region.name}: ${grams(region.g)} from ${region.models} models; usual ${grams(region.usual_g)}`);
+    const words = svg("title", {}, `${region.id}, ${region.name}: ${grams(region.g)} from ${counted(region.models, "model")}; usual ${grams(region.usual_g)}`);
     const group = svg("g", {transform: `translate(${region.lon} ${-region.lat})`}, words);
     if (region.usual_models) group.append(svg("circle", {class: "was", r: radius(region.usual_g)}));
     if (region.models) {

@@ -11,8 +11,8 @@ function source(text, keys) {
 function showTip(at, keys) {
   const tip = $("tip"), box = at.getBoundingClientRect();
   const figures = keys.map(key => data.figures[key]).filter(Boolean);
-  tip.replaceChildren(...figures.slice(0, 7).map(figure => element("div", {}, `${figure.name}: ${figureWords(figure)}; ${figure.source}`)),
-    ...(figures.length > 7 ? [element("div", {}, `and ${figures.length - 7} more, below under Sources`)] : []));
+  tip.replaceChildren(...figures.slice(0, 4).map(figure => element("div", {}, `${figure.name}: ${figureWords(figure)}; ${figure.source}`)),
+    ...(figures.length > 4 ? [element("div", {}, `and ${figures.length - 4} more, below under Sources`)] : []));
   tip.hidden = false;
   const left = Math.max(8, Math.min(box.left, document.documentElement.clientWidth - tip.offsetWidth - 8));
   const above = box.top > tip.offsetHeight + 12;
@@ -34,7 +34,7 @@ function allKeys(feeds) {
 
 function drawCards() {
   const card = (title, saved, now, usual, feeds) => element("div", {class: "card"}, element("h3", {}, title),
-    element("div", {class: "big"}, saved ? percent(saved[1]) : "unknown"),
+    element("div", {class: `big ${saved && saved[1] < -0.0005 ? "bad" : ""}`.trim()}, saved ? percent(saved[1]) : "unknown"),
     element("div", {}, source(now, allKeys(feeds)), " instead of ", usual),
     element("div", {class: "quiet"}, saved ? `worst to best case ${percent(saved[0])} to ${percent(saved[2])}` : "a figure is not published"));
   const {total, usual, saved} = data;
@@ -45,7 +45,8 @@ function drawCards() {
     card("Cost a month", saved.cost, dollars(total.usd[1]), dollars(usual.usd[1]), ["cost"]),
     card("Energy a month", saved.energy, `${digits(total.kwh[1])}\u00a0kWh`, `${digits(usual.kwh[1])}\u00a0kWh`, ["energy"]),
     card("Water a month", water, `${digits(total.water[1])}\u00a0l`, `${digits(usual.water[1])}\u00a0l`, ["water"]));
-  $("about").textContent = `${data.models.length} models in ${data.regions.filter(region => region.models).length} Regions; a month of 30 days, estimated on ${data.date}.`;
+  $("about").textContent = `${counted(data.models.length, "model")} in ${counted(data.regions.filter(region => region.models).length, "Region")}; a month of 30 days, estimated on ${data.date}.`;
+  $("worse").replaceChildren(...data.worse.map(text => element("p", {class: "bad"}, `Worse than its baseline: ${text}`)));
   $("not-counted").textContent = `Not counted: ${data.not_counted.join("; ")}.`;
   $("against").textContent = `Against ${data.baseline}.`
     + (data.models.some(model => model.kind === "edge") ? " What devices at the edge take is not counted, on either side." : "");
