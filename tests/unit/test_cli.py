@@ -22,7 +22,7 @@ def test_help_shows_examples(capsys):
 def test_plan_shows_each_models_month_against_the_usual_and_the_total_last(capsys):
     assert main(["plan", str(MODELS)]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split() == ["MODEL", "KIND", "SIZE", "gCO2e", "USD", "CO2e", "COST"]
+    assert lines[0].split() == ["MODEL", "KIND", "SIZE", "REGION", "gCO2e", "USD", "CO2e", "COST"]
     assert max(map(len, lines)) <= 80, "80 columns where no terminal says how many there are"
     total = next(line for line in lines if line.startswith("total"))
     assert f"{len(list(MODELS.glob('*.yaml')))} models" in total and lines.index(total) == lines.index("") - 1

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
 
+from ..narrow import is_mapping
 from . import Commands
 
 EXAMPLES = """examples:
@@ -33,11 +33,12 @@ _FILES = ("models", "what", "targets", "before", "after", "baseline")
 
 def _actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
     for action in parser._actions:
-        if isinstance(action, argparse._SubParsersAction):
-            for child in cast("dict[str, argparse.ArgumentParser]", action.choices).values():
-                yield from _actions(child)
-        else:
+        children = action.choices if is_mapping(action.choices) else {}
+        if not children:
             yield action
+        for child in children.values():
+            if isinstance(child, argparse.ArgumentParser):
+                yield from _actions(child)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -46,7 +46,7 @@ def plan_table(plan: Plan, footprint: FleetFootprint, *, width: int | None = Non
     rows = [_HEADER, *(_row(plan, model, footprint.of(model.name)) for model in plan.models)]
     total = ModelFootprint("total", footprint.total, footprint.baseline, "", "", 1.0)
     rows.append(("total", plural(len(plan.models), "model"), "", "", *_figures(total), "", ""))
-    *lines, last = fitted(rows, width or terminal_width(), right=range(4, 9), whole=(2, 3), drop=_DROPPED).split("\n")
+    *lines, last = fitted(rows, width or terminal_width(), right=range(4, 9), whole=[3], drop=_DROPPED).split("\n")
     return "\n".join([*lines, bold(last)])
 
 
