@@ -235,7 +235,8 @@ def test_one_model_deploys_alone_with_its_context_key(cdk):
 
 def test_the_hosting_kind_changes_in_one_deploy_without_a_failed_request(cdk, session):
     path = cdk.models / "churn.yaml"
-    path.write_text(re.sub(r"hosting: .*\n", "hosting: serverless\n", path.read_text()))
+    text = re.sub(r"hosting: .*\n", "hosting: serverless\n", path.read_text())
+    path.write_text(text.replace("cold_start_ok: false", "cold_start_ok: true"))
     _, predictions, rows = other_churn_model()
     with RequestLoop(EndpointClient("churn", session=session), rows) as loop:
         cdk.deploy("churn")

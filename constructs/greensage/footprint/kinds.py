@@ -45,6 +45,19 @@ def cold_share(demand: Demand, linger_seconds: float) -> float:
     return starts / every if every else 0.0
 
 
+def _cold_starts(demand: Demand, linger_seconds: float) -> float:
+    """Return the cold starts of a month, which more requests never make fewer.
+
+    The requests of :func:`cold_share` are fewer the closer calls follow each other; by then some overlap, and each that finds its
+    environment busy starts another. As nobody knows how many, the most that a calmer month has is counted.
+    """
+    hours = [(24.0, sum(item.hours * item.rate for item in demand.hours) / 24)]
+    if not demand.scattered:
+        hours = [(item.hours, item.rate) for item in demand.hours]
+    calm = [(count, min(rate, 1 / linger_seconds)) for count, rate in hours]
+    return DAYS_PER_MONTH * 3600 * sum(count * rate * math.exp(-rate * linger_seconds) for count, rate in calm)
+
+
 def always_on(
     demand: Demand, region: str, instance_type: str, floor: int, *,
     utilisation: float = traffic.TARGET_UTILISATION, shares: Sequence[float] = (1.0,), fixed: float | None = None,
@@ -105,7 +118,7 @@ def serverless(demand: Demand, region: str, memory_mb: int, warm: int = 0) -> Us
         environments = max(1.0, item.rate * seconds / traffic.TARGET_UTILISATION)
         held += hours * 3600 * max(lingering * environments, warm)
         billed_warm += hours * 3600 * warm
-    starts = 0.0 if warm else demand.requests * cold_share(demand, traffic.SERVERLESS_LINGER_SECONDS)
+    starts = 0.0 if warm else _cold_starts(demand, traffic.SERVERLESS_LINGER_SECONDS)
     busy = demand.requests * seconds + starts * traffic.COLD_START_SECONDS
     billed = demand.requests * seconds + billed_warm * coefficient("serverless_provisioned_share").value
     vcpu = memory_mb / coefficient("serverless_mb_per_vcpu").value
