@@ -26,7 +26,7 @@ model: {{artifact: churn.tar.gz, framework: xgboost, allow_code: true}}
 region: {{allowed: [eu-north-1]}}
 # What its owner guessed.
 traffic: {{requests_per_day: 500_000, pattern: steady}}
-sla: {{latency_p95_ms: 1000}}
+sla: {{latency_p95_ms: 1000, cold_start_ok: true}}
 hosting:
   kind: real-time
   instance_type: ml.c8g.large
