@@ -162,25 +162,29 @@ def serverless(model: Json, plan: Json) -> Json:
     effective = vcpu if vcpu <= 1 else 1 / ((1 - demand["parallel"]) + demand["parallel"] / vcpu)
     speed = numbers[f"{assumed['serverless_reference_type']} speed"]["value"]
     seconds = demand["cpu_seconds"] / (effective * speed) + assumed["overhead_ms"] / 1000
-    held = cold = every = 0.0
-    warm = demand["warm"]
+    held = starts = 0.0
+    warm, lingers = demand["warm"], assumed["serverless_linger_seconds"]
     for part in demand["hours"]:
         span = part["hours"] * DAYS * 3600
-        linger = part["rate"] * assumed["serverless_linger_seconds"]
+        linger = part["rate"] * lingers
         busy_at_once = max(1.0, part["rate"] * seconds / assumed["target_utilisation"])
         held += span * max((1 - math.exp(-linger)) * busy_at_once, warm)
-        cold += span * part["rate"] * math.exp(-linger)
-        every += span * part["rate"]
-    share = cold / every if every else 0.0
-    if demand["scattered"] and every:
-        share = math.exp(-every / (DAYS * 24 * 3600) * assumed["serverless_linger_seconds"])
-    starts = 0.0 if warm else demand["requests"] * share
+        starts += cold_starts(span, part["rate"], lingers)
+    if demand["scattered"]:
+        starts = cold_starts(HOURS * 3600, demand["requests"] / (HOURS * 3600), lingers)
+    starts = 0.0 if warm else starts
     busy = demand["requests"] * seconds + starts * assumed["cold_start_seconds"]
     billed = demand["requests"] * seconds + warm * HOURS * 3600 * numbers["serverless_provisioned_share"]["value"]
     return {
         **row(stored=demand["artifact_gb"], moved=demand["network_gb"]), "vCPU-seconds": busy * vcpu,
         "GB-seconds": max(held, busy) * gb, "billed": billed * gb,
     }  # fmt: skip
+
+
+def cold_starts(seconds: float, rate: float, lingers: float) -> float:
+    """Return how many requests find nothing alive, of those that come at random times; no fewer than of a lower rate."""
+    calm = min(rate, 1 / lingers)
+    return seconds * calm * math.exp(-calm * lingers)
 
 
 def needed(peak: float, cpu: float, units: float, utilisation: float) -> int:

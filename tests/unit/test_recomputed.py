@@ -65,6 +65,10 @@ def test_an_independent_recomputation_agrees(planned, capsys):
     assert max(row[2] for row in differences(plan)) > ALLOWED
 
 
+def test_it_agrees_on_a_fleet_of_all_patterns(capsys):
+    assert max(row[2] for row in differences(shown(MODELS / "fleet", capsys))) <= ALLOWED
+
+
 def test_factors_and_other_baselines_are_in_the_json_too(planned, capsys, tmp_path, monkeypatch):
     file = tmp_path / "machines.yaml"
     file.write_text("models: {churn: {instance_type: ml.m5.2xlarge, instances: 3}}\ndefault: {instance_type: ml.c5.xlarge}\n")
