@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 
 from ..catalog import traffic
-from ..catalog.instances import InstanceType
+from ..catalog.instances import Architecture, InstanceType, candidates
 from ..catalog.kinds import hosting_kind
 from ..catalog.power import speed
 from ..footprint.demand import Demand, clock_of, container_mb, loaded_mb
@@ -175,6 +175,16 @@ def _without(both: Sequence[float], own: Sequence[float]) -> list[float]:
 def usable_mb(item: InstanceType) -> float:
     """Return the memory in MB that servers and models may fill."""
     return traffic.usable_memory_mb(item.memory_gib)
+
+
+@cache
+def slowest_types(architecture: Architecture, region: str) -> tuple[InstanceType, ...]:
+    """Return the types on which an answer may take longest: no other has both cores as slow and as few."""
+    kept: dict[int, InstanceType] = {}
+    for item in sorted(candidates(architecture, region), key=lambda item: speed(item.name).value):
+        if item.vcpu < min(kept, default=math.inf):
+            kept[item.vcpu] = item
+    return tuple(kept.values())
 
 
 def best_type(tenants: Tenants, region: str, offered: Sequence[InstanceType]) -> tuple[InstanceType, float] | None:

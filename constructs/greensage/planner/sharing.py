@@ -20,7 +20,7 @@ from .context import Request
 from .kind import why_not_kind, with_kind
 from .latency import answers_in_time, floor_ms
 from .options import options_of
-from .pool import Member, Tenants, best_type, hour_classes, idle_g, is_greener, usable_mb, worth_packing_on
+from .pool import Member, Tenants, best_type, hour_classes, idle_g, is_greener, slowest_types, usable_mb, worth_packing_on
 from .silicon import choose_image
 from .types import ImagePlan, Kind
 
@@ -109,7 +109,7 @@ def _pools(free: dict[str, Chosen]) -> list[_Pool]:
                     image, _ = choose_image(request, kind)
                 except PlanError:
                     continue
-                types = candidates(image.architecture, region) if image.processor == "cpu" else ()
+                types = slowest_types(image.architecture, region) if image.processor == "cpu" else ()
                 # On the slowest type, too: which one it will be is not known yet.
                 if types and all(answers_in_time(kind, floor_ms(request.demand, item)) for item in types):
                     # One server is one image; containers side by side only need the same silicon.
