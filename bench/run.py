@@ -32,7 +32,8 @@ import argparse, sys, time
 sys.path.insert(0, "constructs")
 started = time.perf_counter()
 from greensage.commands.models import read_fleet
-asked = {"models": [sys.argv[1]], "environment": None, "region": None, "intensity": None, "baseline": "same-region"}
+asked = {"models": [sys.argv[1]], "environment": None, "region": None, "intensity": None, "baseline": "same-region",
+         "price_factor": None, "savings_plan": None}
 fleet = read_fleet(argparse.Namespace(**asked))
 elapsed = time.perf_counter() - started
 assert len(fleet.plan.models) == int(sys.argv[2]) and not {"jsii", "aws_cdk", "boto3"} & sys.modules.keys()

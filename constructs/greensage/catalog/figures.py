@@ -46,6 +46,16 @@ class Figure:
         return max(self.factor, self.highest / self.value) if self.highest > 0 and self.value else self.factor
 
     @property
+    def low(self) -> float:
+        """The low end of the band."""
+        return self.value / self.down
+
+    @property
+    def high(self) -> float:
+        """The high end of the band."""
+        return self.value * self.up
+
+    @property
     def spread(self) -> tuple[float, float]:
         """The band as factors, down and up."""
         return self.down, self.up
@@ -92,7 +102,7 @@ DAYS_PER_MONTH: float = HOURS_PER_MONTH / 24
 
 def figure_json(item: Figure) -> dict[str, Any]:
     """Return the figure for programs: value, low and high are null where nobody knows."""
-    numbers = (item.value, item.value / item.down, item.value * item.up) if item.known else (None, None, None)
+    numbers = (item.value, item.low, item.high) if item.known else (None, None, None)
     return {
         "name": item.name,
         **dict(zip(("value", "low", "high"), numbers, strict=True)),

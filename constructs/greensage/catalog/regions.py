@@ -64,6 +64,12 @@ def grams_per_it_kwh(name: str) -> tuple[float, float, float]:
     return middle / found.intensity.down, middle, middle * found.intensity.up
 
 
+def grams_range(name: str) -> str:
+    """Return the lowest and the highest of :func:`grams_per_it_kwh` for people."""
+    low, _, high = grams_per_it_kwh(name)
+    return f"{low:.0f} to {high:.0f}"
+
+
 def are_a_tie(first: str, second: str) -> bool:
     """Return whether the bands of two Regions overlap: which is the cleaner one is then not known."""
     a, b = grams_per_it_kwh(first), grams_per_it_kwh(second)

@@ -32,10 +32,7 @@ def take_price_factors(options: argparse.Namespace) -> None:
     """Hand the factors to the catalog: before anything asks it for a price."""
     from ..catalog.prices import EVERYTHING, INSTANCES, price_factor
 
-    for name, given in (
-        (EVERYTHING, getattr(options, "price_factor", None)),
-        (INSTANCES, getattr(options, "savings_plan", None)),
-    ):
+    for name, given in ((EVERYTHING, options.price_factor), (INSTANCES, options.savings_plan)):
         if given:
             os.environ[name] = given
         price_factor(name)

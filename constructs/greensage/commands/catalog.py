@@ -45,6 +45,7 @@ def add(commands: Commands) -> None:
 def run_show(options: argparse.Namespace) -> int:
     """Print the figures of one name, or the names."""
     from ..catalog.beside import left_out
+    from ..catalog.figures import figure_json
     from ..catalog.lookup import figures_of, names_of_figures
     from ..text import paragraph, terminal_width
 
@@ -54,7 +55,7 @@ def run_show(options: argparse.Namespace) -> int:
         return 0
     figures = figures_of(options.name, options.region)
     if options.json:
-        print(json.dumps([_json(item) for item in figures], indent=2))
+        print(json.dumps([figure_json(item) for item in figures], indent=2))
         return 0
     print("\n".join(_text(item, width) for item in figures))
     if options.name == "beside":
@@ -72,16 +73,10 @@ def run_refresh(options: argparse.Namespace) -> int:
     return 0
 
 
-def _json(item: Figure) -> dict[str, object]:
-    from ..catalog.figures import figure_json
-
-    return figure_json(item)
-
-
 def _text(item: Figure, width: int) -> str:
     from ..text import paragraph
 
     value = f"{item.value:g} {item.unit}" if item.known else "unknown"
-    band = f", taken to lie between {item.value / item.down:.4g} and {item.value * item.up:.4g}" if item.known else ""
+    band = f", taken to lie between {item.low:.4g} and {item.high:.4g}" if item.known else ""
     lines = (f"{item.name}: {value}", f"    {item.quality}{band}", f"    {item.source} ({item.date})")
     return "\n".join(paragraph(line, width, "    ") for line in lines)

@@ -95,8 +95,7 @@ def read_fleet(
     asked = {*names, *(spec.name for spec, located in specs if Path(located.file).resolve() in files)}
     only = None if all_of_them else asked
     plan, chosen = plan_with_choices(specs, default_region=region, intensity=intensity, only=only, account=account)
-    asked_for = getattr(options, "baseline", "same-region")
-    baseline = read_baseline(asked_for, plan.regions, tuple(model.name for model in plan.models))
+    baseline = read_baseline(options.baseline, plan.regions, tuple(model.name for model in plan.models))
     given = None
     if any(spec.model.given is not None for spec, _ in specs):
         # For the ladder: what the same files would become if nothing had been optimized.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.defaults import PARAMETERS_ROOT
 from ..narrow import is_mapping
+from ..text import paragraph
 from . import Commands
 from .models import add_model_arguments, read_fleet
 from .observe import say
@@ -110,10 +110,7 @@ def _lines(found: Preflight, models: int, everything: bool) -> Iterator[str]:
 
 def _shown(check: Check) -> Iterator[str]:
     about = f" ({_some(check.models)})" if check.models else ""
-    yield from textwrap.wrap(
-        f"{_MARKS[check.state]:8}{check.what}: {check.found}{about}", _WIDTH, initial_indent="  ", subsequent_indent=" " * 10,
-        break_long_words=False, break_on_hyphens=False,
-    )  # fmt: skip
+    yield paragraph(f"  {_MARKS[check.state]:8}{check.what}: {check.found}{about}", _WIDTH, " " * 10)
     if check.do:
         # On a line of its own and not wrapped, so that it can be copied.
         yield f"          {check.do}"

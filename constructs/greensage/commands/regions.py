@@ -84,7 +84,7 @@ def _known(name: str) -> None:
 def _general(near: str | None) -> list[dict[str, Any]]:
     from ..catalog.instances import in_region, preferred
     from ..catalog.prices import price_level
-    from ..catalog.regions import known_regions, region
+    from ..catalog.regions import grams_range, known_regions, region
 
     rows: list[dict[str, Any]] = []
     for name in known_regions():
@@ -93,19 +93,12 @@ def _general(near: str | None) -> list[dict[str, Any]]:
         families = sorted({item.split(".")[1] for item in types} & green) or (["x86 only"] if types else ["unknown"])
         rows.append({
             "region": name, "place": found.name, "gco2e_per_kwh": round(found.intensity.value * found.pue.value, 1),
-            "band": _band(name), "tie": False, "pue": found.pue.value,
+            "band": grams_range(name), "tie": False, "pue": found.pue.value,
             "water_l_per_kwh": found.wue.value if found.wue.known else None,
             "matched": found.matched, "price": price_level(name, "arm").value, "families": " ".join(families),
             **_distance(name, near),
         })  # fmt: skip
     return _with_ties(sorted(rows, key=lambda row: row["gco2e_per_kwh"]))
-
-
-def _band(name: str) -> str:
-    from ..catalog.regions import grams_per_it_kwh
-
-    low, _, high = grams_per_it_kwh(name)
-    return f"{low:.0f} to {high:.0f}"
 
 
 def _with_ties(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

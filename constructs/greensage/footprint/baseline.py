@@ -14,10 +14,10 @@ from ..catalog import traffic
 from ..catalog._data import load
 from ..catalog.accelerators import device_gib
 from ..catalog.images import accelerated_images
-from ..catalog.instances import InstanceType, in_region, instance
+from ..catalog.instances import InstanceType, hosting_types, in_region, instance
 from ..catalog.kinds import Kind, hosting_kind
 from ..spec import BatchHosting, ModelSpec
-from .demand import Demand, container_mb, demand_of, device_mb, host_mb_beside_a_device, jobs_per_day, log_kb_usual, sources_of
+from .demand import Demand, containers_mb, demand_of, devices_mb, hosts_mb, jobs_per_day, log_kb_usual
 from .estimate import mid_figures
 from .kinds import always_on, batch, instances_needed
 from .usage import Usage
@@ -69,8 +69,9 @@ class Baseline:
         asked = self.machines.get(spec.name, self.default)
         if asked is not None:
             place = asked.region or region
-            usage = _always_on(demand_of(spec.as_given), place, asked.instance_type, asked.instances)
-            return Compared(usage, asked.instance_type, place)
+            demand = demand_of(spec.as_given)
+            usage = always_on(demand, place, asked.instance_type, 1, fixed=asked.instances)
+            return Compared(_with_usual_logs(usage, demand), asked.instance_type, place)
         place = first_region(spec, region) if self.name == "usual" else region
         return usual(spec, kind, place)
 
@@ -101,22 +102,20 @@ def usual(spec: ModelSpec, kind: Kind, region: str) -> Compared:
     """
     spec = spec.as_given
     demand = demand_of(spec)
-    made = [_usual_on(spec, demand, kind, region, name) for name in _usual_types(spec, region)]
+    made = [
+        Compared(_with_usual_logs(unscaled(spec, demand, kind, region, name), demand), name, region)
+        for name in _usual_types(spec, region)
+    ]
     return min(made, key=lambda item: mid_figures([item.usage])[0].carbon_g) if len(made) > 1 else made[0]
 
 
-def _usual_on(spec: ModelSpec, demand: Demand, kind: Kind, region: str, name: str) -> Compared:
+def unscaled(spec: ModelSpec, demand: Demand, kind: Kind, region: str, name: str) -> Usage:
+    """Return a month of `spec` on the instance type `name`: sized for the peak and always on, or the jobs of its file."""
     if hosting_kind(kind).answers == "files":
-        hosting = spec.hosting
-        jobs = jobs_per_day(spec)
-        made = batch(demand, region, name, jobs, hosting.instances if isinstance(hosting, BatchHosting) else 1)
-        return Compared(_with_usual_logs(made, demand), name, region)
-    count = instances_needed(name, demand.peak, demand.cpu_seconds)
-    return Compared(_always_on(demand, region, name, max(count, spec.sla.instances_kept)), name, region)
-
-
-def _always_on(demand: Demand, region: str, name: str, count: float) -> Usage:
-    return _with_usual_logs(always_on(demand, region, name, 1, fixed=count), demand)
+        count = spec.hosting.instances if isinstance(spec.hosting, BatchHosting) else 1
+        return batch(demand, region, name, jobs_per_day(spec), count)
+    count = max(instances_needed(name, demand.peak, demand.cpu_seconds), spec.sla.instances_kept)
+    return always_on(demand, region, name, 1, fixed=count)
 
 
 def _with_usual_logs(usage: Usage, demand: Demand) -> Usage:
@@ -129,11 +128,10 @@ def _usual_types(spec: ModelSpec, region: str) -> Iterator[str]:
     model = spec.model
     needs = model.compiled_for or spec.silicon in ("gpu", "inferentia", "trainium") or model.framework == "triton"
     if not needs:
-        yield _smallest("cpu", region, sum(map(container_mb, sources_of(spec))), 0.0)
+        yield _smallest("cpu", region, containers_mb(spec), 0.0)
     open_to_it = spec.silicon == "auto" and model.image in ("auto", "prebuilt") and not model.package
     if needs or (open_to_it and accelerated_images(model.image_family, "gpu")):
-        beside = sum(map(host_mb_beside_a_device, sources_of(spec)))
-        yield _smallest("accelerated", region, beside, sum(map(device_mb, sources_of(spec))))
+        yield _smallest("accelerated", region, hosts_mb(spec), devices_mb(spec))
 
 
 def _smallest(kind: str, region: str, memory_mb: float, on_devices_mb: float) -> str:
@@ -155,7 +153,7 @@ def _types(kind: str, region: str) -> tuple[InstanceType, ...]:
     """The usual types in the order in which they are taken: of the first family that the Region hosts."""
     families: list[str] = load("baseline")["families"][kind]
     hosted = in_region(region)
-    known = [instance(name) for name in load("instances")["types"]]
+    known = [instance(name) for name in hosting_types()]
     there = [item for item in known if item.family in families and (hosted is None or item.name in hosted)]
     if kind == "accelerated" and there:
         # Of the fewest devices: nobody takes four where one holds the model.

@@ -70,7 +70,7 @@ _TEXT_DEVICE = "ml.g6.xlarge"
 def demand_of(spec: ModelSpec) -> Demand:
     """Return the month's demand of `spec`."""
     requests = spec.traffic.requests_per_day * DAYS_PER_MONTH
-    payload = spec.traffic.payload_kb or traffic.PAYLOAD_KB
+    payload = payload_kb(spec)
     return Demand(
         requests=requests,
         hours=hours_of(spec.traffic),
@@ -86,6 +86,11 @@ def demand_of(spec: ModelSpec) -> Demand:
         cpu_factor=quality_factor(cpu_quality(spec)),
         scattered=traffic.pattern(spec.traffic.pattern).first_hour is None,
     )
+
+
+def payload_kb(spec: ModelSpec) -> float:
+    """Return the kB of a request and its answer: as the file says, else as assumed."""
+    return spec.traffic.payload_kb or traffic.PAYLOAD_KB
 
 
 def log_kb_usual() -> float:
@@ -194,6 +199,21 @@ def container_mb(source: ModelSource) -> float:
 def loaded_mb(source: ModelSource) -> float:
     """Return the memory in MB that a model is taken to need in a server that is there already."""
     return source.memory_mb or traffic.model_memory_mb(source.framework, size_mb(source))
+
+
+def containers_mb(spec: ModelSpec) -> float:
+    """Return the memory in MB that the containers of `spec` together are assumed to need."""
+    return sum(map(container_mb, sources_of(spec)))
+
+
+def devices_mb(spec: ModelSpec) -> float:
+    """Return the memory in MB that they need on accelerators."""
+    return sum(map(device_mb, sources_of(spec)))
+
+
+def hosts_mb(spec: ModelSpec) -> float:
+    """Return the memory in MB that they need beside the accelerators that hold the weights."""
+    return sum(map(host_mb_beside_a_device, sources_of(spec)))
 
 
 def device_mb(source: ModelSource) -> float:

@@ -37,12 +37,9 @@ def cold_share(demand: Demand, linger_seconds: float) -> float:
 
     Where nobody knows which hours are active, they are taken as scattered over the day, which is the worse of the two.
     """
-    if demand.scattered:
-        rate = sum(item.hours * item.rate for item in demand.hours) / 24
-        return math.exp(-rate * linger_seconds) if rate else 0.0
-    starts = sum(item.hours * item.rate * math.exp(-item.rate * linger_seconds) for item in demand.hours)
-    every = sum(item.hours * item.rate for item in demand.hours)
-    return starts / every if every else 0.0
+    hours = _hours_and_rates(demand)
+    every = sum(count * rate for count, rate in hours)
+    return _finding_nothing(hours, linger_seconds) / every if every else 0.0
 
 
 def _cold_starts(demand: Demand, linger_seconds: float) -> float:
@@ -51,11 +48,19 @@ def _cold_starts(demand: Demand, linger_seconds: float) -> float:
     The requests of :func:`cold_share` are fewer the closer calls follow each other; by then some overlap, and each that finds its
     environment busy starts another. As nobody knows how many, the most that a calmer month has is counted.
     """
-    hours = [(24.0, sum(item.hours * item.rate for item in demand.hours) / 24)]
-    if not demand.scattered:
-        hours = [(item.hours, item.rate) for item in demand.hours]
-    calm = [(count, min(rate, 1 / linger_seconds)) for count, rate in hours]
-    return DAYS_PER_MONTH * 3600 * sum(count * rate * math.exp(-rate * linger_seconds) for count, rate in calm)
+    calm = [(count, min(rate, 1 / linger_seconds)) for count, rate in _hours_and_rates(demand)]
+    return DAYS_PER_MONTH * 3600 * _finding_nothing(calm, linger_seconds)
+
+
+def _hours_and_rates(demand: Demand) -> list[tuple[float, float]]:
+    """Hours of a day with their requests a second; scattered ones are spread over all 24."""
+    hours = [(item.hours, item.rate) for item in demand.hours]
+    return [(24.0, sum(count * rate for count, rate in hours) / 24)] if demand.scattered else hours
+
+
+def _finding_nothing(hours: Sequence[tuple[float, float]], linger_seconds: float) -> float:
+    """Requests before which none came for that long, in the unit of hours times rate."""
+    return sum(count * rate * math.exp(-rate * linger_seconds) for count, rate in hours)
 
 
 def always_on(

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
+from dataclasses import astuple, replace
 
-from ..catalog import drift, traffic
+from ..catalog import drift
 from ..catalog.figures import DAYS_PER_MONTH, HOURS_PER_MONTH
 from ..catalog.kinds import hosting_kind
 from ..core import defaults
 from ..footprint import beside
-from ..footprint.demand import demand_of
-from ..footprint.usage import Usage
+from ..footprint.demand import demand_of, payload_kb
+from ..footprint.usage import Serverless, Usage
 from .types import GroupPlan, ImagePlan, ModelPlan, Plan
 from .usage import alarms_of
 
@@ -65,10 +65,10 @@ def _capture(model: ModelPlan) -> tuple[Beside, ...]:
     percent = watched.sample_percent if watched else spec.capture.sample_percent if spec.capture else 0
     by = watched.captured_by if watched else hosting_kind(model.kind).captured_by
     days = spec.capture.days if spec.capture else defaults.CAPTURE_DAYS
-    demand, payload = demand_of(spec), spec.traffic.payload_kb or traffic.PAYLOAD_KB
+    demand = demand_of(spec)
     hours = sum(item.hours for item in demand.hours if item.rate) * DAYS_PER_MONTH
     usage = beside.captured(
-        demand.requests * percent / 100, payload, days, model.region, by_container=by == "container", hours=hours,
+        demand.requests * percent / 100, payload_kb(spec), days, model.region, by_container=by == "container", hours=hours,
         encrypted=spec.kms_key_arn is not None,
     )  # fmt: skip
     return (("capture", usage),)
@@ -79,10 +79,9 @@ def _monitoring(model: ModelPlan) -> tuple[Beside, ...]:
     if watched is None:
         return ()
     evaluations = HOURS_PER_MONTH / _HOURS[watched.schedule]
-    demand, payload = demand_of(model.spec), model.spec.traffic.payload_kb or traffic.PAYLOAD_KB
-    rows = demand.requests * watched.sample_percent / 100 / evaluations
+    rows = demand_of(model.spec).requests * watched.sample_percent / 100 / evaluations
     usage = beside.watched(evaluations, rows, model.region)
-    if watched.large_windows and rows * payload / 1000 > drift.limit("large_mb"):
+    if watched.large_windows and rows * payload_kb(model.spec) / 1000 > drift.limit("large_mb"):
         return (("monitoring", beside.watched(evaluations, 0, model.region)),
                 ("monitoring jobs", beside.analyzed(evaluations, model.region)))  # fmt: skip
     return (("monitoring", usage),)
@@ -107,11 +106,7 @@ def _network(model: ModelPlan) -> tuple[str, object] | None:
 def _divided(usage: Usage, count: int) -> Usage:
     return replace(
         usage, levels=tuple(level._replace(hours=level.hours / count) for level in usage.levels),
-        serverless=type(usage.serverless)(*(getattr(usage.serverless, name) / count for name in _SERVERLESS))
-        if usage.serverless else None,
+        serverless=Serverless(*(amount / count for amount in astuple(usage.serverless))) if usage.serverless else None,
         unbilled_stored_gb=usage.unbilled_stored_gb / count,
         services=tuple((name, amount / count) for name, amount in usage.services),
     )  # fmt: skip
-
-
-_SERVERLESS = ("busy_vcpu_seconds", "held_gb_seconds", "busy_gb_seconds", "billed_gb_seconds")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..catalog.instances import in_region
 from ..catalog.kinds import hosting_kind
-from ..catalog.regions import are_a_tie, grams_per_it_kwh, known_regions, region
+from ..catalog.regions import are_a_tie, grams_per_it_kwh, grams_range, known_regions, region
 from ..footprint.kinds import cold_share
 from ..text import duration_ms, number, plural
 from .choose import Chosen, Scored, Sharing, grams, least
@@ -96,15 +96,10 @@ def why_serverless_size(chosen: Chosen, concurrency: int) -> Choice:
 
 def _tie(chosen: Chosen, name: str) -> str:
     """What the ranking is worth: where the bands of the grids overlap, nobody knows which Region is the cleaner."""
-    ties = [f"{other} ({_range(other)} g)" for other in chosen.regions if other != name and are_a_tie(name, other)]
+    ties = [f"{other} ({grams_range(other)} g)" for other in chosen.regions if other != name and are_a_tie(name, other)]
     if not ties:
         return ""
-    return f", by the middles: a tie with the grid of {' and '.join(ties)}, whose bands overlap its own ({_range(name)} g)"
-
-
-def _range(name: str) -> str:
-    low, _, high = grams_per_it_kwh(name)
-    return f"{low:.0f} to {high:.0f}"
+    return f", by the middles: a tie with the grid of {' and '.join(ties)}, whose bands overlap its own ({grams_range(name)} g)"
 
 
 def constraint_cost(chosen: Chosen) -> tuple[str, float] | None:
@@ -168,5 +163,5 @@ def first_error(chosen: Chosen, kind: Kind | None = None) -> str:
 def _least_intensity(name: str) -> str:
     found = region(name)
     matched = ", matched by renewables in AWS's report for 2023" if found.matched else ""
-    low, high = found.intensity.value / found.intensity.down, found.intensity.value * found.intensity.up
-    return f"{found.intensity.value:g} gCO2e/kWh ({low:.0f} to {high:.0f} by source), PUE {found.pue.value:g}{matched}"
+    grid = found.intensity
+    return f"{grid.value:g} gCO2e/kWh ({grid.low:.0f} to {grid.high:.0f} by source), PUE {found.pue.value:g}{matched}"

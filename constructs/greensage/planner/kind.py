@@ -75,9 +75,11 @@ def with_group_kinds(requests: list[Request]) -> list[Request]:
 def why_not_kind(request: Request, kind: Kind) -> str | None:
     """Return the first reason against `kind` for this model: AWS, the SLA or the size; None where it is legal."""
     asked = with_kind(request, kind)
+    if refused := why_not(asked, kind):
+        return refused
     first = next(_objections(asked, kind), None)
     # Where the file names the kind, its size and the capability matrix say what it cannot hold.
-    return why_not(asked, kind) or (first.reason if first else None) or _too_much_for_memory(asked, hosting_kind(kind))
+    return first.reason if first else _too_much_for_memory(asked, hosting_kind(kind))
 
 
 def check_named(request: Request) -> tuple[str, ...]:

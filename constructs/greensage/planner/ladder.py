@@ -11,25 +11,21 @@ from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
 
-from ..catalog import traffic
-from ..catalog.accelerators import usable_device_mb
 from ..catalog.instances import InstanceType, candidates
 from ..catalog.kinds import hosting_kind
 from ..footprint.band import Band
-from ..footprint.baseline import Compared, first_region, usual
-from ..footprint.demand import Demand, container_mb, demand_of, device_mb, host_mb_beside_a_device, jobs_per_day, sources_of
+from ..footprint.baseline import Compared, first_region, unscaled, usual
+from ..footprint.demand import Demand, containers_mb, demand_of
 from ..footprint.estimate import Footprint, estimate, mid_figures
-from ..footprint.kinds import always_on, batch, instances_needed
+from ..footprint.kinds import always_on, instances_needed
 from ..footprint.usage import Usage
 from .choose import Chosen
 from .fleet import FleetFootprint, fleet_footprint
+from .size import fits, holds_on_devices
 from .types import ModelPlan, Plan
 from .usage import traffic_shares
 
 FIRST = "usual deployment"
-STEPS = (
-    "same Region", "right size", "silicon", "what is kept", "variants", "autoscaling or zero", "sharing", "optimized", "watching",
-)  # fmt: skip
 STEP_WORDS = {
     "same Region": "the Region that the plan goes to, in place of the first that the file allows",
     "right size": "the x86 size that takes the least and holds it, in place of the usual family",
@@ -41,6 +37,7 @@ STEP_WORDS = {
     "optimized": "what greensage optimize brought",
     "watching": "what captures, monitoring, retraining and the platform add",
 }
+STEPS = tuple(STEP_WORDS)
 
 
 @dataclass(frozen=True)
@@ -125,8 +122,7 @@ def _usages(model: ModelPlan, chosen: Chosen) -> list[Usage]:
         other = Compared(_on(model, demand, small, own), own.name, model.region)
     else:
         other = _sized(model, demand, small, candidates(silicon, model.region))
-    kept = replace(other.usage, logs_gb=demand.logs_gb * demand.logs_price_share,
-                   logs_kept_gb=demand.logs_gb * demand.logs_days / 30)  # fmt: skip
+    kept = unscaled(spec, demand, model.kind, model.region, other.instance_type)
     varied = _varied(model, demand, other, kept)
     return [first.usage, here.usage, small.usage, other.usage, kept, varied, alone]
 
@@ -164,17 +160,9 @@ def _sized(model: ModelPlan, demand: Demand, before: Compared, offered: Sequence
 
 def _on(model: ModelPlan, demand: Demand, before: Compared, item: InstanceType) -> Usage:
     logs = {"logs_gb": before.usage.logs_gb, "logs_kept_gb": before.usage.logs_kept_gb}
-    if hosting_kind(model.kind).answers == "files":
-        count = getattr(model.spec.hosting, "instances", 1)
-        return replace(batch(demand, before.region, item.name, jobs_per_day(model.spec), count), **logs)
-    count = max(instances_needed(item.name, demand.peak, demand.cpu_seconds), model.spec.sla.instances_kept)
-    return replace(always_on(demand, before.region, item.name, count, fixed=count), **logs)
+    return replace(unscaled(model.spec, demand, model.kind, before.region, item.name), **logs)
 
 
 def _holds(model: ModelPlan, item: InstanceType) -> bool:
-    sources = sources_of(model.spec.as_given)
-    if item.processor == "gpu":
-        usable = usable_device_mb(item)
-        beside = traffic.usable_memory_mb(item.memory_gib) >= sum(map(host_mb_beside_a_device, sources))
-        return beside and (usable is None or usable * item.accelerators >= sum(map(device_mb, sources)))
-    return traffic.usable_memory_mb(item.memory_gib) >= sum(map(container_mb, sources))
+    spec = model.spec.as_given
+    return holds_on_devices(spec, item) if item.processor == "gpu" else fits(item, containers_mb(spec))

@@ -20,7 +20,7 @@ from ..catalog.traffic import (
 )
 from ..errors import PlanError
 from ..footprint import kinds
-from ..footprint.demand import clock_of, container_mb, jobs_per_day, sources_of
+from ..footprint.demand import clock_of, containers_mb, jobs_per_day
 from ..footprint.kinds import cold_share
 from ..footprint.usage import Usage
 from ..spec import BatchHosting
@@ -83,7 +83,7 @@ def options_of(
 
 def memory_mb(request: Request) -> float:
     """Return the memory in MB that all containers of the model are assumed to need."""
-    return sum(map(container_mb, sources_of(request.spec)))
+    return containers_mb(request.spec)
 
 
 def _options_in(request: Request, kind: Kind) -> Iterator[Option]:

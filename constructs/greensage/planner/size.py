@@ -14,9 +14,9 @@ from ..catalog.instances import InstanceType, batch_types, candidates, in_region
 from ..catalog.kinds import hosting_kind
 from ..catalog.power import compute_units, power
 from ..errors import CatalogError
-from ..footprint.demand import Demand, device_mb, host_mb_beside_a_device, size_mb, sources_of
+from ..footprint.demand import Demand, devices_mb, hosts_mb, size_mb
 from ..footprint.kinds import instances_needed, serverless_seconds
-from ..spec import MetricScaling
+from ..spec import MetricScaling, ModelSpec
 from .context import Request
 from .latency import serverless_p95_ms, usable_utilisation
 from .silicon import silicon_of
@@ -234,19 +234,19 @@ def named_instance(request: Request, image: ImagePlan, name: str, kind: Kind) ->
 def memory_note(request: Request, image: ImagePlan, item: InstanceType, memory_mb: float) -> str | None:
     """Return the sum where a model is on a GPU, or on a type that the file names and that may be too small; else None."""
     if image.processor != "gpu":
-        if _fits(item, memory_mb):
+        if fits(item, memory_mb):
             return None
         return (
             f"about {memory_mb:,.0f} MB are needed, an estimate, and {item.name} has {item.memory_gib:g} GiB: set model.memory_mb"
         )
-    device, total = device_gib(item), sum(map(device_mb, sources_of(request.spec)))
+    device, total = device_gib(item), devices_mb(request.spec)
     if device is None:
         return None
     source = request.spec.model
     held = f" in {source.precision}" if source.precision else ""
     how = "model.memory_mb" if source.memory_mb else f"{size_mb(source):,.0f} MB of weights{held} and a fifth more"
     said = f"GPU memory: {how} is {total / 1000:,.1f} GB; {item.name} has {item.accelerators} x {device:g} GiB"
-    count = devices_needed(request, item)
+    count = devices_needed(request.spec, item)
     if count > item.accelerators:
         return f"{said}, too little; a larger type, model.precision, or model.memory_mb if you measured less"
     if count == 1:
@@ -255,22 +255,25 @@ def memory_note(request: Request, image: ImagePlan, item: InstanceType, memory_m
     return f"{said}: it takes {count} devices, and a container that divides it among them"
 
 
-def devices_needed(request: Request, item: InstanceType) -> int:
+def devices_needed(spec: ModelSpec, item: InstanceType) -> int:
     """Return how many devices of `item` the model takes; 1 where their memory is not known."""
     usable = usable_device_mb(item)
-    return 1 if usable is None else math.ceil(sum(map(device_mb, sources_of(request.spec))) / usable)
+    return 1 if usable is None else math.ceil(devices_mb(spec) / usable)
 
 
 def holds(request: Request, image: ImagePlan, item: InstanceType, memory_mb: float) -> bool:
     """Return whether `item` holds the model by estimate: in its memory, or on its devices with the weights beside them."""
-    if image.processor != "gpu" or not memory_mb:
-        return _fits(item, memory_mb)
-    host = sum(map(host_mb_beside_a_device, sources_of(request.spec)))
-    return _fits(item, host) and devices_needed(request, item) <= item.accelerators
+    on_devices = image.processor == "gpu" and memory_mb
+    return holds_on_devices(request.spec, item) if on_devices else fits(item, memory_mb)
+
+
+def holds_on_devices(spec: ModelSpec, item: InstanceType) -> bool:
+    """Return whether the devices of `item` hold the weights, and its memory what lies beside them, by estimate."""
+    return fits(item, hosts_mb(spec)) and devices_needed(spec, item) <= item.accelerators
 
 
 def _needed(request: Request, image: ImagePlan, memory_mb: float) -> float:
-    return sum(map(device_mb, sources_of(request.spec))) if image.processor == "gpu" else memory_mb
+    return devices_mb(request.spec) if image.processor == "gpu" else memory_mb
 
 
 def _by_jobs(kind: Kind) -> bool:
@@ -282,7 +285,8 @@ def _one_gpu(item: InstanceType, kind: Kind) -> bool:
     return not hosting_kind(kind).one_gpu or item.processor != "gpu" or item.accelerators == 1
 
 
-def _fits(item: InstanceType, memory_mb: float) -> bool:
+def fits(item: InstanceType, memory_mb: float) -> bool:
+    """Return whether `memory_mb` fit into the memory of `item` that servers and models may fill."""
     return traffic.usable_memory_mb(item.memory_gib) >= memory_mb
 
 

@@ -11,7 +11,7 @@ from ..catalog.instances import instance
 from ..catalog.kinds import hosting_kind
 from ..catalog.power import speed
 from ..footprint import kinds
-from ..footprint.demand import Demand, clock_of, container_mb, demand_of, jobs_per_day, sources_of
+from ..footprint.demand import Demand, clock_of, containers_mb, demand_of, jobs_per_day
 from ..footprint.usage import Usage
 from ..spec import InferenceComponentHosting, ModelSpec, ServerlessHosting
 from .dashboard import METRICS_OF_ALARMS
@@ -107,7 +107,7 @@ def _instances_of_copies(group: GroupPlan, members: Sequence[ModelSpec], demands
 def reserved_mb(spec: ModelSpec) -> float:
     """Return the memory in MB that one copy of a component reserves: as the file says, or as estimated."""
     named = getattr(spec.hosting, "memory_mb", None)
-    return float(named or round(sum(map(container_mb, sources_of(spec)))))
+    return float(named or round(containers_mb(spec)))
 
 
 def alarms_of(host: ModelPlan | GroupPlan) -> int:

@@ -76,7 +76,7 @@ def _row(figure: Figure) -> dict[str, Any]:
     known = figure.known
     return {
         "name": figure.name, "value": float(f"{figure.value:.5g}") if known else None, "unit": figure.unit,
-        "low": float(f"{figure.value / figure.down:.3g}") if known else None,
-        "high": float(f"{figure.value * figure.up:.3g}") if known else None,
+        "low": float(f"{figure.low:.3g}") if known else None,
+        "high": float(f"{figure.high:.3g}") if known else None,
         "quality": figure.quality, "source": figure.source, "date": figure.date,
     }  # fmt: skip
