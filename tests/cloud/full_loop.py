@@ -64,6 +64,7 @@ class Full:
         self.bucket, self.endpoint = json.loads(place)["loop"]["bucket"], json.loads(place)["endpoint"]
         self.unclean: set[str] = set()  # what a clean-up that never ran had to leave
         self.number, self.seen, self.pipeline, self.output = 0, defaultdict(set), "", output
+        self.told: list[dict] = []  # messages that ask for nothing
 
     def id(self, start: str, part: str = "") -> str:
         return next(value for key, value in self.ids.items() if key.startswith(start) and part in value)
@@ -138,6 +139,7 @@ class Full:
             queue.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
             asked = json.loads(json.loads(message["Body"])["Message"])
             if "token" not in asked:
+                self.told.append(asked)
                 continue
             assert asked["question"] == "Deploy the challenger?" and asked["verdict"]["promote"] is True
             if self.pipeline:
@@ -204,10 +206,10 @@ class Full:
         described = self.sagemaker.describe_model_package(ModelPackageName=package)
         return described["InferenceSpecification"]["Containers"][0]["ModelDataUrl"]
 
-    def handled(self) -> list[dict]:
-        """Which ends of executions were seen to."""
+    def handled(self) -> set[str]:
+        """The executions whose end was seen to."""
         rows = self.s3.list_objects_v2(Bucket=self.bucket, Prefix="state/handled/").get("Contents", [])
-        return [{"execution": row["Key"]} for row in rows]
+        return {row["Key"].rsplit("/", 1)[1].removesuffix(".json") for row in rows}
 
     def packages(self) -> list[dict]:
         (group,) = self.sagemaker.list_model_package_groups()["ModelPackageGroupSummaryList"]
