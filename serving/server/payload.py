@@ -14,7 +14,7 @@ import io
 import itertools
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 try:
@@ -39,6 +39,9 @@ _MARK = "\ufeff"  # the byte order mark that spreadsheets put first; "utf-8-sig"
 _ROWS = ("instances", "predictions")
 # What a line of JSON Lines calls its row: SageMaker's built-in algorithms, and what we write.
 _LINE = ("features", "prediction")
+# What people's own containers call answers, and a score beside a class (SageMaker's built-in algorithms).
+_ANSWERS = ("outputs", "scores", "results")
+_SCORES = ("score", "probabilities", "probability")
 
 
 class PayloadError(ValueError):
@@ -134,21 +137,70 @@ def rows_of(body: bytes, media: str) -> list[list[Any]]:
     return _read(lambda: readers[media](body), media)
 
 
-def captured_rows(data: str, encoding: str, content_type: str) -> list[list[Any]]:
+def captured_rows(data: str, encoding: str, content_type: str, names: Sequence[str] = ()) -> list[list[Any]]:
     """Return the rows of one side of a captured request, as data capture encodes it: CSV, JSON or BASE64.
 
-    Without an encoding the text itself says whether it is JSON. Raises PayloadError.
+    Without an encoding the text itself says whether it is JSON. `names` are the columns of rows that are mappings; without
+    them a mapping is an answer, and its numbers are the row. Raises PayloadError.
     """
     media = media_of(content_type)
     if encoding == "BASE64":
         try:
-            return rows_of(base64.b64decode(data, validate=True), media or CSV)
+            body = base64.b64decode(data, validate=True)
         except ValueError as error:
             raise PayloadError(400, str(error)) from None
+        encoding = {JSON: "JSON", JSON_LINES: "JSON"}.get(media, "CSV")
+    else:
+        body = data.encode()
     encoding = encoding or ("JSON" if data.lstrip().startswith(("{", "[")) else "CSV")
     if encoding not in ("CSV", "JSON"):
         raise PayloadError(415, f"the encoding {encoding} is not understood")
-    return rows_of(data.encode(), media if media == JSON_LINES else {"CSV": CSV, "JSON": JSON}[encoding])
+    if media in (JSON_LINES, NPY):
+        return rows_of(body, media) if media == NPY else _read(lambda: _captured_lines(body, names), media)
+    if encoding == "JSON":
+        return _read(lambda: _captured_json(json.loads(body.decode("utf-8-sig")), names), JSON)
+    found = rows_of(body, CSV)
+    return found[1:] if len(found) > 1 and _is_header(found, content_type) else found
+
+
+def _captured_lines(body: bytes, names: Sequence[str]) -> list[list[Any]]:
+    contents = (json.loads(line) for line in body.decode("utf-8-sig").splitlines() if line.strip())
+    return [row for content in contents for row in _captured_json(content, names)]
+
+
+def _captured_json(content: Any, names: Sequence[str]) -> list[list[Any]]:
+    """As `_of_line` and `_table` read it, and what people's own containers say: a bare value, one mapping, a list of them."""
+    if isinstance(content, dict):
+        key = next((key for key in (*_ROWS, *_LINE, *_ANSWERS) if key in content and key not in names), None)
+        if key is None:
+            return [_captured_mapping(content, names)]
+        content = content[key]
+        if key in _LINE:
+            return [content if isinstance(content, list) else [content]]
+        if key not in _ROWS[:1] and isinstance(content, list) and not any(isinstance(item, (list, dict)) for item in content):
+            return [[item] for item in content]
+    if not isinstance(content, list):
+        return [[content]]
+    if content and all(isinstance(item, dict) for item in content):
+        return [row for item in content for row in _captured_json(item, names)]
+    return _table(content)
+
+
+def _captured_mapping(row: Any, names: Sequence[str]) -> list[Any]:
+    if names:
+        missing, unknown = [name for name in names if name not in row], [name for name in row if name not in names]
+        if unknown:
+            raise ValueError(f"a row has unknown features: {', '.join(map(str, unknown))}")
+        if len(missing) == len(names):
+            raise ValueError("a row has none of the features")
+        return [row.get(name) for name in names]
+    for key in _SCORES:
+        if key in row:
+            return row[key] if isinstance(row[key], list) else [row[key]]
+    found = [value for value in row.values() if isinstance(value, (int, float)) or value is None]
+    if not found:
+        raise ValueError("a mapping without a number is no answer")
+    return found
 
 
 def csv_rows(lines: Iterable[str]) -> Iterator[tuple[int, list[str]]]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,27 +35,33 @@ class BadLine:
 class Batch:
     """Rows of some requests. `features` and `outputs` have shape (rows, columns); text columns are not in them.
 
-    `words` holds, by column, the values of features that are no numbers. `ids` is one id for each row: the
-    inference id of the caller, else the event's; a request of several rows gets `<id>/<row>`.
+    `words` holds, by column, the values of features that are no numbers, by their row. `ids` is one id for each row: the
+    inference id of the caller, else the event's; a request of several rows gets `<id>/<row>`. An infinite number is no value
+    (NaN), and counted in `invalid` by column, as is an answer that is no number in `unusable`.
     """
 
     features: np.ndarray
     outputs: np.ndarray
     ids: list[str] = field(default_factory=list[str])
     times: list[str] = field(default_factory=list[str])
-    words: dict[int, list[str]] = field(default_factory=dict[int, list[str]])
+    words: dict[int, dict[int, str]] = field(default_factory=dict[int, dict[int, str]])
+    invalid: dict[int, int] = field(default_factory=dict[int, int])
+    unusable: int = 0
     bad: list[BadLine] = field(default_factory=list[BadLine])
     requests: int = 0
 
 
-def read(lines: Iterable[bytes], width: int) -> Iterator[Batch]:
-    """Yield the rows of captured `lines` in batches of a bounded size; `width` features are expected in each row."""
-    gathered = _Gathered(width)
+def read(lines: Iterable[bytes], width: int, names: Sequence[str] = ()) -> Iterator[Batch]:
+    """Yield the rows of captured `lines` in batches of a bounded size; `width` features are expected in each row.
+
+    names: of the features, for requests whose rows are mappings; default: such a request is not read.
+    """
+    gathered = _Gathered(width, names)
     for count, line in enumerate(lines, 1):
         gathered.add(count, line)
         if len(gathered.ids) >= _BATCH_ROWS or len(gathered.bad) >= _BATCH_ROWS:
             yield gathered.batch()
-            gathered = _Gathered(width)
+            gathered = _Gathered(width, names)
     if gathered.ids or gathered.bad:
         yield gathered.batch()
 
@@ -62,15 +69,16 @@ def read(lines: Iterable[bytes], width: int) -> Iterator[Batch]:
 class _Gathered:
     """The requests of the next batch, before their numbers are read all at once."""
 
-    def __init__(self, width: int) -> None:
-        self.width = width
+    def __init__(self, width: int, names: Sequence[str]) -> None:
+        self.width, self.names = width, tuple(names)
         self.ids: list[str] = []
         self.bad: list[BadLine] = []
         self.times: list[str] = []
         self.requests = 0
         self._rows: list[str | Row] = []  # a row of CSV stays text until all are read at once
-        self._outputs: list[Any] = []
-        self._wide = 0
+        # Answers by how many values they have: the first line of a file does not say how many the others have.
+        self._outputs: list[list[float]] = []
+        self.unusable = 0
 
     def add(self, count: int, line: bytes) -> None:
         """Take one line, or note why it cannot be taken."""
@@ -88,18 +96,17 @@ class _Gathered:
         event, captured = record["eventMetadata"], record["captureData"]
         if self._take_usual(event, captured):
             return
-        rows = _rows(captured["endpointInput"])
-        unanswered: list[list[Any]] = [[]] * len(rows)
-        answers = _rows(captured["endpointOutput"]) if "endpointOutput" in captured else unanswered
+        rows = self._inputs(captured["endpointInput"])
+        if any(len(row) != self.width for row in rows):
+            wrong = next(len(row) for row in rows if len(row) != self.width)
+            raise _Unreadable(f"a row has {wrong} features, {self.width} are expected")
+        answers = _answers(captured["endpointOutput"], len(rows)) if "endpointOutput" in captured else [[] for _ in rows]
         if len(answers) != len(rows):
             raise _Unreadable(f"{len(rows)} rows went in, {len(answers)} came out")
-        if any(len(row) != self.width for row in rows):
-            raise _Unreadable(f"a row has {len(rows[0])} features, {self.width} are expected")
-        wide = len(answers[0])
-        if (self.ids and wide != self._wide) or any(len(row) != wide for row in answers):
-            raise _Unreadable(f"an answer has {wide} values, the others have {self._wide}")
-        numbers = [_number(cell) for row in answers for cell in row]
-        self._wide = wide
+        wide = len(answers[0]) if answers else 0
+        if any(len(row) != wide for row in answers):
+            raise _Unreadable(f"answers of one request have {wide} and more values")
+        numbers = [[_number(cell) for cell in row] for row in answers]
         identity, time = event.get("inferenceId") or event["eventId"], event.get("inferenceTime", "")
         for index, row in enumerate(rows):
             self._rows.append(row)
@@ -108,10 +115,17 @@ class _Gathered:
         self._outputs += numbers
         self.requests += 1
 
+    def _inputs(self, side: dict[str, Any]) -> list[Row]:
+        """The rows of a request; those of a mapping in the order of the model's columns."""
+        try:
+            return captured_rows(side["data"], side["encoding"], side.get("observedContentType", ""), self.names)
+        except PayloadError as problem:
+            raise _Unreadable(str(problem)) from None
+
     def _take_usual(self, event: dict[str, Any], captured: dict[str, Any]) -> bool:
         """Take what most requests are, one row of CSV and one number, without building what is not needed."""
         source, target = captured["endpointInput"], captured.get("endpointOutput")
-        if target is None or source["encoding"] != "CSV" or target["encoding"] != "CSV" or (self.ids and self._wide != 1):
+        if target is None or source["encoding"] != "CSV" or target["encoding"] != "CSV":
             return False
         data = source["data"].strip()
         if not is_plain(data, self.width):
@@ -124,19 +138,29 @@ class _Gathered:
         self._rows.append(data)
         self.ids.append(identity)
         self.times.append(event.get("inferenceTime", ""))
-        self._outputs.append(answer)
-        self._wide = 1
+        self._outputs.append([answer])
         self.requests += 1
         return True
 
     def batch(self) -> Batch:
-        """Return what was gathered."""
-        words: dict[int, list[str]] = {}
+        """Return what was gathered; lines whose answers have another number of values than most are set aside."""
+        words: dict[int, dict[int, str]] = {}
         features = self._numbers(words)
-        outputs = np.array(self._outputs, np.float64).reshape(len(self.ids), self._wide)
-        return Batch(features, outputs, self.ids, self.times, words, self.bad, self.requests)
+        wide = Counter(map(len, self._outputs)).most_common(1)[0][0] if self._outputs else 0
+        outputs = np.full((len(self.ids), wide), np.nan)
+        fitting = [index for index, row in enumerate(self._outputs) if len(row) == wide]
+        if fitting:
+            outputs[fitting] = np.array([self._outputs[index] for index in fitting], np.float64).reshape(len(fitting), wide)
+        unusable = int((~np.isfinite(outputs)).any(axis=1).sum()) if wide else 0
+        outputs[~np.isfinite(outputs)] = np.nan
+        endless = np.isinf(features)
+        invalid = {int(index): int(count) for index, count in enumerate(endless.sum(axis=0)) if count}
+        features[endless] = np.nan
+        return Batch(
+            features, outputs, self.ids, self.times, words, invalid=invalid, unusable=unusable, bad=self.bad, requests=self.requests
+        )
 
-    def _numbers(self, words: dict[int, list[str]]) -> np.ndarray:
+    def _numbers(self, words: dict[int, dict[int, str]]) -> np.ndarray:
         shape = (len(self.ids), self.width)
         texts = [row for row in self._rows if isinstance(row, str)]
         if texts and len(texts) == len(self._rows):
@@ -147,11 +171,12 @@ class _Gathered:
         cells = [cell for row in self._rows for cell in (row.split(",") if isinstance(row, str) else row)]
         return np.array([self._cell(index, cell, words) for index, cell in enumerate(cells)], np.float64).reshape(shape)
 
-    def _cell(self, index: int, cell: Any, words: dict[int, list[str]]) -> float:
+    def _cell(self, index: int, cell: Any, words: dict[int, dict[int, str]]) -> float:
         try:
             return number(cell)
         except ValueError:
-            words.setdefault(index % self.width, []).append(str(cell).strip())
+            text = cell.strip() if isinstance(cell, str) else json.dumps(cell)
+            words.setdefault(index % self.width, {})[index // self.width] = text
             return math.nan
 
 
@@ -170,13 +195,16 @@ class _Unreadable(Exception):
 
 
 def _number(cell: Any) -> float:
-    """One value of an answer; a model's answer that is no number is not one that can be judged."""
+    """One value of an answer; null is one that the model could not give."""
     try:
-        return float(cell)
+        return math.nan if cell is None else float(cell)
     except (TypeError, ValueError, OverflowError):
         raise _Unreadable(f"the answer {str(cell)[:40]!r} is no number") from None
 
 
-def _rows(side: dict[str, Any]) -> list[Row]:
-    """Return the rows of one side of a captured request, whatever its encoding."""
-    return captured_rows(side["data"], side["encoding"], side.get("observedContentType", ""))
+def _answers(side: dict[str, Any], rows: int) -> list[Row]:
+    """Return the answers, one for each row; a bare list of JSON is a value for each row where there are that many."""
+    found = captured_rows(side["data"], side["encoding"], side.get("observedContentType", ""))
+    if rows > 1 and len(found) == 1 and len(found[0]) == rows:
+        return [[cell] for cell in found[0]]
+    return found

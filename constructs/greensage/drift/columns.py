@@ -14,6 +14,8 @@ Kind = Literal["Integral", "Fractional", "String"]
 # Distinct values that are counted one by one; the rest is counted together.
 MOST_VALUES = 256
 OTHER = "(other)"
+# Whole numbers are names, as of a class, where there are so few of them and each comes so often; else they are ordered.
+_MOST_NAMES, _LEAST_EACH = 12, 20
 
 
 @dataclass
@@ -23,6 +25,7 @@ class Column:
     name: str
     present: int = 0
     missing: int = 0
+    invalid: int = 0  # of the missing ones those that were infinite
     mean: float = 0.0
     squares: float = 0.0  # sum of squared distances from the mean
     low: float = np.inf
@@ -43,7 +46,14 @@ class Column:
     @property
     def discrete(self) -> bool:
         """Whether the values are compared one by one rather than by their order."""
-        return self.kind == "String" or (self.kind == "Integral" and self.counted and len(self.counts) > 0)
+        if self.kind != "Integral":
+            return self.kind == "String"
+        return self.counted and 0 < len(self.counts) <= _MOST_NAMES and self.present >= _LEAST_EACH * len(self.counts)
+
+    @property
+    def prose(self) -> bool:
+        """Whether its words are texts or names of single things, of which hardly two are alike, rather than categories."""
+        return self.kind == "String" and (OTHER in self.counts or len(self.counts) > self.present / 2)
 
     @property
     def deviation(self) -> float:

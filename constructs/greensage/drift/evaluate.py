@@ -7,11 +7,14 @@ over nothing) and improbable as chance after Holm's correction for all tests of 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from .columns import OTHER, Column
-from .events import ColumnRow, Evaluation, Role, Violation
+from .detector import Detector, Found, FoundJointly, Kind
+from .events import ColumnRow, Evaluation, Joint, ReportStatus, Role, Violation
 from .methods import change
-from .significance import holm, share_p_value
+from .methods.psi import change as psi
+from .significance import holm, more_p_value, share_p_value
 from .window import Statistics
 
 
@@ -20,6 +23,7 @@ class Settings:
     """What a change must exceed. `missing` and `new_values` are shares of the rows, `alpha` is for the whole window.
 
     `share`: of the columns that must drift before the window counts as drifted; 0 means one is enough.
+    `unread`: share of the lines that may be unreadable.
     """
 
     method: str
@@ -29,29 +33,33 @@ class Settings:
     missing: float
     new_values: float
     share: float = 0.0
+    unread: float = 0.05
 
 
 def evaluate(baseline: Statistics, window: Statistics, settings: Settings) -> Evaluation:
     """Return the report of a window, ready for JSON.
 
-    Its `status` is "drift", "ok", "few-rows" when there are too few to tell, or "no-data". `columns` has a row for
-    each feature and output: `value` of the method, `p_value` after correction, `drifted`. `violations` are in the
-    words of Model Monitor's constraint_violations.json.
+    Its `status` is "drift", "ok", "few-rows" when there are too few to tell, "unread" when nothing drifts and too many
+    lines could not be read, or "no-data". `columns` has a row for each feature and output: `value` of the method, `p_value`
+    after correction, `drifted`. `joint` says what the test of all columns together found, None where it could not be made:
+    the baseline must have rows. `violations` are in the words of Model Monitor's constraint_violations.json.
     """
     pairs: list[tuple[Column, Column | None, Role]] = [
         *((before, window.features.get(name), "feature") for name, before in baseline.features.items()),
         *((before, window.outputs.get(name), "prediction") for name, before in baseline.outputs.items()),
     ]
     enough = window.rows >= settings.min_rows
-    rows = [_column(before, after or Column(before.name), role, settings) for before, after, role in pairs]
+    detector = _detector(baseline, window) if enough else None
+    rows = [_column(before, after or Column(before.name), role, settings, detector) for before, after, role in pairs]
+    together = _joint(detector, [before for before, after, _ in pairs if after is not None])
     if enough:
-        _judge(rows, settings)
-    violations = [*_schema(baseline, window), *_violations(rows)] if window.rows else []
+        _judge(rows, together, settings)
+    violations = [*_shape(window, settings), *(_schema(baseline, window, settings) if enough else []), *_violations(rows)]
     drifted = [row["name"] for row in rows if row["drifted"]]
     counts = bool(drifted) and len(drifted) >= settings.share * len(rows)
-    status = "no-data" if not window.rows else "few-rows" if not enough else "drift" if counts or violations else "ok"
+    joint = bool(together and together["drifted"] and not settings.share)
     return {
-        "status": status,
+        "status": _status(window, settings, drift=counts or joint or bool(violations)),
         "rows": window.rows,
         "requests": window.requests,
         "method": settings.method,
@@ -60,8 +68,11 @@ def evaluate(baseline: Statistics, window: Statistics, settings: Settings) -> Ev
         "drifted": drifted,
         "share": len(drifted) / len(rows) if rows else 0.0,
         "columns": rows,
+        "joint": together,
         "violations": violations,
         "bad_lines": dict(window.bad),
+        "unread": unread_share(window),
+        "unusable_answers": window.unusable,
     }
 
 
@@ -70,49 +81,127 @@ def constraint_violations(report: Evaluation) -> dict[str, list[Violation]]:
     return {"violations": report["violations"]}
 
 
-def _column(before: Column, after: Column, role: Role, settings: Settings) -> ColumnRow:
+def unread_share(window: Statistics) -> float:
+    """Return the share of the captured lines that could not be read."""
+    bad = sum(window.bad.values())
+    return bad / (bad + window.requests) if bad else 0.0
+
+
+def _status(window: Statistics, settings: Settings, *, drift: bool) -> ReportStatus:
+    if drift:
+        return "drift"
+    if unread_share(window) >= settings.unread:
+        return "unread"
+    if not window.rows:
+        return "no-data"
+    return "ok" if window.rows >= settings.min_rows else "few-rows"
+
+
+def _detector(baseline: Statistics, window: Statistics) -> Detector | None:
+    """What tests the rows; statistics that came without rows are tested by their sketches."""
+    if baseline.sample is None or window.sample is None or not len(baseline.sample) or not len(window.sample):
+        return None
+    return Detector(baseline.sample, window.sample)
+
+
+def kind_of(before: Column) -> Kind:
+    """Return how a column is compared, which its baseline says."""
+    return "texts" if before.prose else "names" if before.discrete else "numbers"
+
+
+def _column(before: Column, after: Column, role: Role, settings: Settings, detector: Detector | None) -> ColumnRow:
     """Measure one column; whether the changes count is judged when all are measured."""
-    value, p_value = change(settings.method, before, after) if before.present and after.present else (0.0, 1.0)
+    both = bool(before.present and after.present)
+    value, p_value = change(settings.method, before, after) if both else (0.0, 1.0)
     total, baseline_total = after.present + after.missing, before.present + before.missing
+    missing = share_p_value(before.missing, baseline_total, after.missing, total) if total else 1.0
     new = _new_share(before, after)
+    found = Found(p_value, "", missing, new_p_value=_new_p_value(before, after), rows=float(after.present))
+    tested = detector and before.name in detector.reference.names and before.name in detector.window.names
+    if detector and tested and total:
+        found = detector.column(before.name, kind_of(before))
     return {
-        "name": before.name, "role": role, "value": value, "p_value": p_value, "drifted": False,
+        "name": before.name, "role": role, "value": value, "p_value": found.p_value, "drifted": False, "why": found.why,
+        "psi": (value if settings.method == "psi" else psi(before, after)[0]) if both else 0.0,
+        "effective_rows": found.rows, "season": found.season,
         "missing": after.missing / total if total else 0.0,
         "missing_baseline": before.missing / baseline_total if baseline_total else 0.0,
-        "missing_p_value": share_p_value(before.missing, baseline_total, after.missing, total) if total else 1.0,
-        "new_values": new, "new_examples": sorted(set(after.counts) - set(before.counts))[:5] if new else [],
+        "missing_p_value": found.missing_p_value,
+        "new_values": new, "new_values_p_value": found.new_p_value if new else 1.0,
+        "new_examples": sorted(set(after.counts) - set(before.counts))[:5] if new else [],
     }  # fmt: skip
 
 
-def _judge(rows: list[ColumnRow], settings: Settings) -> None:
+def _joint(detector: Detector | None, columns: list[Column]) -> Joint | None:
+    if detector is None:
+        return None
+    known = [
+        column for column in columns if column.name in detector.reference.names and column.name in detector.window.names
+    ]
+    found: FoundJointly = detector.joint({column.name: kind_of(column) for column in known})
+    return {
+        "p_value": found.p_value, "drifted": False, "pair": list(found.pair or ()),
+        "correlations": list(found.correlations or ()),
+    }  # fmt: skip
+
+
+_TESTS: tuple[Literal["p_value", "missing_p_value", "new_values_p_value"], ...] = ("p_value", "missing_p_value", "new_values_p_value")
+
+
+def _judge(rows: list[ColumnRow], together: Joint | None, settings: Settings) -> None:
     """Correct the p-values for the number of all tests, and mark what is large and improbable."""
-    corrected = holm([row[key] for row in rows for key in ("p_value", "missing_p_value")])
-    for index, row in enumerate(rows):
-        row["p_value"], row["missing_p_value"] = corrected[2 * index], corrected[2 * index + 1]
+    # What has no gaps and no new values on either side was not tested for them.
+    places = [(row, key) for row in rows for key in _TESTS if key == "p_value" or row[key] < 1]
+    corrected = holm([*(row[key] for row, key in places), *([together["p_value"]] if together else [])])
+    for (row, key), p_value in zip(places, corrected, strict=False):
+        row[key] = p_value
+    for row in rows:
         row["drifted"] = row["value"] >= settings.threshold and row["p_value"] < settings.alpha
-        lost = row["missing"] - row["missing_baseline"]
-        row["more_missing"] = lost >= settings.missing and row["missing_p_value"] < settings.alpha
-        row["has_new_values"] = row["new_values"] >= settings.new_values
+        apart = abs(row["missing"] - row["missing_baseline"])
+        row["more_missing"] = apart >= settings.missing and row["missing_p_value"] < settings.alpha
+        row["has_new_values"] = row["new_values"] >= settings.new_values and row["new_values_p_value"] < settings.alpha
+    if together:
+        together["p_value"] = corrected[-1]
+        together["drifted"] = together["p_value"] < settings.alpha
 
 
 def _new_share(before: Column, after: Column) -> float:
-    """The share of values that the baseline never had, for columns whose values are counted one by one."""
-    if not before.discrete or not after.present or OTHER in before.counts:
+    """The share of values that the baseline never had, for columns whose values are names."""
+    if not before.discrete or before.prose or not after.present or OTHER in before.counts:
         return 0.0
     if not after.counts:  # too many to count: what is known at least is that they are not the baseline's few
         return 1.0 - min(1.0, len(before.counts) / max(after.present, 1))
     return sum(count for value, count in after.counts.items() if value not in before.counts) / after.present
 
 
-def _schema(baseline: Statistics, window: Statistics) -> list[Violation]:
-    """Types that changed, and outputs that came or went."""
+def _new_p_value(before: Column, after: Column) -> float:
+    """Whether that is more than sampling explains: values that the baseline has once would be new, were they left out."""
+    new = _new_share(before, after) * after.present
+    return more_p_value(sum(1 for count in before.counts.values() if count == 1), before.present, new, after.present) if new else 1.0
+
+
+def _shape(window: Statistics, settings: Settings) -> list[Violation]:
+    """Requests and answers that have more or fewer columns than they should."""
+    count, lines = window.bad["schema"], window.requests + sum(window.bad.values())
+    if not count or count < settings.unread * lines:
+        return []
+    return [_violation("(request)", "extra_column_check", f"{count:,} of {lines:,} requests: {window.said['schema']}")]
+
+
+def _schema(baseline: Statistics, window: Statistics, settings: Settings) -> list[Violation]:
+    """Types that changed, numbers that are none, columns that came, and outputs that came or went."""
     found: list[Violation] = []
     for name, before in baseline.features.items():
         after = window.features.get(name)
-        if after is not None and after.text and before.kind != "String":
-            share = after.text / (after.present or 1)
-            found.append(_violation(name, "data_type_check", f"{share:.1%} of the values are no numbers"))
-    if set(window.outputs) != set(baseline.outputs) and baseline.outputs:
+        if after is None or before.kind == "String":
+            continue
+        for count, known, what in ((after.text, before.text, "no numbers"), (after.invalid, before.invalid, "infinite")):
+            seen = after.present + after.missing
+            share = count / (seen or 1)
+            tested = more_p_value(known, before.present + before.missing, count, seen)
+            if share >= settings.new_values and tested < settings.alpha / len(baseline.features):
+                found.append(_violation(name, "data_type_check", f"{share:.1%} of the values are {what}"))
+    if set(window.outputs) != set(baseline.outputs) and baseline.outputs and window.outputs:
         found.append(
             _violation("prediction", "missing_column_check", f"{len(window.outputs)} outputs, {len(baseline.outputs)} expected")
         )

@@ -14,7 +14,7 @@ Kind = Literal["drift", "quality"]
 KpiState = Literal["below", "uncertain", "holds", "few-labels"]
 Outcome = Literal["promoted", "kept", "failed"]
 Role = Literal["feature", "prediction"]
-ReportStatus = Literal["ok", "drift", "few-rows", "no-data", "waiting", "done"]
+ReportStatus = Literal["ok", "drift", "unread", "few-rows", "no-data", "waiting", "done"]
 UpdateStatus = Literal["updating", "done", "rolled-back"]
 
 
@@ -47,20 +47,38 @@ class Violation(TypedDict):
 
 
 class ColumnRow(TypedDict):
-    """How far a feature or an output has moved; p-values are corrected for all tests of the window (Holm)."""
+    """How far a feature or an output has moved; p-values are corrected for all tests of the window (Holm).
+
+    `why` is the test that saw the most, `effective_rows` how many independent rows the window's are worth, `season` the cycle
+    (week or day) at whose place it was compared, `psi` the population stability index, whatever the method.
+    """
 
     name: str
     role: Role
     value: float
     p_value: float
     drifted: bool
+    why: str
+    psi: float
+    effective_rows: float
+    season: str
     missing: float
     missing_baseline: float
     missing_p_value: float
     new_values: float
+    new_values_p_value: float
     new_examples: list[str]
     more_missing: NotRequired[bool]
     has_new_values: NotRequired[bool]
+
+
+class Joint(TypedDict):
+    """What all columns show together; `pair` and `correlations` (before, now) where the relation of two of them changed."""
+
+    p_value: float
+    drifted: bool
+    pair: list[str]
+    correlations: list[float]
 
 
 class KpiRow(TypedDict):
@@ -84,6 +102,9 @@ class Evaluation(TypedDict):
     columns: list[ColumnRow]
     violations: list[Violation]
     bad_lines: dict[str, int]
+    unread: float
+    unusable_answers: int
+    joint: NotRequired[Joint | None]
     method: NotRequired[str]
     threshold: NotRequired[float]
     alpha: NotRequired[float]

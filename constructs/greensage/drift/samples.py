@@ -13,7 +13,10 @@ _BINS = 10
 
 def ordered(before: Column, after: Column) -> bool:
     """Return whether both are numbers whose order means something, and which are kept as a sketch."""
-    return not before.discrete and after.kind != "String"
+    if "String" in (before.kind, after.kind):
+        return False
+    # Few whole numbers that have become others are compared by their order: their counts were given up.
+    return not before.discrete or not after.counted
 
 
 def counts(before: Column, after: Column) -> tuple[np.ndarray, np.ndarray]:

@@ -17,30 +17,34 @@ class DriftSettings:
     Parameters
     ----------
     method:
-        psi (default), ks, jensen-shannon or wasserstein.
+        wasserstein (default; of categories the total variation), psi, ks or jensen-shannon: how large a change is. Whether it
+        may be chance is told by the same tests whatever the method.
     threshold:
         In the unit of `method`; default by method, see catalog/data/drift.json.
     alpha:
         Probability of a false alarm in a window, over all columns (Holm), above 0 and below 1; default 0.05.
     min_rows:
-        With fewer captured rows a window says nothing; default 200.
+        With fewer captured rows a window says nothing; default 100.
     missing:
-        Share of rows that may be missing more than in the baseline, 0 to 1; default 0.05.
+        Share of rows that may be missing more or less than in the baseline, 0 to 1; default 0.02.
     new_values:
         Share of values that the baseline does not have, 0 to 1; default 0.01.
     share:
         Of all columns that must drift before it counts, 0 to 1; default 0: one is enough.
+    unread:
+        Share of the captured lines that may be unreadable, 0 to 1; default 0.05.
 
     Raises ValueError, naming the property, the value and what is allowed.
     """
 
-    method: str = "psi"
+    method: str = drift.methods()[0]
     threshold: float | None = None
     alpha: float = drift.setting("alpha")
     min_rows: int = int(drift.setting("min_rows"))
     missing: float = drift.setting("missing")
     new_values: float = drift.setting("new_values")
     share: float = 0.0
+    unread: float = drift.setting("unread")
 
     def __post_init__(self) -> None:
         check_choice("method", self.method, drift.methods())
@@ -48,7 +52,7 @@ class DriftSettings:
             check_number("threshold", self.threshold, above=0)
         check_number("alpha", self.alpha, above=0, below=1)
         check_whole("min_rows", self.min_rows, 1)
-        for prop in ("missing", "new_values", "share"):
+        for prop in ("missing", "new_values", "share", "unread"):
             check_number(prop, getattr(self, prop), least=0, most=1)
 
     @property
@@ -60,7 +64,7 @@ class DriftSettings:
         """Return the settings of the evaluator."""
         return {
             "method": self.method, "threshold": self.limit, "alpha": self.alpha, "min_rows": self.min_rows,
-            "missing": self.missing, "new_values": self.new_values, "share": self.share,
+            "missing": self.missing, "new_values": self.new_values, "share": self.share, "unread": self.unread,
         }  # fmt: skip
 
 

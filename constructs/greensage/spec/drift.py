@@ -30,7 +30,7 @@ class DriftSpec(Part):
     )
     # A plain str and not a Literal: the methods are rows of the catalog, and one more must not touch this file.
     features: str = Field(
-        default="psi", json_schema_extra={"enum": [*drift.methods()]}, description="How the size of a change is measured."
+        default=drift.methods()[0], json_schema_extra={"enum": [*drift.methods()]}, description="How the size of a change is measured."
     )
     threshold: float | None = Field(default=None, gt=0, description="Change that counts, in the unit of features.")
     baseline: str | None = Field(
