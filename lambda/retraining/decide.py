@@ -42,9 +42,17 @@ class Decider:
 
     def decide(self, name: str, now: float) -> Decision:
         """Return the decision on report `name`."""
-        known = self.store.read(f"decisions/{name}.json")
-        if known is not None:
-            return known
+        known: Decision | None = self.store.read(f"decisions/{name}.json")
+        made = self._made(name, now) if known is None else known
+        if not made["told"]:  # or it was made, and could not be told
+            self.store.change_history(lambda history: _note(history, made))
+            self._tell(made)
+            made["told"] = True
+            self.store.write(f"decisions/{name}.json", made)
+        return made
+
+    def _made(self, name: str, now: float) -> Decision:
+        """Decide, and keep the decision before anybody hears of it."""
         report: Report | None = self.store.read(f"reports/{name}.json")
         if report is None:
             raise Permanent(f"there is no report {name}")
@@ -52,12 +60,11 @@ class Decider:
         if history.running and not self._is_under_way(history, now):
             history.running = ""
         policy, footprint = Policy(**self.given["policy"]), Footprint(**self.given["footprint"])
-        made: Decision = {"report": name, "model": self.given["model"], **decide(report, policy, history, footprint, now=now)}
+        choice = decide(report, policy, history, footprint, now=now)
+        made: Decision = {"report": name, "model": self.given["model"], "told": False, **choice}
         if made["action"] == "retrain":
             made["execution"], made["joined"] = self._start(history, made)
-        self.store.change_history(lambda history: _note(history, made, now))
         self.store.write(f"decisions/{name}.json", made)
-        self._tell(made)
         return made
 
     def _is_under_way(self, history: History, now: float) -> bool:
@@ -94,15 +101,19 @@ class Decider:
             "RetrainingGramsSpent": made["grams"]["spent"],
         }
         put_figures(self.cloudwatch, self.given, figures)
-        if made["action"] != "none" and self.given["topic"]:
-            subject = f"greensage: {made['action']} for {made['model']}"[:100]
+        if (made["action"] != "none" or made["ended"]) and self.given["topic"]:
+            what = made["action"] if made["action"] != "none" else "all clear"
+            subject = f"greensage: {what} for {made['model']}"[:100]
             self.topics.publish(TopicArn=self.given["topic"], Subject=subject, Message=json.dumps(made, indent=1))
 
 
-def _note(history: History, made: Decision, now: float) -> None:
+def _note(history: History, made: Decision) -> None:
+    now = made["decided"]
     if now <= history.decided:
         return
     history.decided = now
+    ended = {incident["kind"] for incident in made["ended"]}
+    history.incidents = {kind: row for kind, row in made["incidents"].items() if kind not in ended}
     history.kwh_avoided += made["kwh"]["avoided"]
     history.grams_avoided += made["grams"]["avoided"]
     if made["action"] == "retrain":

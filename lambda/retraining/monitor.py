@@ -1,7 +1,10 @@
 """Evaluates what was captured since the last time: collect (how much is new), evaluate (in here), summarize (of a job).
 
-Settings: model, bucket, prefix, baseline {bucket, key, source}, drift (or null), kpi, min_labels, label_days, most_rows,
-every_rows, large_mb, namespace.
+What was found is told at least once: it is written to outbox/ first, and taken away when CloudWatch and EventBridge have it;
+what a failed evaluation left there is told by the next one.
+
+Settings: model, bucket, prefix, baseline {bucket, key, source}, drift (or null), kpi, classes, min_labels, label_days, most_rows,
+judged_rows, every_rows, enough_rows, window_days, large_mb, metrics, namespace.
 """
 
 from __future__ import annotations
@@ -14,34 +17,43 @@ from functools import cached_property
 from typing import Any
 
 import boto3
+import numpy as np
 
 from greensage.drift import capture, quality
-from greensage.drift.capture import BadLine
+from greensage.drift.capture import BadLine, Batch
+from greensage.drift.coding import CodingError
 from greensage.drift.decide import History
-from greensage.drift.evaluate import Settings, constraint_violations, evaluate
+from greensage.drift.effective import seconds_of
+from greensage.drift.estimate import Unlabelled, estimate
+from greensage.drift.evaluate import Settings, constraint_violations, evaluate, unread_share
 from greensage.drift.events import Evaluation, Kind, Quality, Report, Summary, Window
+from greensage.drift.judge import by_day, judge
 from greensage.drift.labels import Joined, Labels
 from greensage.drift.monitor_files import from_statistics
+from greensage.drift.quality import understood
+from greensage.drift.rows import Rows
 from greensage.drift.window import Statistics, kind_of
 from retraining.errors import Permanent, with_error_class
-from retraining.metrics import put_figures
+from retraining.outbox import Outbox, message, outbox_name
 from retraining.settings import settings
 from retraining.store import File, Store
 
 _MEGABYTE = 1_000_000
 _DAY = 86_400.0
+_SAMPLED_FILES = 50
 
 
 @with_error_class
 def handler(event: dict[str, Any], context: Any) -> Window | Summary:
     """Do the step that `event["step"]` names; collect is given the time of the schedule's event."""
     given = settings()
-    monitor = Monitor(given, Store(boto3.client("s3"), given["bucket"], given["prefix"]))
+    store = Store(boto3.client("s3"), given["bucket"], given["prefix"])
+    monitor, outbox = Monitor(given, store), Outbox(given, store, boto3.client("cloudwatch"), boto3.client("events"))
     if event["step"] == "collect":
+        outbox.deliver_all()
         return monitor.collect(event.get("time", ""))
-    summary, report = monitor.report(event["window"])
-    if report is not None:
-        _publish(report, monitor.kind, given, boto3.client("cloudwatch"), boto3.client("events"))
+    summary, _ = monitor.report(event["window"])
+    outbox.deliver(event["window"]["id"])
     return summary
 
 
@@ -77,36 +89,78 @@ class Monitor:
         known: Report | None = self.store.read(f"reports/{window['id']}.json")
         if known is not None:
             return {**_summary(known), "status": "done"}, None
-        statistics, bad = self._statistics(window)
-        if statistics.rows < self.given["every_rows"]:
-            return {"id": window["id"], "status": "waiting", "rows": statistics.rows, "drifted": []}, None
+        statistics, bad, new_rows = self._statistics(window)
+        if new_rows < self.given["every_rows"]:
+            return {"id": window["id"], "status": "waiting", "rows": new_rows, "drifted": []}, None
         report: Report = {
-            **self._evaluated(statistics), **self._quality(window),
+            **self._evaluated(statistics, new_rows), **self._quality(window),
             "id": window["id"], "model": self.given["model"], "engine": window["engine"], "files": window["files"],
-            "after": window["after"], "until": window["until"],
+            "after": window["after"], "until": window["until"], "new_rows": new_rows,
             "quarantine": self._quarantine(window["id"], bad),
             "job_failure": (window.get("job_failure") or {}).get("Cause"), "files_left_out": window.get("left_out", 0),
         }  # fmt: skip
         if window["engine"] == "model-monitor":
             report["requests"] = None  # the container counts rows
+        self.store.write(outbox_name(window["id"]), message(report, self.kind))
         self.store.write(f"reports/{window['id']}.violations.json", constraint_violations(report))
         self.store.write(f"reports/{window['id']}.json", report)
-        self.store.change_history(lambda history: _evaluated(history, self.kind, window["until"]))
+        self.store.change_history(lambda history: _evaluated(history, self.kind, window["until"], began_of(report)))
         return _summary(report), report
 
-    def _statistics(self, window: Window) -> tuple[Statistics, list[tuple[str, BadLine]]]:
+    def _statistics(self, window: Window) -> tuple[Statistics, list[tuple[str, BadLine]], int]:
+        """Return what was captured, the lines that were not read, and how many rows are new."""
+        names = list(self.baseline.features)
+        files = self._files(window)
         if window["engine"] == "model-monitor":
             content = self.store.read(f"reports/{window['id']}/statistics.json")
             if content is None:
                 raise Permanent(f"the job left no reports/{window['id']}/statistics.json")
             made, bad = from_statistics(content), self._set_aside(window["id"])
             made.bad.update(kind_of(line.reason) for _, line in bad)
-            return made, bad
-        made, bad = Statistics.of(list(self.baseline.features)), []
-        for file in self._files(window):
-            for batch in capture.read(self.store.lines(file), len(made.features)):
-                bad += [(file.key, line) for line in made.add(batch)]
-        return made, bad
+            for _, line in bad:
+                made.said.setdefault(kind_of(line.reason), line.reason)
+            made.sample = self._sample(files, names)
+            return made, bad, made.rows
+        new, bad = self._batches(files, names)
+        rows = sum(len(batch.features) for batch in new)
+        made = Statistics.of(names)
+        made.add_all([*(self._older(window, rows, names) if rows else []), *new])
+        return made, bad, rows
+
+    def _batches(self, files: list[File], names: list[str]) -> tuple[list[Batch], list[tuple[str, BadLine]]]:
+        """Read files; a window that a function reads fits into its memory as numbers."""
+        found: list[Batch] = []
+        bad: list[tuple[str, BadLine]] = []
+        for file in files:
+            for batch in capture.read(self.store.lines(file), len(names), names):
+                found.append(batch)
+                bad += [(file.key, line) for line in batch.bad]
+        return found, bad
+
+    def _older(self, window: Window, rows: int, names: list[str]) -> list[Batch]:
+        """Return what came before the window, as much of it as the tests need to see a moderate change, without its unread
+        lines, which were told before."""
+        found: list[Batch] = []
+        if not self.given.get("drift"):
+            return found
+        begin = max(window["until"] - self.given["window_days"] * _DAY, self.store.history().since)
+        for file in reversed(self.store.files("capture/", after=begin, until=window["after"])):
+            if rows >= self.given["enough_rows"]:
+                break
+            batches, _ = self._batches([file], names)
+            for batch in batches:
+                batch.bad.clear()
+            found = [*batches, *found]
+            rows += sum(len(batch.features) for batch in batches)
+        return found
+
+    def _sample(self, files: list[File], names: list[str]) -> Rows | None:
+        """Rows of a window that a job counted: of files all over it, as many as the tests look at."""
+        made = Statistics.of(names)
+        for file in files[:: max(1, len(files) // _SAMPLED_FILES)]:
+            for batch in itertools.islice(capture.read(self.store.lines(file), len(names), names), 1):
+                made.add(batch)
+        return made.sample
 
     def _files(self, window: Window) -> list[File]:
         """Return the captures to read here; of what a job should have read, the newest that a function can."""
@@ -139,41 +193,64 @@ class Monitor:
             raise Permanent(f"there is no baseline at s3://{place['bucket']}/{place['key']}")
         return from_statistics(found)
 
-    def _evaluated(self, statistics: Statistics) -> Evaluation:
+    def _evaluated(self, statistics: Statistics, new_rows: int) -> Evaluation:
         if not self.given.get("drift"):
             return {
-                "status": "ok", "drifted": [], "columns": [], "violations": [], "rows": statistics.rows,
-                "requests": statistics.requests, "bad_lines": dict(statistics.bad),
+                "status": "ok" if new_rows else "no-data", "drifted": [], "columns": [], "violations": [],
+                "rows": statistics.rows, "requests": statistics.requests, "bad_lines": dict(statistics.bad),
+                "unread": unread_share(statistics), "unusable_answers": statistics.unusable,
             }  # fmt: skip
         return evaluate(self.baseline, statistics, Settings(**self.given["drift"]))
 
     def _quality(self, window: Window) -> Quality:
         """KPIs of the answers of the last `label_days`, by the labels there are now; labels may be late."""
         kpi = self.given["kpi"]
+        found: Quality = {
+            "kpi": {}, "kpi_estimate": {}, "kpi_problem": None, "kpi_by_day": {}, "unlabelled": 0, "bad_labels": 0,
+            "label_problems": {},
+        }  # fmt: skip
         if not kpi:
-            return {"kpi": {}, "kpi_estimate": {}, "unlabelled": 0, "bad_labels": 0}
+            return found
         labels, rows = self.joined(window["until"])
-        known, scores, _ = rows.arrays()
-        newest = slice(-self.given["judged_rows"], None)
-        return {
-            "kpi": quality.judge(known[newest], quality.flat(scores[newest]), kpi, min_labels=self.given["min_labels"]),
-            "kpi_estimate": quality.estimate(quality.flat(rows.latest()[newest]), list(kpi)),
-            "unlabelled": rows.unlabelled,
-            "bad_labels": len(labels.bad),
-        }
+        found["unlabelled"], found["bad_labels"] = rows.unlabelled, len(labels.bad)
+        counted = {"conflicting": len(labels.conflicting), "duplicates": rows.duplicates, "of whole requests": len(rows.whole)}
+        found["label_problems"] = {name: count for name, count in counted.items() if count}
+        known, scores, features = rows.arrays()
+        answers = None
+        if len(known):
+            try:
+                answers = understood(known, quality.flat(scores), list(kpi), self.given.get("codes") or ())
+            except CodingError as problem:
+                found["kpi_problem"] = str(problem)
+        if answers is not None:
+            judged = self.given["judged_rows"]
+            found["kpi"] = judge(answers, kpi, min_labels=self.given["min_labels"], judged_rows=judged)
+            usable = np.flatnonzero(np.isfinite(scores).all(axis=1))
+            for row in found["kpi"].values():
+                if row["since"] is not None:
+                    row["began"] = rows.times[int(usable[row["since"]])]
+            found["kpi_by_day"] = by_day(answers, [rows.times[index] for index in usable], list(kpi))
+            features = features[usable]
+        latest, latest_features = rows.latest()
+        if len(latest) and found["kpi_problem"] is None:
+            found["kpi_estimate"] = estimate(Unlabelled(quality.flat(latest), latest_features), list(kpi), answers, features)
+        return found
 
-    def joined(self, until: float) -> tuple[Labels, Joined]:
-        """Return the labels, and the newest answers of the last `label_days` that have one, oldest first.
+    def joined(self, until: float, *, after: float | None = None) -> tuple[Labels, Joined]:
+        """Return the labels, and the newest answers that have one, oldest first: this champion's of the last `label_days`, or
+        those `after` a time, whoever gave them.
 
         The newest file is read first, and no more than is needed: a large window is read by a job and not here.
         """
-        labels, after = Labels(), until - self.given["label_days"] * _DAY
+        labels = Labels(classes=self.given.get("classes") or ())
+        # A champion is judged by its own answers, not by those of the one before.
+        own = max(until - self.given["label_days"] * _DAY, self.store.history().promoted)
         for file in self.store.files("labels/"):
             labels.add(self.store.lines(file))
-        rows, width = Joined(most=self.given["most_rows"]), len(self.baseline.features)
-        for file in reversed(self.store.files("capture/", after=after, until=until)):
+        rows, names = Joined(most=self.given["most_rows"]), list(self.baseline.features)
+        for file in reversed(self.store.files("capture/", after=own if after is None else after, until=until)):
             part = Joined(most=self.given["most_rows"])
-            for batch in capture.read(self.store.lines(file), width):
+            for batch in capture.read(self.store.lines(file), len(names), names):
                 part.add(batch, labels)
             rows.put_before(part)
             if rows.complete(labels):
@@ -196,27 +273,12 @@ def _summary(report: Report) -> Summary:
     return {"id": report["id"], "status": report["status"], "rows": report["rows"], "drifted": report["drifted"]}
 
 
-def _evaluated(history: History, kind: str, until: float) -> None:
+def _evaluated(history: History, kind: str, until: float, fell: float) -> None:
     history.evaluated[kind] = max(history.evaluated.get(kind, 0.0), until)
+    history.fell = fell
 
 
-def _publish(report: Report, kind: Kind, given: dict[str, Any], cloudwatch: Any, events: Any) -> None:
-    """Tell CloudWatch the figures and EventBridge that there is a report."""
-    below = sum(1 for row in report["kpi"].values() if row["state"] == "below")
-    figures = {
-        "CapturedRows": report["rows"],
-        "DriftedColumns": len(report["drifted"]),
-        "Violations": len(report["violations"]),
-        "UnreadLines": sum(report["bad_lines"].values()) + report["bad_labels"],
-        "KpisBelowThreshold": below,
-    }
-    values = {f"Kpi-{name}": row["value"] for name, row in report["kpi"].items() if row["value"] is not None}
-    put_figures(cloudwatch, given, {**figures, **values})
-    detail = {
-        "model": given["model"],
-        "kind": kind,
-        "report": report["id"],
-        "status": report["status"],
-        **figures,
-    }
-    events.put_events(Entries=[{"Source": "greensage.drift", "DetailType": "Drift report", "Detail": json.dumps(detail)}])
+def began_of(report: Report) -> float:
+    """Return when the first fall of a KPI began, in seconds since 1970; 0 where none fell."""
+    times = seconds_of([row["began"] for row in report["kpi"].values() if row["state"] == "below" and row.get("began")])
+    return float(np.nanmin(times)) if len(times) and not np.isnan(times).all() else 0.0

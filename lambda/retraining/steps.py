@@ -105,15 +105,27 @@ class Steps:
 
     def _window_rows(self, name: str) -> dict[str, int]:
         """Write the captured rows that have labels: the older part to train on, the newer one to compare on."""
-        monitor = Monitor(self.given, self.store)
-        _, joined = monitor.joined(time.time())
+        monitor, now = Monitor(self.given, self.store), time.time()
+        _, joined = monitor.joined(now, after=self._begin(now))
         labels, _, features = joined.arrays()
+        if labels.ndim == 2:
+            raise Permanent("labels of several values are no column of a CSV; train on what the script itself reads")
         header = [*monitor.baseline.features, self.given["label"]]
         older, newer = split(len(labels), self.given["judged_rows"])
+        # Rows whose label or answer had another shape are left out of both.
+        words = joined.words[len(joined.words) - len(labels) :] if len(joined.words) != len(labels) else joined.words
         for folder, part in (("recent", older), ("window", newer)):
-            rows = [[*features[index].tolist(), labels[index].item()] for index in part]
+            rows = [[*_cells(features[index].tolist(), words[index]), labels[index].item()] for index in part]
             self.store.write_bytes(f"retraining/{name}/{folder}/{folder}.csv", to_csv([header, *rows]), "text/csv")
         return {"recent": len(older), "window": len(newer)}
+
+    def _begin(self, now: float) -> float:
+        """Return from when on answers are used: since the change began and a window before, where it is known when it did."""
+        history = self.store.history()
+        begun = [incident["started"] for incident in history.incidents.values() if incident["kind"] in ("drift", "kpi")]
+        began = [time for time in (history.fell, *begun) if time]
+        usual = now - self.given["label_days"] * _DAY
+        return max(usual, min(began) - self.given["window_days"] * _DAY) if began else usual
 
     def _last_seconds(self, state: Run) -> float:
         """Billed seconds of the training that came last, unless it was counted with those that were lost."""
@@ -128,7 +140,12 @@ class Steps:
         return self.given["footprint"]["kwh"] * share, self.given["footprint"]["grams"] * share
 
 
+_DAY = 86_400.0
 STEPS = {"prepare": Steps.prepare, "next": Steps.next, "compare": Steps.compare, "record": Steps.record}
+
+
+def _cells(numbers: list[float], words: dict[int, str]) -> list[float | str]:
+    return [words.get(column, number) for column, number in enumerate(numbers)]
 
 
 def _begun(history: History, name: str, number: int) -> None:
@@ -141,6 +158,10 @@ def _begun(history: History, name: str, number: int) -> None:
 def _ended(history: History, record: Record, first: bool) -> None:
     if history.running == record["name"]:
         history.running = ""
+    if record["outcome"] == "promoted":
+        # The endpoint answered with both while it moved: the new champion's own answers begin now.
+        history.promoted = history.since = max(history.promoted, record["ended"])
+        history.incidents = {}
     if first:
         history.ended = record["ended"]
         history.kwh_spent += record["kwh"]

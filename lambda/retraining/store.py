@@ -63,6 +63,10 @@ class Store:
         """Write a file."""
         self.s3.put_object(Bucket=self.bucket, Key=f"{self.prefix}{name}", Body=content, ContentType=media)
 
+    def remove(self, name: str) -> None:
+        """Remove a file; one that is not there is removed already."""
+        self.s3.delete_object(Bucket=self.bucket, Key=f"{self.prefix}{name}")
+
     def history(self) -> History:
         """Return what happened so far."""
         return _history(self.read("state/history.json"))

@@ -29,7 +29,6 @@ from ..retraining import (
     TrainingSource,
 )
 from ..spec import DriftSpec, RetrainingSpec
-from ..spec.parts import CaptureSpec
 from .shared import environment_of
 
 if TYPE_CHECKING:
@@ -38,12 +37,10 @@ if TYPE_CHECKING:
     from .group_stack import GroupStack
     from .model_stack import ModelStack
 
-CAPTURE_DAYS = CaptureSpec().days
-
 
 def loop_capture(stack: ModelStack) -> DataCapture | None:
     """Return the capture of the loop, into its own bucket; None for a model without drift."""
-    plan, spec = stack.model.monitoring, stack.model.spec
+    plan = stack.model.monitoring
     if plan is None:
         return None
     if hosting_kind(stack.model.kind).shares:
@@ -52,8 +49,7 @@ def loop_capture(stack: ModelStack) -> DataCapture | None:
         )
         shared = s3.Bucket.from_bucket_name(stack, "Loop", name)
         return DataCapture(shared, sample_percent=plan.sample_percent, prefix=f"{stack.model.name}/capture/")
-    days = spec.capture.days if spec.capture else CAPTURE_DAYS
-    bucket = MonitoringBucket(stack, "Loop", capture_days=days, encryption_key=stack.key)
+    bucket = MonitoringBucket(stack, "Loop", capture_days=plan.capture_days, encryption_key=stack.key)
     # What writes into the bucket is deleted before it is emptied: a container writes the rest when it stops.
     stack.needed.append(bucket)
     return DataCapture(bucket, sample_percent=plan.sample_percent)
@@ -64,7 +60,7 @@ def group_loop(stack: GroupStack, group: GroupPlan, parameters: Parameters, key:
     if not group.captured:
         return None
     prefixes = [f"{name}/" for name, _ in group.captured]
-    bucket = MonitoringBucket(stack, "Loop", capture_days=CAPTURE_DAYS, prefixes=prefixes, encryption_key=key)
+    bucket = MonitoringBucket(stack, "Loop", capture_days=group.capture_days, prefixes=prefixes, encryption_key=key)
     # When a member leaves, its rules go with it; what it left goes by this one. Nothing else here is as old: without
     # retraining, all that stays is a history that every evaluation writes again.
     days = Duration.days(int(catalog.setting("report_days")))
@@ -85,7 +81,10 @@ def add_loop(stack: ModelStack, capture: DataCapture, endpoint: Endpoint | None)
     monitor = DriftMonitor(
         stack, "Drift", model=stack.model.name, bucket=capture.bucket, baseline=_baseline(stack, drift),
         settings=DriftSettings(drift.features, drift.threshold, share=drift.share),
-        quality=QualitySettings(drift.kpi, min_labels=drift.min_labels, judged_rows=drift.judged_rows),
+        quality=QualitySettings(
+            drift.kpi, min_labels=drift.min_labels, judged_rows=drift.judged_rows, label_days=drift.label_days,
+            classes=drift.classes,
+        ),
         prefix=capture.prefix.removesuffix("capture/"), schedule=plan.schedule, every_rows=drift.every_captures,
         large_windows=plan.large_windows, encryption_key=stack.key,
         log_retention_days=spec.retention.logs_days,

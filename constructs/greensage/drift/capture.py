@@ -100,7 +100,8 @@ class _Gathered:
         if any(len(row) != self.width for row in rows):
             wrong = next(len(row) for row in rows if len(row) != self.width)
             raise _Unreadable(f"a row has {wrong} features, {self.width} are expected")
-        answers = _answers(captured["endpointOutput"], len(rows)) if "endpointOutput" in captured else [[] for _ in rows]
+        unanswered: list[Row] = [[] for _ in rows]
+        answers = _answers(captured["endpointOutput"], len(rows)) if "endpointOutput" in captured else unanswered
         if len(answers) != len(rows):
             raise _Unreadable(f"{len(rows)} rows went in, {len(answers)} came out")
         wide = len(answers[0]) if answers else 0
@@ -157,7 +158,15 @@ class _Gathered:
         invalid = {int(index): int(count) for index, count in enumerate(endless.sum(axis=0)) if count}
         features[endless] = np.nan
         return Batch(
-            features, outputs, self.ids, self.times, words, invalid=invalid, unusable=unusable, bad=self.bad, requests=self.requests
+            features,
+            outputs,
+            self.ids,
+            self.times,
+            words,
+            invalid=invalid,
+            unusable=unusable,
+            bad=self.bad,
+            requests=self.requests,
         )
 
     def _numbers(self, words: dict[int, dict[int, str]]) -> np.ndarray:

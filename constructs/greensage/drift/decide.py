@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from .events import Action, Choice, Report
+from .events import Action, Choice, Incident, Report
+from .incidents import Followed, follow, is_open
 
 _DAY = 86_400.0
 
@@ -45,6 +46,10 @@ class History:
     grams_avoided: float = 0.0
     kwh_spent: float = 0.0
     grams_spent: float = 0.0
+    incidents: dict[str, Incident] = field(default_factory=dict[str, "Incident"])
+    fell: float = 0.0  # when the KPI that is below now began to fall
+    promoted: float = 0.0  # answers before it are another champion's
+    since: float = 0.0  # captures before it belong to no window: a promotion, or a baseline that was accepted
 
     def to_json(self) -> dict[str, Any]:
         """Return it ready for JSON."""
@@ -54,12 +59,15 @@ class History:
 def decide(report: Report, policy: Policy, history: History, footprint: Footprint, *, now: float) -> Choice:
     """Return the decision on a report, ready for JSON: `action`, `reasons`, the evidence, and kWh and gCO2e.
 
+    An alert is for what begins: `opened` are the incidents that this report opens, `ended` those that it ends.
+
     A KPI below its threshold asks for a retraining; drift alone asks for one only if the policy says so, else for an
     alert. Cool-down, the month's budget, a retraining under way or a dry run turn a retraining into an alert, and say so.
     """
-    wanted, reasons = _wanted(report, policy)
+    followed = follow(history.incidents, report, now)
+    wanted, reasons = _wanted(report, policy, followed)
     held = _held_back(policy, history, now) if wanted == "retrain" else []
-    action: Action = "alert" if held else wanted
+    action: Action = wanted if not held else "alert" if followed.opened else "none"
     days = (now - history.decided) / _DAY if history.decided else 0.0
     avoided = 0.0 if action == "retrain" else min(1.0, days / footprint.usual_days)
     return {
@@ -77,12 +85,15 @@ def decide(report: Report, policy: Policy, history: History, footprint: Footprin
         "grams": {"spent": footprint.grams if action == "retrain" else 0.0, "avoided": footprint.grams * avoided},
         "note": f"kWh and gCO2e are estimates; avoided is counted against a retraining every {footprint.usual_days:g} days",
         "decided": now,
+        "opened": followed.opened,
+        "ended": followed.ended,
+        "incidents": followed.incidents,
     }
 
 
-def _wanted(report: Report, policy: Policy) -> tuple[Action, list[str]]:
+def _wanted(report: Report, policy: Policy, followed: Followed) -> tuple[Action, list[str]]:
     reasons: list[str] = []
-    action: Action = "none"
+    action: Action = "alert" if followed.opened else "none"
     below = [name for name, row in report.get("kpi", {}).items() if row["state"] == "below"]
     doubtful = [name for name, row in report.get("kpi", {}).items() if row["state"] == "uncertain"]
     for name in (*below, *doubtful):
@@ -90,17 +101,31 @@ def _wanted(report: Report, policy: Policy) -> tuple[Action, list[str]]:
         side = "below" if row["more_is_better"] else "above"
         doubt = "" if name in below else ", but the interval of so few labels reaches it"
         reasons.append(f"{name} is {row['value']:.4g}, {side} {row['threshold']:g}{doubt}")
+    drift = followed.incidents.get("drift")
     if report.get("status") == "drift":
         reasons += [_drift_reason(report)]
-        action = policy.on_drift
-    elif doubtful:
-        action = "alert"
+    if drift and is_open(drift) and policy.on_drift == "retrain" and report.get("status") == "drift":
+        action = "retrain"
+    reasons += [_SAID[incident["kind"]] for incident in followed.opened if incident["kind"] in _SAID]
+    reasons += [str(report.get("kpi_problem"))] if report.get("kpi_problem") else []
+    reasons += [f"{incident['kind']} is over" for incident in followed.ended]
     return ("retrain" if below else action), reasons
+
+
+_SAID = {
+    "no-data": "nothing was captured for a day or more: does anybody call the endpoint, and is capture switched on?",
+    "few-rows": "for a week too few requests came to judge them",
+    "unread": "so many captured lines cannot be read that the rest says little; they lie in quarantine/",
+}
 
 
 def _drift_reason(report: Report) -> str:
     drifted, broken = report.get("drifted", []), [row["feature_name"] for row in report.get("violations", [])]
+    joint = report.get("joint") or {}
     parts = [f"drift of {', '.join(drifted)}"] if drifted else []
+    if joint.get("drifted"):
+        pair = joint.get("pair") or []
+        parts += [f"the relation of {pair[0]} and {pair[1]} changed" if pair else "columns changed together"]
     parts += [f"violations of {', '.join(sorted(set(broken)))}"] if broken else []
     return " and ".join(parts)
 

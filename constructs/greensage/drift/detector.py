@@ -73,7 +73,9 @@ class Detector:
         blocks = self._of(before, after)
         if kind == "texts":
             return _texts(old, new, blocks, missing)
-        return _scored(scores.of_categories(old, new) if kind == "names" else scores.of_numbers(old, new), old, new, blocks, missing, kind)
+        return _scored(
+            scores.of_categories(old, new) if kind == "names" else scores.of_numbers(old, new), old, new, blocks, missing, kind
+        )
 
     def _has_words(self, left: int, right: int) -> bool:
         return left in self.reference.words or right in self.window.words
@@ -111,9 +113,7 @@ class Detector:
         left, right = self.reference.names.index(name), self.window.names.index(name)
         words = kind != "numbers" and self._has_words(left, right)
         before, after = self.reference.known(left, words=words), self.window.known(right, words=words)
-        values = np.concatenate(
-            [self.reference.values(left, before, words=words), self.window.values(right, after, words=words)]
-        )
+        values = np.concatenate([self.reference.values(left, before, words=words), self.window.values(right, after, words=words)])
         if kind == "texts":
             values = np.array([len(text) for text in values])
         elif kind == "names":
@@ -131,7 +131,10 @@ class Detector:
         """The stretches of the rows that have a value."""
         if before.all() and after.all():
             return self._blocks
-        times = [sample.times if sample.times is None else sample.times[mask] for sample, mask in ((self.reference, before), (self.window, after))]
+        times = [
+            sample.times if sample.times is None else sample.times[mask]
+            for sample, mask in ((self.reference, before), (self.window, after))
+        ]
         return blocks_of(int(before.sum()), int(after.sum()), *times)
 
     def _missing(self, before: np.ndarray, after: np.ndarray) -> float:
@@ -146,9 +149,7 @@ class Detector:
         return rates_p_value(gaps[0].mean() * old, old, gaps[1].mean() * new, new)
 
 
-def _scored(
-    made: scores.Scores, old: np.ndarray, new: np.ndarray, blocks: Blocks | None, missing: float, kind: Kind
-) -> Found:
+def _scored(made: scores.Scores, old: np.ndarray, new: np.ndarray, blocks: Blocks | None, missing: float, kind: Kind) -> Found:
     """Test the scores of one column, and what lies outside of what the reference has."""
     if not made.groups:
         return Found(1.0, "", missing, rows=float(len(new)))

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
@@ -144,14 +145,16 @@ def compare_means(reference: np.ndarray, window: np.ndarray, blocks: Blocks | No
         inflated = np.where(more, between, inflated)
         freedom = np.where(more, degrees, freedom)
     effective, effective_reference = n / inflated, np.maximum(size / inflated_reference, 1.0)
-    return Means(after.mean(axis=0) - usual, 1 / effective + 1 / effective_reference, freedom, effective, effective_reference, season)
+    return Means(
+        after.mean(axis=0) - usual, 1 / effective + 1 / effective_reference, freedom, effective, effective_reference, season
+    )
 
 
 def inflation(rows: np.ndarray) -> np.ndarray:
     """Return by how much the variance of a mean is larger than for independent rows, at least 1; rows in the order of time."""
     n = len(rows)
     if n < 20:
-        return np.ones(rows.shape[1])
+        return np.ones_like(rows.mean(axis=0))
     apart = rows - rows.mean(axis=0)
     total = (apart**2).sum(axis=0)
     total = np.where(total > 1e-12, total, np.inf)
@@ -186,16 +189,16 @@ def _between(rows: np.ndarray, blocks: Blocks) -> tuple[np.ndarray, ...]:
         seasonal = (totals[:, None] * (centers - whole) ** 2).sum(axis=0) / around / (len(phases) - 1)
         noise = np.maximum(rest / degrees, 1e-9)
         expected = math.sqrt(2 / (len(phases) - 1) + 2 / degrees)
-        returning = seasonal / noise > 1 + _SEASON * expected
+        returning = np.asarray(seasonal / noise > 1 + _SEASON * expected)
     whole_rest = (counts[:, None] * (means - whole) ** 2).sum(axis=0) / around
-    ratio = np.where(returning, rest / max(degrees, 1), whole_rest / (len(means) - 1))
+    ratio = cast("np.ndarray", np.where(returning, rest / max(degrees, 1), whole_rest / (len(means) - 1)))
     freedom = np.where(returning, float(max(degrees, 1)), float(len(means) - 1))
     # Stretches that follow each other may be alike too: a reference of a season knows little of the next.
     alike = inflation(np.where(returning, means - centers[place], means))
     freedom = np.maximum(freedom / alike, 1.0)
-    ratio = np.where((ratio > _limits(freedom)) | (alike > 1), np.maximum(ratio, 1.0), 1.0)
+    ratio = np.asarray(np.where((ratio > _limits(freedom)) | (alike > 1), np.maximum(ratio, 1.0), 1.0))
     at = int(np.flatnonzero(phases == 0)[0]) if (phases == 0).any() else 0
-    return ratio, freedom, returning, centers[at], np.full(rows.shape[1], totals[at])
+    return ratio, freedom, returning, centers[at], np.full_like(centers[at], totals[at])
 
 
 def _grouped(rows: np.ndarray, place: np.ndarray, count: int) -> np.ndarray:

@@ -135,9 +135,7 @@ def _column(before: Column, after: Column, role: Role, settings: Settings, detec
 def _joint(detector: Detector | None, columns: list[Column]) -> Joint | None:
     if detector is None:
         return None
-    known = [
-        column for column in columns if column.name in detector.reference.names and column.name in detector.window.names
-    ]
+    known = [column for column in columns if column.name in detector.reference.names and column.name in detector.window.names]
     found: FoundJointly = detector.joint({column.name: kind_of(column) for column in known})
     return {
         "p_value": found.p_value, "drifted": False, "pair": list(found.pair or ()),
@@ -145,7 +143,11 @@ def _joint(detector: Detector | None, columns: list[Column]) -> Joint | None:
     }  # fmt: skip
 
 
-_TESTS: tuple[Literal["p_value", "missing_p_value", "new_values_p_value"], ...] = ("p_value", "missing_p_value", "new_values_p_value")
+_TESTS: tuple[Literal["p_value", "missing_p_value", "new_values_p_value"], ...] = (
+    "p_value",
+    "missing_p_value",
+    "new_values_p_value",
+)
 
 
 def _judge(rows: list[ColumnRow], together: Joint | None, settings: Settings) -> None:
@@ -177,7 +179,9 @@ def _new_share(before: Column, after: Column) -> float:
 def _new_p_value(before: Column, after: Column) -> float:
     """Whether that is more than sampling explains: values that the baseline has once would be new, were they left out."""
     new = _new_share(before, after) * after.present
-    return more_p_value(sum(1 for count in before.counts.values() if count == 1), before.present, new, after.present) if new else 1.0
+    return (
+        more_p_value(sum(1 for count in before.counts.values() if count == 1), before.present, new, after.present) if new else 1.0
+    )
 
 
 def _shape(window: Statistics, settings: Settings) -> list[Violation]:

@@ -82,7 +82,10 @@ class Joint(TypedDict):
 
 
 class KpiRow(TypedDict):
-    """How a KPI stands; `value` and the ends of its 95 % `interval` are None with too few labels, or where undefined."""
+    """How a KPI stands; `value` and the ends of its 95 % `interval` are None with too few labels, or where undefined.
+
+    `since` is the labelled answer where a fall below the threshold began, `began` when that was answered.
+    """
 
     threshold: float
     more_is_better: bool
@@ -90,6 +93,16 @@ class KpiRow(TypedDict):
     value: float | None
     interval: list[float] | None
     state: KpiState
+    since: int | None
+    began: NotRequired[str]
+
+
+class KpiEstimate(TypedDict):
+    """A KPI without labels: an estimate, with its 95 % interval; not calibrated ones take the model's word for it."""
+
+    value: float
+    interval: list[float]
+    calibrated: bool
 
 
 class Evaluation(TypedDict):
@@ -115,9 +128,12 @@ class Quality(TypedDict):
     """KPIs by the labels there are, and an estimate without labels."""
 
     kpi: dict[str, KpiRow]
-    kpi_estimate: dict[str, float]
+    kpi_estimate: dict[str, KpiEstimate]
+    kpi_problem: str | None
+    kpi_by_day: dict[str, dict[str, float]]
     unlabelled: int
     bad_labels: int
+    label_problems: dict[str, int]
 
 
 class Report(Evaluation, Quality):
@@ -132,6 +148,7 @@ class Report(Evaluation, Quality):
     quarantine: str | None
     job_failure: str | None
     files_left_out: int
+    new_rows: int
 
 
 class Summary(TypedDict):
@@ -155,7 +172,22 @@ class Verdict(TypedDict):
 
     promote: bool
     reasons: list[str]
-    gain: NotRequired[float | None]
+    gain: NotRequired[float | None]  # a share of the champion's value
+
+
+class Incident(TypedDict):
+    """What people are told of once, and again when it is over: `kind` is drift, kpi, labels, unread, no-data or few-rows.
+
+    `what` says of what, `started` and `ended` when (of the windows), `windows` how many saw it, `calm` how many since did not.
+    """
+
+    kind: str
+    what: list[str]
+    started: float
+    windows: int
+    calm: int
+    acknowledged: bool
+    ended: NotRequired[float]
 
 
 class Choice(TypedDict):
@@ -169,12 +201,15 @@ class Choice(TypedDict):
     drifted: list[str]
     violations: list[Violation]
     kpi: dict[str, KpiRow]
-    kpi_estimate: dict[str, float]
+    kpi_estimate: dict[str, KpiEstimate]
     bad_lines: dict[str, int]
     kwh: Estimate
     grams: Estimate
     note: str
     decided: float
+    opened: list[Incident]
+    ended: list[Incident]
+    incidents: dict[str, Incident]
 
 
 class Decision(Choice):
@@ -184,6 +219,7 @@ class Decision(Choice):
     model: str
     execution: NotRequired[str]  # the retraining that was started, or joined because it was under way
     joined: NotRequired[bool]
+    told: bool  # figures, history and topic know of it
 
 
 class Start(TypedDict):

@@ -21,9 +21,9 @@ from typing import Any
 
 import numpy as np
 
-from .compare import score, slices
+from .compare import score, slices, surely_better
 from .monitor_files import to_constraints, to_statistics
-from .quality import flat
+from .quality import flat, understood
 from .tables import read_table
 from .window import of_table
 
@@ -77,12 +77,20 @@ def compare_models() -> int:
     for name, (features, labels) in tables.items():
         if name == "train" or not len(labels):
             continue
-        answers = {who: flat(predict(features)) for who, predict in models.items()}
-        metrics[name] = {who: score(labels, scores, given["metrics"]) for who, scores in answers.items()}
+        scores = {who: flat(predict(features)) for who, predict in models.items()}
+        # What one of them cannot answer is no row to compare them on.
+        usable = np.all([np.isfinite(found).reshape(len(labels), -1).all(axis=1) for found in scores.values()], axis=0)
+        answers = {
+            who: understood(labels[usable], found[usable], given["metrics"], given.get("codes") or ())
+            for who, found in scores.items()
+        }  # fmt: skip
+        metrics[name] = {who: score(found, given["metrics"]) for who, found in answers.items()}
+        sure = surely_better(answers["champion"], answers["challenger"], given["metric"])
+        metrics[name] |= {"rows": int(usable.sum()), "low": sure[1] if sure else None}
         if name == "window" and given["protected"]:
-            for label, mask in slices(features[:, names.index(given["protected"])], given["least_rows"]).items():
+            for label, mask in slices(features[usable, names.index(given["protected"])], given["least_rows"]).items():
                 metrics[f"slice {given['protected']} {label}"] = {
-                    who: score(labels[mask], scores[mask], given["metrics"]) for who, scores in answers.items()
+                    who: score(found.taken(np.flatnonzero(mask)), given["metrics"]) for who, found in answers.items()
                 }
     features, _ = tables["train"]
     baseline = of_table(names, features, flat(models["challenger"](features)))

@@ -41,8 +41,8 @@ def random_features(scores: np.ndarray) -> np.ndarray:
     random, columns = np.random.default_rng(_SEED), scores.shape[1]
     weights = random.normal(size=(columns, _FEATURES))
     for index in range(_FEATURES // 2):
-        kept = random.choice(columns, size=min(columns, 2 + index % 2), replace=False)
-        weights[np.setdiff1d(np.arange(columns), kept), index] = 0.0
+        kept = set(random.permutation(columns)[: 2 + index % 2].tolist())
+        weights[[column for column in range(columns) if column not in kept], index] = 0.0
     # Of all columns together: a bandwidth of about their usual distance.
     weights[:, _FEATURES // 2 :] /= np.sqrt(columns)
     return np.cos(scores @ weights + random.uniform(0, 2 * np.pi, _FEATURES))

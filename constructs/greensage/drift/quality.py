@@ -1,173 +1,186 @@
-"""How good the answers were: KPIs from labels, with their uncertainty, and an estimate where there are no labels yet."""
+"""How good the answers were: metrics from labels, equal to scikit-learn's.
+
+Differences, on purpose: a class that no label has is left out of the mean of an AUC, where scikit-learn gives none at all;
+rows whose answer is no number are left out.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from .events import KpiRow, KpiState
+from .coding import Coding, coding_of
 
-Metric = Callable[[np.ndarray, np.ndarray], float]
-_CUT = 0.5
-_TINY = 1e-15
-# Resamples for the interval, and rows of each at most: the interval of that many is narrow enough.
-_RESAMPLES = 200
-_RESAMPLED_ROWS = 5_000
-_TAIL = 0.05
+_TINY = float(np.finfo(np.float64).eps)
+Average = str  # "", "macro" or "weighted"
 
 
-def auc(labels: np.ndarray, scores: np.ndarray) -> float:
-    """Return the area under the ROC curve by ranks; NaN with one class only."""
-    scores, positive = _positive(scores), labels > _CUT
-    ones, zeros = int(positive.sum()), int((~positive).sum())
-    if not ones or not zeros:
-        return float("nan")
-    _, places, counts = np.unique(scores, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(counts) - (counts - 1) / 2)[places]  # ties share their middle rank
-    return float((ranks[positive].sum() - ones * (ones + 1) / 2) / (ones * zeros))
+class Answers:
+    """Labels and answers that are understood: what the metrics measure.
+
+    labels: shape (rows,) or (rows, labels); scores: (rows,) or (rows, outputs).
+    """
+
+    def __init__(self, labels: np.ndarray, scores: np.ndarray, coding: Coding) -> None:
+        self.coding, self.labels, self.scores = coding, labels, scores
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def taken(self, rows: np.ndarray) -> Answers:
+        """Return those of some rows."""
+        return Answers(self.labels[rows], self.scores[rows], self.coding)
+
+    @property
+    def truth(self) -> np.ndarray:
+        """Which class a row is of, 0 or 1 by column, shape (rows, classes); of two classes the positive one only."""
+        if self.coding.task == "multilabel":
+            return self.labels > 0.5
+        if self.coding.task == "binary":
+            return (self.labels == self.coding.classes[-1])[:, None]
+        return self.labels[:, None] == np.array(self.coding.classes)
+
+    @property
+    def likelihood(self) -> np.ndarray:
+        """The scores of those columns; an answer that is a class scores 1 for it."""
+        if self.coding.answers == "classes":
+            flat = self.scores.reshape(len(self.scores))
+            known = np.array(self.coding.classes[-1:] if self.coding.task == "binary" else self.coding.classes)
+            return np.asarray(flat[:, None] == known).astype(float)
+        table = self.scores.reshape(len(self.scores), -1)
+        return table[:, -1:] if self.coding.task == "binary" else table
+
+    @property
+    def called(self) -> np.ndarray:
+        """What the answers say, in the shape of `truth`."""
+        likely = self.likelihood
+        if self.coding.task == "multiclass":
+            return np.eye(likely.shape[1], dtype=bool)[likely.argmax(axis=1)]
+        return np.asarray(likely > (0.0 if self.coding.answers == "margins" else 0.5))
+
+    @property
+    def numbers(self) -> tuple[np.ndarray, np.ndarray]:
+        """Labels and answers of a regression, both of shape (rows, outputs)."""
+        rows = len(self.labels)
+        return self.labels.reshape(rows, -1), self.scores.reshape(rows, -1)
 
 
-def accuracy(labels: np.ndarray, scores: np.ndarray) -> float:
-    """Return the share of right classes."""
-    return float((_class(scores) == labels).mean())
+def understood(labels: np.ndarray, scores: np.ndarray, names: Sequence[str], classes: Sequence[float] = ()) -> Answers:
+    """Return labels and scores as the metrics `names` need them, without rows whose answer is no number.
+
+    Raises CodingError where they do not fit together.
+    """
+    usable = np.isfinite(scores).reshape(len(scores), -1).all(axis=1) if len(scores) else np.zeros(0, bool)
+    labels, scores = labels[usable], scores[usable]
+    regression = bool(names) and all(base(name) in REGRESSION_METRICS for name in names)
+    return Answers(labels, scores, coding_of(labels, scores, regression=regression, classes=classes))
 
 
-def precision(labels: np.ndarray, scores: np.ndarray) -> float:
-    """Return the share of true ones among those called positive; NaN when none is."""
-    called = _class(scores) == 1
-    return float((labels[called] == 1).mean()) if called.any() else float("nan")
+def measure(answers: Answers, names: Sequence[str]) -> dict[str, float]:
+    """Return metrics by name; NaN where one is not defined."""
+    return {name: metric_of(name)(answers) for name in names}
 
 
-def recall(labels: np.ndarray, scores: np.ndarray) -> float:
-    """Return the share of the positive ones that were found; NaN when there is none."""
-    positive = labels == 1
-    return float((_class(scores)[positive] == 1).mean()) if positive.any() else float("nan")
+def metric_of(name: str) -> Callable[[Answers], float]:
+    """Return a metric: auc, f1, precision and recall take the mean of the classes, `NAME_weighted` by how many rows they have."""
+    metric = METRICS[name][0]
+    if base(name) in AVERAGED:
+        return lambda answers: metric(answers, "weighted" if name.endswith("_weighted") else "macro")
+    return lambda answers: metric(answers, "")
 
 
-def f1(labels: np.ndarray, scores: np.ndarray) -> float:
+def base(name: str) -> str:
+    """Return the name of a metric without how its classes are put together."""
+    return name.removesuffix("_weighted").removesuffix("_macro")
+
+
+def auc(answers: Answers, average: Average = "macro") -> float:
+    """Return the area under the ROC curve, of several classes each against the rest; NaN with one class only."""
+    truth, likely = answers.truth, answers.likelihood
+    found = [_auc(truth[:, column], likely[:, column]) for column in range(truth.shape[1])]
+    return _mean(found, truth, average)
+
+
+def accuracy(answers: Answers, average: Average = "") -> float:
+    """Return the share of rows that are right, of several labels in all of them."""
+    return float((answers.called == answers.truth).all(axis=1).mean())
+
+
+def precision(answers: Answers, average: Average = "macro") -> float:
+    """Return the share of true ones among those called positive; 0 when none is."""
+    truth, called = answers.truth, answers.called
+    return _mean(_ratio((truth & called).sum(axis=0), called.sum(axis=0), truth, called), truth, average)
+
+
+def recall(answers: Answers, average: Average = "macro") -> float:
+    """Return the share of the positive ones that were found; 0 when there is none."""
+    truth, called = answers.truth, answers.called
+    return _mean(_ratio((truth & called).sum(axis=0), truth.sum(axis=0), truth, called), truth, average)
+
+
+def f1(answers: Answers, average: Average = "macro") -> float:
     """Return the harmonic mean of precision and recall."""
-    called, positive = _class(scores) == 1, labels == 1
-    return float(2 * (called & positive).sum() / max(1, called.sum() + positive.sum()))
+    truth, called = answers.truth, answers.called
+    hits = 2 * (truth & called).sum(axis=0)
+    return _mean(_ratio(hits, truth.sum(axis=0) + called.sum(axis=0), truth, called), truth, average)
 
 
-def log_loss(labels: np.ndarray, scores: np.ndarray) -> float:
+def log_loss(answers: Answers, average: Average = "") -> float:
     """Return the mean negative logarithm of the probability that the true class had."""
-    if scores.ndim == 2 and scores.shape[1] > 2:
-        chosen = scores[np.arange(len(labels)), labels.astype(int)]
-    else:
-        one = _positive(scores)
-        chosen = np.where(labels > _CUT, one, 1 - one)
-    return float(-np.log(np.clip(chosen, _TINY, 1)).mean())
+    return float(row_log_loss(answers).mean())
 
 
-def mse(labels: np.ndarray, scores: np.ndarray) -> float:
+def row_log_loss(answers: Answers) -> np.ndarray:
+    """Return the log loss of each row, shape (rows,); NaN where answers are no probabilities."""
+    likely, truth = answers.likelihood, answers.truth
+    if answers.coding.answers == "margins":
+        return np.full(len(answers), np.nan)
+    if answers.coding.task == "multiclass":
+        shares = likely / np.maximum(likely.sum(axis=1, keepdims=True), _TINY)
+        return -np.log(np.clip((shares * truth).sum(axis=1), _TINY, 1))
+    return -np.log(np.clip(np.where(truth, likely, 1 - likely), _TINY, 1)).mean(axis=1)
+
+
+def mse(answers: Answers, average: Average = "") -> float:
     """Return the mean squared error."""
-    return float(((labels - scores.reshape(labels.shape)) ** 2).mean())
+    labels, scores = answers.numbers
+    return float(((labels - scores) ** 2).mean())
 
 
-def rmse(labels: np.ndarray, scores: np.ndarray) -> float:
-    """Return the root of the mean squared error."""
-    return float(np.sqrt(mse(labels, scores)))
+def rmse(answers: Answers, average: Average = "") -> float:
+    """Return the root of the mean squared error, of several outputs the mean of theirs."""
+    labels, scores = answers.numbers
+    return float(np.sqrt(((labels - scores) ** 2).mean(axis=0)).mean())
 
 
-def mae(labels: np.ndarray, scores: np.ndarray) -> float:
+def mae(answers: Answers, average: Average = "") -> float:
     """Return the mean absolute error."""
-    return float(np.abs(labels - scores.reshape(labels.shape)).mean())
+    labels, scores = answers.numbers
+    return float(np.abs(labels - scores).mean())
 
 
-def r2(labels: np.ndarray, scores: np.ndarray) -> float:
-    """Return the share of the variance that is explained; NaN when there is none."""
-    spread = float(((labels - labels.mean()) ** 2).mean())
-    return 1 - mse(labels, scores) / spread if spread else float("nan")
+def r2(answers: Answers, average: Average = "") -> float:
+    """Return the share of the variance that is explained, of several outputs the mean of theirs; NaN when there is none."""
+    labels, scores = answers.numbers
+    spread = ((labels - labels.mean(axis=0)) ** 2).mean(axis=0)
+    if not (spread > 0).all():
+        return float("nan")
+    return float((1 - ((labels - scores) ** 2).mean(axis=0) / spread).mean())
 
 
 # Names as Model Monitor's model quality jobs have them. True: more is better.
-METRICS: Mapping[str, tuple[Metric, bool]] = {
+_PLAIN: dict[str, tuple[Callable[[Answers, Average], float], bool]] = {
     "auc": (auc, True), "accuracy": (accuracy, True), "precision": (precision, True), "recall": (recall, True),
     "f1": (f1, True), "log_loss": (log_loss, False), "mse": (mse, False), "rmse": (rmse, False), "mae": (mae, False),
     "r2": (r2, True),
 }  # fmt: skip
-
-
-def measure(labels: np.ndarray, scores: np.ndarray, names: list[str]) -> dict[str, float]:
-    """Return metrics by name. labels: shape (rows,); scores: (rows,) or (rows, classes)."""
-    return {name: METRICS[name][0](labels, scores) for name in names}
-
-
-def judge(labels: np.ndarray, scores: np.ndarray, kpi: Mapping[str, float], *, min_labels: int) -> dict[str, KpiRow]:
-    """Return how each KPI stands: `value`, `threshold`, `interval` and `state`.
-
-    The state is "below" when even the better end of the one-sided 95 % bootstrap interval misses the threshold,
-    "uncertain" when only the value misses it, else "holds". With fewer than `min_labels` it is "few-labels".
-    """
-    rows: dict[str, KpiRow] = {}
-    for name, threshold in kpi.items():
-        metric, more_is_better = METRICS[name]
-        row: KpiRow = {
-            "threshold": threshold, "more_is_better": more_is_better, "labels": len(labels), "value": None, "interval": None,
-            "state": "few-labels",
-        }  # fmt: skip
-        rows[name] = row
-        if len(labels) < min_labels:
-            continue
-        value = metric(labels, scores)
-        low, high = _interval(metric, labels, scores)
-        row["state"] = _state(value, high if more_is_better else low, threshold, more_is_better)
-        row["value"], row["interval"] = None if np.isnan(value) else value, [low, high]
-    return rows
-
-
-def _state(value: float, best: float, threshold: float, more_is_better: bool) -> KpiState:
-    if np.isnan(value):
-        return "few-labels"
-    sign = 1 if more_is_better else -1
-    if sign * best < sign * threshold:
-        return "below"
-    return "uncertain" if sign * value < sign * threshold else "holds"
-
-
-def estimate(scores: np.ndarray, names: list[str]) -> dict[str, float]:
-    """Return what KPIs would be if the model's probabilities were right; an estimate, for when no labels are there.
-
-    Confidence-based: a score p counts as a share p of a one and 1 - p of a zero. It cannot see that the probabilities
-    themselves have become wrong, so it never triggers a retraining. Only accuracy, auc, f1, log_loss have one.
-    """
-    one = _positive(scores)
-    if one.ndim != 1 or not len(one) or (one < 0).any() or (one > 1).any():
-        return {}
-    called = one > _CUT
-    known = {
-        "accuracy": lambda: float(np.where(called, one, 1 - one).mean()),
-        "auc": lambda: _expected_auc(one),
-        "f1": lambda: float(2 * one[called].sum() / max(_TINY, called.sum() + one.sum())),
-        "log_loss": lambda: float(-(one * np.log(one.clip(_TINY)) + (1 - one) * np.log((1 - one).clip(_TINY))).mean()),
-    }
-    return {name: known[name]() for name in names if name in known}
-
-
-def _expected_auc(one: np.ndarray) -> float:
-    order = np.sort(one)[::-1]
-    ones, zeros = np.cumsum(order), np.cumsum(1 - order)
-    if ones[-1] < _TINY or zeros[-1] < _TINY:
-        return float("nan")
-    hits, alarms = np.append(0, ones / ones[-1]), np.append(0, zeros / zeros[-1])
-    return float((np.diff(alarms) * (hits[1:] + hits[:-1]) / 2).sum())
-
-
-def _interval(metric: Metric, labels: np.ndarray, scores: np.ndarray) -> tuple[float, float]:
-    """Both one-sided 95 % bounds by bootstrap; of more than 5,000 rows the interval is scaled to their number."""
-    random, rows = np.random.default_rng(11), min(len(labels), _RESAMPLED_ROWS)
-    found: list[float] = []
-    for _ in range(_RESAMPLES):
-        chosen = random.integers(len(labels), size=rows)
-        found.append(metric(labels[chosen], scores[chosen]))
-    kept = np.array([value for value in found if not np.isnan(value)])
-    if not len(kept):
-        return float("nan"), float("nan")
-    middle, narrower = float(np.median(kept)), np.sqrt(rows / len(labels))
-    low, high = np.quantile(kept, [_TAIL, 1 - _TAIL])
-    return float(middle - (middle - low) * narrower), float(middle + (high - middle) * narrower)
+AVERAGED = ("auc", "precision", "recall", "f1")
+REGRESSION_METRICS = ("mse", "rmse", "mae", "r2")
+METRICS: Mapping[str, tuple[Callable[[Answers, Average], float], bool]] = {
+    **_PLAIN, **{f"{name}_{average}": _PLAIN[name] for name in AVERAGED for average in ("macro", "weighted")},
+}  # fmt: skip
 
 
 def flat(scores: np.ndarray) -> np.ndarray:
@@ -175,13 +188,26 @@ def flat(scores: np.ndarray) -> np.ndarray:
     return scores[:, 0] if scores.ndim == 2 and scores.shape[1] == 1 else scores
 
 
-def _positive(scores: np.ndarray) -> np.ndarray:
-    """The score of the positive class."""
-    if scores.ndim == 2:
-        return scores[:, 1] if scores.shape[1] == 2 else flat(scores)
-    return scores
+def _auc(positive: np.ndarray, scores: np.ndarray) -> float:
+    """By ranks; ties share their middle rank."""
+    ones, zeros = int(positive.sum()), int((~positive).sum())
+    if not ones or not zeros:
+        return float("nan")
+    _, places, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[places]
+    return float((ranks[positive].sum() - ones * (ones + 1) / 2) / (ones * zeros))
 
 
-def _class(scores: np.ndarray) -> np.ndarray:
-    one = _positive(scores)
-    return one.argmax(axis=1) if one.ndim == 2 else (one > _CUT).astype(int)
+def _ratio(part: np.ndarray, whole: np.ndarray, truth: np.ndarray, called: np.ndarray) -> list[float]:
+    """By class; one that neither a label nor an answer has does not count."""
+    seen: Any = (truth | called).any(axis=0).tolist() if truth.shape[1] > 1 else [True]
+    rows: list[tuple[float, float, bool]] = list(zip(part.tolist(), whole.tolist(), seen, strict=True))
+    return [(some / all_ if all_ else 0.0) if there else float("nan") for some, all_, there in rows]
+
+
+def _mean(found: Sequence[float], truth: np.ndarray, average: Average) -> float:
+    values = np.array(found)
+    known = ~np.isnan(values)
+    weights = truth.sum(axis=0) * 1.0 if average == "weighted" and truth.shape[1] > 1 else np.ones(len(values))
+    total = weights[known].sum()
+    return float((values[known] * weights[known]).sum() / total) if total else float("nan")

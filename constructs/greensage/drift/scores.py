@@ -43,7 +43,9 @@ def of_numbers(reference: np.ndarray, window: np.ndarray) -> Scores:
     single = np.isin(values, atoms)
     ranks = np.full(len(values), np.nan)
     ranks[~single] = mid_ranks(values[~single])
-    parts, groups, at = [], [], 0
+    parts: list[np.ndarray] = []
+    groups: list[tuple[str, float, list[int]]] = []
+    at = 0
 
     def put(name: str, weight: float, columns: list[np.ndarray]) -> None:
         nonlocal at
@@ -77,13 +79,13 @@ def of_categories(reference: np.ndarray, window: np.ndarray) -> Scores:
     counts = np.bincount(places, minlength=len(names))
     frequent = np.flatnonzero(counts * min(m, n) / (m + n) >= _LEAST_EXPECTED)
     frequent = frequent[np.argsort(-counts[frequent], kind="stable")][:_MOST_CATEGORIES]
-    columns = [(places == index).astype(float) for index in frequent]
+    columns: list[np.ndarray] = [(places == index).astype(float) for index in frequent]
     others = ~np.isin(places, frequent)
     if others.any():
         columns.append(others.astype(float))
     if not columns:
         return Scores(np.zeros((m, 0)), np.zeros((n, 0)), [])
-    matrix = np.stack(columns, axis=1)
+    matrix = np.asarray(np.stack(columns, axis=1))
     singles = [("one category", 0.4 / len(columns), [index]) for index in range(len(columns))] if len(columns) > 2 else []
     return Scores(matrix[:m], matrix[m:], [("categories", 0.6 if singles else 1.0, list(range(len(columns)))), *singles])
 

@@ -21,7 +21,7 @@ class Statistics:
     """`features` and `outputs` by name, in their order; `rows` is how many rows they saw.
 
     `sample` holds rows as they came, of very many only some; None in statistics that are read from a file without them.
-    `bad` counts unread lines by kind, and `said` has the reason of the first of each. `unusable` counts answers that were no numbers.
+    `bad` counts unread lines by kind, `said` has the reason of the first of each. `unusable` counts answers that were no numbers.
     """
 
     features: dict[str, Column] = field(default_factory=dict[str, Column])

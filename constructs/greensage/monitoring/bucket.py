@@ -15,7 +15,7 @@ from ..core.checked import check_prefix, check_whole
 from ..storage.retention import OwnBucket
 
 # Captured data and what is made of it for one retraining; what people may want to look up later.
-_SHORT = ("capture/", "labels/", "quarantine/", "retraining/", "checkpoints/")
+_SHORT = ("capture/", "labels/", "quarantine/", "outbox/", "retraining/", "checkpoints/")
 _LONG = ("reports/", "decisions/", "records/")
 
 

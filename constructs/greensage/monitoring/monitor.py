@@ -66,7 +66,8 @@ class Monitor(Construct):
             "baseline": {"bucket": baseline.bucket_name, "key": baseline.key, "source": baseline.source},
             "drift": drift_settings.to_json() if drift_settings else None, "kpi": dict(quality.kpi),
             "min_labels": quality.min_labels, "label_days": quality.label_days, "most_rows": quality.most_rows,
-            "judged_rows": quality.judged_rows,
+            "judged_rows": quality.judged_rows, "classes": quality.names, "codes": quality.codes,
+            "enough_rows": int(drift.setting("enough_rows")), "window_days": drift.setting("window_days"),
             "every_rows": every_rows, "large_mb": drift.limit("large_mb"), "namespace": NAMESPACE,
         }  # fmt: skip
         self.drift_settings, self.quality = drift_settings, quality
@@ -137,8 +138,9 @@ class Monitor(Construct):
 
     def _allow_reports(self, key: kms.IKey | None) -> None:
         arn, prefix = self.bucket.bucket_arn, self.prefix
-        written = (f"{prefix}reports/", f"{prefix}quarantine/", f"{prefix}state/history.json")
+        written = (f"{prefix}reports/", f"{prefix}quarantine/", f"{prefix}outbox/", f"{prefix}state/history.json")
         self.function.allow_files(arn, ["s3:PutObject"], *written)
+        self.function.allow_files(arn, ["s3:DeleteObject"], f"{prefix}outbox/")
         if key:
             self.function.allow(["kms:GenerateDataKey"], key.key_arn)
         self.function.allow_metrics(NAMESPACE)
@@ -244,7 +246,7 @@ class ModelQualityMonitor(Monitor):
 def allow_reading(function: LoopFunction, bucket: s3.IBucket, prefix: str, baseline: Baseline, key: kms.IKey | None) -> None:
     """Let a function read the loop's files and the baseline."""
     arn = bucket.bucket_arn
-    folders = [f"{prefix}{name}/" for name in ("capture", "labels", "reports", "state", "retraining")]
+    folders = [f"{prefix}{name}/" for name in ("capture", "labels", "reports", "state", "retraining", "outbox")]
     function.allow_files(arn, ["s3:GetObject"], *folders)
     function.allow_listing(arn, *folders)
     function.allow_files(baseline.bucket_arn, ["s3:GetObject"], baseline.key)

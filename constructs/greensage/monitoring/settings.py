@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -81,11 +81,14 @@ class QualitySettings:
     min_labels:
         With fewer labelled answers a KPI is not judged; default 200.
     label_days:
-        Days that labels are waited for; default 7.
+        Days after an answer that its label may come; default 7. Captures must be kept for longer.
     judged_rows:
         The newest labelled answers that are judged, at least `min_labels`; default 2000.
     most_rows:
         Labelled answers that are read and kept for a retraining, at least `judged_rows`; default 20000.
+    classes:
+        Names of the classes, or whole numbers, in the order of the model's answers, the positive one of two last; default:
+        inferred from labels and answers.
 
     Raises ValueError, naming the property, the value and what is allowed.
     """
@@ -95,6 +98,7 @@ class QualitySettings:
     label_days: int = int(drift.setting("label_days"))
     judged_rows: int = int(drift.setting("judged_rows"))
     most_rows: int = int(drift.setting("most_rows"))
+    classes: Sequence[str | int] = ()
 
     def __post_init__(self) -> None:
         check_names("kpi", self.kpi, drift.kpis())
@@ -102,3 +106,13 @@ class QualitySettings:
             check_number(f"kpi: {name}", value)
         for prop in ("min_labels", "label_days", "judged_rows", "most_rows"):
             check_whole(prop, getattr(self, prop), 1)
+
+    @property
+    def names(self) -> list[str]:
+        """The classes whose labels are words."""
+        return [item for item in self.classes if isinstance(item, str)]
+
+    @property
+    def codes(self) -> list[int]:
+        """What labels of the classes are as numbers: a name's place."""
+        return list(range(len(self.names))) if self.names else [int(item) for item in self.classes]

@@ -64,7 +64,7 @@ def _capture(model: ModelPlan) -> tuple[Beside, ...]:
         return ()
     percent = watched.sample_percent if watched else spec.capture.sample_percent if spec.capture else 0
     by = watched.captured_by if watched else hosting_kind(model.kind).captured_by
-    days = spec.capture.days if spec.capture else defaults.CAPTURE_DAYS
+    days = watched.capture_days if watched else spec.capture.days if spec.capture else defaults.CAPTURE_DAYS
     demand = demand_of(spec)
     hours = sum(item.hours for item in demand.hours if item.rate) * DAYS_PER_MONTH
     usage = beside.captured(

@@ -70,6 +70,7 @@ def _plan_group(name: str, pairs: list[Planned]) -> GroupPlan:
         deployment=deployment,
         placement=placement,
         captured=tuple((model.name, model.monitoring.sample_percent) for _, model in pairs if model.monitoring),
+        capture_days=max((model.monitoring.capture_days for _, model in pairs if model.monitoring), default=0),
     )
     # One that a member wants is for all of them.
     wanted = next((found.spec for found, _ in pairs if found.spec.dashboard is True), lead.spec)

@@ -6,6 +6,7 @@ import math
 
 from ..catalog import drift
 from ..catalog.kinds import hosting_kind, hosting_kinds
+from ..core import defaults
 from ..spec import ModelSpec
 from .context import Request
 from .types import Choice, ImagePlan, Kind, MonitoringPlan
@@ -49,7 +50,14 @@ def plan_monitoring(request: Request, kind: Kind, image: ImagePlan) -> tuple[Mon
     large = drift.analyzer_image(request.region) is not None
     captured = Choice("capture", f"{percent} % of the requests, by the {by}", why)
     watched = Choice("monitoring", f"{spec.drift.features}, {schedule}", _watched(spec, large))
-    return MonitoringPlan(by, percent, schedule, large), [captured, watched]
+    return MonitoringPlan(by, percent, schedule, large, _capture_days(spec)), [captured, watched]
+
+
+def _capture_days(spec: ModelSpec) -> int:
+    """Return how long captures are kept: as long as asked for, and until the last label of a day may have come."""
+    assert spec.drift is not None
+    asked = spec.capture.days if spec.capture else defaults.CAPTURE_DAYS
+    return max(asked, spec.drift.label_days + 1) if spec.drift.kpi else asked
 
 
 def _sample(spec: ModelSpec) -> tuple[int, str]:

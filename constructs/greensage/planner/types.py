@@ -120,12 +120,13 @@ class RecommendPlan:
 @dataclass(frozen=True)
 class MonitoringPlan:
     """How requests are captured (by SageMaker or by our container), how many percent, when they are evaluated (a rate), and
-    whether Model Monitor's container can take over large windows."""
+    whether Model Monitor's container can take over large windows; and how long captures are kept."""
 
     captured_by: Literal["service", "container"]
     sample_percent: int
     schedule: str
     large_windows: bool
+    capture_days: int  # captures are kept until their labels may have come
 
 
 @dataclass(frozen=True)
@@ -190,6 +191,7 @@ class GroupPlan:
     placement: Placement | None = None
     dashboard: bool = False
     captured: tuple[tuple[str, int], ...] = ()  # members with drift, and percent of the requests to each
+    capture_days: int = 0  # of them, the longest
 
     @property
     def members(self) -> tuple[str, ...]:

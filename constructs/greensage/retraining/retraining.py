@@ -168,7 +168,8 @@ class DriftTriggeredRetraining(Construct):
         names = list(dict.fromkeys([*self._monitor.quality.kpi, self._metric_name()]))
         settings = self._monitor.drift_settings
         return {
-            "label": self._source.label, "metrics": names, "protected": self._policy.protected,
+            "label": self._source.label, "metrics": names, "metric": self._metric_name(), "codes": self._monitor.quality.codes,
+            "protected": self._policy.protected,
             "least_rows": int(drift.setting("slice_rows")), "threshold": settings.limit if settings else 0.1,
         }  # fmt: skip
 
@@ -181,6 +182,8 @@ class DriftTriggeredRetraining(Construct):
         rules = {
             "metric": self._metric_name(), "margin": policy.margin, "tolerance": policy.tolerance,
             "protected": policy.protected, "least_rows": int(drift.setting("slice_rows")),
+            "least_compared": int(drift.setting("least_compared")), "kpi": dict(monitor.quality.kpi),
+            "person": policy.approval == "person",
         }  # fmt: skip
         settings = {
             **monitor.settings, "label": self._source.label, "candidates": self._candidates(), "green_hour": green_hour,

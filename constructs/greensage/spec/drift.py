@@ -30,7 +30,9 @@ class DriftSpec(Part):
     )
     # A plain str and not a Literal: the methods are rows of the catalog, and one more must not touch this file.
     features: str = Field(
-        default=drift.methods()[0], json_schema_extra={"enum": [*drift.methods()]}, description="How the size of a change is measured."
+        default=drift.methods()[0],
+        json_schema_extra={"enum": [*drift.methods()]},
+        description="How the size of a change is measured.",
     )
     threshold: float | None = Field(default=None, gt=0, description="Change that counts, in the unit of features.")
     baseline: str | None = Field(
@@ -42,6 +44,17 @@ class DriftSpec(Part):
         ge=20,
         le=20_000,
         description="Newest labelled answers that KPIs are judged on.",
+    )
+    label_days: int = Field(
+        default=int(drift.setting("label_days")),
+        ge=1,
+        le=365,
+        description="So many days after an answer its label may come; captures are kept until then.",
+    )
+    classes: tuple[str | int, ...] = Field(
+        default=(),
+        max_length=1_000,
+        description="The classes in the order of the model's answers, the positive one of two last; default: seen in labels.",
     )
     on_drift: Literal["alert", "retrain"] = Field(default="alert", description="What drift alone does; a KPI below retrains.")
     min_labels: int = Field(default=int(drift.setting("min_labels")), ge=20, le=1_000_000)
@@ -62,6 +75,13 @@ class DriftSpec(Part):
     def _known_method(cls, value: str) -> str:
         if value not in drift.methods():
             raise ValueError(f"{value!r} is no method | {', '.join(drift.methods())}")
+        return value
+
+    @field_validator("classes")
+    @classmethod
+    def _classes_of_one_kind(cls, value: tuple[str | int, ...]) -> tuple[str | int, ...]:
+        if len({type(item) for item in value}) > 1 or len(set(value)) < len(value) or len(value) == 1:
+            raise ValueError("classes must be two or more different names, or whole numbers | for instance [no, yes]")
         return value
 
     @field_validator("kpi")
