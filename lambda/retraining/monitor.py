@@ -12,6 +12,7 @@ from __future__ import annotations
 import itertools
 import json
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -71,7 +72,8 @@ class Monitor:
         The window's id is the time of the event, so that an event that comes twice is one window.
         """
         until = datetime.fromisoformat(scheduled).timestamp() if scheduled else time.time()
-        after = self.store.history().evaluated.get(self.kind, 0.0)
+        history = self.store.history()
+        after = max(history.evaluated.get(self.kind, 0.0), history.since)
         files = self.store.files("capture/", after=after, until=until)
         size = sum(file.size for file in files)
         large = self.given.get("drift") and size > self.given["large_mb"] * _MEGABYTE
@@ -93,7 +95,7 @@ class Monitor:
         if new_rows < self.given["every_rows"]:
             return {"id": window["id"], "status": "waiting", "rows": new_rows, "drifted": []}, None
         report: Report = {
-            **self._evaluated(statistics, new_rows), **self._quality(window),
+            **self._evaluated(statistics, window), **self._quality(window),
             "id": window["id"], "model": self.given["model"], "engine": window["engine"], "files": window["files"],
             "after": window["after"], "until": window["until"], "new_rows": new_rows,
             "quarantine": self._quarantine(window["id"], bad),
@@ -124,7 +126,7 @@ class Monitor:
         new, bad = self._batches(files, names)
         rows = sum(len(batch.features) for batch in new)
         made = Statistics.of(names)
-        made.add_all([*(self._older(window, rows, names) if rows else []), *new])
+        made.add_all(new)
         return made, bad, rows
 
     def _batches(self, files: list[File], names: list[str]) -> tuple[list[Batch], list[tuple[str, BadLine]]]:
@@ -193,14 +195,27 @@ class Monitor:
             raise Permanent(f"there is no baseline at s3://{place['bucket']}/{place['key']}")
         return from_statistics(found)
 
-    def _evaluated(self, statistics: Statistics, new_rows: int) -> Evaluation:
-        if not self.given.get("drift"):
+    def _evaluated(self, new: Statistics, window: Window) -> Evaluation:
+        """Compare what is new with the baseline; and, of few rows, what is new with what came before it, half of alpha each:
+        a large change shows at once, a small one when there are enough rows."""
+        given = self.given.get("drift")
+        if not given:
             return {
-                "status": "ok" if new_rows else "no-data", "drifted": [], "columns": [], "violations": [],
-                "rows": statistics.rows, "requests": statistics.requests, "bad_lines": dict(statistics.bad),
-                "unread": unread_share(statistics), "unusable_answers": statistics.unusable,
+                "status": "ok" if new.rows else "no-data", "drifted": [], "columns": [], "violations": [],
+                "rows": new.rows, "requests": new.requests, "bad_lines": dict(new.bad),
+                "unread": unread_share(new), "unusable_answers": new.unusable,
             }  # fmt: skip
-        return evaluate(self.baseline, statistics, Settings(**self.given["drift"]))
+        settings = Settings(**given)
+        older = self._older(window, new.rows, list(new.features)) if new.rows and window["engine"] == "lambda" else []
+        if not older:
+            return evaluate(self.baseline, new, settings)
+        settings = replace(settings, alpha=settings.alpha / 2)
+        found = evaluate(self.baseline, new, settings)
+        if found["status"] in ("drift", "unread"):
+            return found
+        together = Statistics.of(list(new.features))
+        together.add_all([*older, *self._batches(self._files(window), list(new.features))[0]])
+        return evaluate(self.baseline, together, settings)
 
     def _quality(self, window: Window) -> Quality:
         """KPIs of the answers of the last `label_days`, by the labels there are now; labels may be late."""

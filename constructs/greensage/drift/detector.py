@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 
 from . import joint, scores, text
-from .effective import Blocks, Means, blocks_of, compare_means
+from .effective import Blocks, Means, Season, blocks_of, compare_means, season_of
 from .rows import Rows
 from .significance import f_tail, more_p_value, normal_tail, rates_p_value
 
@@ -73,9 +73,7 @@ class Detector:
         blocks = self._of(before, after)
         if kind == "texts":
             return _texts(old, new, blocks, missing)
-        return _scored(
-            scores.of_categories(old, new) if kind == "names" else scores.of_numbers(old, new), old, new, blocks, missing, kind
-        )
+        return _scored(old, new, blocks, missing, kind)
 
     def _has_words(self, left: int, right: int) -> bool:
         return left in self.reference.words or right in self.window.words
@@ -88,25 +86,15 @@ class Detector:
         if len(made) < 2:
             return FoundJointly(1.0)
         m, matrix = len(self.reference), np.stack(list(made.values()), axis=1)
-        features = joint.random_features(matrix)
-        means = compare_means(features[:m], features[m:], self._blocks)
-        by_distance = min(1.0, 2 * _together(features[:m], features[m:], means))
-        by_pairs, pair, correlations = self._pairs(matrix, list(made))
+        before, after = matrix[:m], matrix[m:]
+        season = season_of(before, self._blocks)
+        if season:
+            before = before[season.here]
+        blocks = None if season else self._blocks
+        old, new = joint.random_features(before), joint.random_features(after)
+        by_distance = min(1.0, 2 * _together(old, new, compare_means(old, new, blocks, beside=season)))
+        by_pairs, pair, correlations = _pairs(before, after, list(made), blocks, season)
         return FoundJointly(by_pairs, pair, correlations) if by_pairs < by_distance else FoundJointly(by_distance)
-
-    def _pairs(self, matrix: np.ndarray, names: list[str]) -> tuple[float, tuple[str, str], tuple[float, float]]:
-        """The pair of columns whose rank correlation changed the most: p-value, names, correlations before and after."""
-        m, found, best = len(self.reference), joint.pairs(matrix.shape[1]), (1.0, 0, (0.0, 0.0))
-        for begin in range(0, len(found), _CHUNK):
-            products = joint.products(matrix, found[begin : begin + _CHUNK])
-            before, after = products[:m], products[m:]
-            means = compare_means(before, after, self._blocks, of_one=False)
-            for place in np.argsort(-np.abs(means.z))[:_LOOKED_AT].tolist():
-                p_value = normal_tail(float(means.z[place]), float(means.freedom[place]))
-                if p_value < best[0]:
-                    best = p_value, begin + place, (float(before[:, place].mean()), float(after[:, place].mean()))
-        left, right = found[best[1]]
-        return min(1.0, best[0] * len(found) * 2), (names[left], names[right]), best[2]
 
     def _score(self, name: str, kind: Kind) -> np.ndarray:
         """One bounded score a row; a value that is not there scores nothing."""
@@ -149,15 +137,20 @@ class Detector:
         return rates_p_value(gaps[0].mean() * old, old, gaps[1].mean() * new, new)
 
 
-def _scored(made: scores.Scores, old: np.ndarray, new: np.ndarray, blocks: Blocks | None, missing: float, kind: Kind) -> Found:
-    """Test the scores of one column, and what lies outside of what the reference has."""
+def _scored(old: np.ndarray, new: np.ndarray, blocks: Blocks | None, missing: float, kind: Kind) -> Found:
+    """Test the scores of one column, and what lies outside of what the reference has; at a season, at its place in it."""
+    of = scores.of_categories if kind == "names" else scores.of_numbers
+    made = of(old, new)
     if not made.groups:
         return Found(1.0, "", missing, rows=float(len(new)))
-    means = compare_means(made.reference, made.window, blocks)
+    season = season_of(made.reference[:, made.main], blocks)
+    if season:
+        old = old[season.here]
+        made = of(old, new)
+    means = compare_means(made.reference, made.window, None if season else blocks, beside=season)
     p_value, why, place = _best(made, means)
     inflated = float(len(new) / means.rows.min()), float(len(old) / means.reference_rows.min())
-    season = blocks.cycle if blocks and means.season[place] else ""
-    found = Found(min(1.0, p_value), why, missing, 1.0, float(means.rows[place]), season)
+    found = Found(min(1.0, p_value), why, missing, 1.0, float(means.rows[place]), season.cycle if season else "")
     if kind == "names":
         return replace(found, new_p_value=new_values(old, new, inflated))
     outside = min(1.0, _outside(old, new, inflated) / _OUTSIDE_WEIGHT)
@@ -168,11 +161,33 @@ def _texts(old: np.ndarray, new: np.ndarray, blocks: Blocks | None, missing: flo
     """Test what texts are made of; what saw the most says so."""
     best, measured = Found(1.0, "", missing, rows=float(len(new))), text.measures(old.tolist(), new.tolist())
     for name, (before, after) in measured.items():
-        found = _scored(scores.of_numbers(before, after), before, after, blocks, missing, "numbers")
+        found = _scored(before, after, blocks, missing, "numbers")
         p_value = min(1.0, found.p_value * len(measured))
         if p_value < best.p_value:
             best = replace(found, p_value=p_value, why=f"{name}: {found.why}")
     return best
+
+
+def _pairs(
+    before: np.ndarray, after: np.ndarray, names: list[str], blocks: Blocks | None, season: Season | None
+) -> tuple[float, tuple[str, str], tuple[float, float]]:
+    """The pair of columns whose rank correlation changed the most: p-value, names, correlations before and after."""
+    found, best = joint.pairs(before.shape[1]), (1.0, 0, (0.0, 0.0))
+    for begin in range(0, len(found), _CHUNK):
+        part = found[begin : begin + _CHUNK]
+        old, new = joint.products(before, part), joint.products(after, part)
+        means = compare_means(old, new, blocks, of_one=False, beside=season)
+        for place in np.argsort(-np.abs(means.z))[:_LOOKED_AT].tolist():
+            p_value = normal_tail(float(means.z[place]), float(means.freedom[place]))
+            if p_value < best[0]:
+                best = p_value, begin + place, (_within(old[:, place].mean()), _within(new[:, place].mean()))
+    left, right = found[best[1]]
+    return min(1.0, best[0] * len(found) * 2), (names[left], names[right]), best[2]
+
+
+def _within(correlation: float) -> float:
+    """A correlation; ranks of both samples together may make it a little more than one."""
+    return float(np.clip(correlation, -1, 1))
 
 
 def new_values(before: np.ndarray, after: np.ndarray, inflated: tuple[float, float]) -> float:

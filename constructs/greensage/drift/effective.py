@@ -14,13 +14,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 
 _DAY, _WEEK = 86_400.0, 604_800.0
 # Fewer stretches say nothing about how much they vary.
 _LEAST_BLOCKS = 6
+# Of the window's place in a cycle so many must be there.
+_LEAST_AT_PLACE = 3
 # A stretch must have this many rows to count.
 _LEAST_ROWS = 5
 # What tells correlation from chance: three standard errors of it and the upper thousandth of chi-squared, because it is looked
@@ -77,7 +78,7 @@ def _by_clock(times: np.ndarray, window_times: np.ndarray) -> Blocks | None:
         ids, starts, counts = np.unique(place[order], return_index=True, return_counts=True)
         kept = counts >= _LEAST_ROWS
         phase = np.mod(ids, phases)
-        if kept.sum() < _LEAST_BLOCKS or (phases > 1 and (kept & (phase == 0)).sum() < 2):
+        if kept.sum() < _LEAST_BLOCKS or (phases > 1 and (kept & (phase == 0)).sum() < _LEAST_AT_PLACE):
             continue
         return Blocks(order, starts, counts, np.where(kept, phase, -1), name if phases > 1 else "")
     return None
@@ -96,14 +97,11 @@ class Means:
     freedom: np.ndarray
     rows: np.ndarray
     reference_rows: np.ndarray
-    season: np.ndarray
 
     def of(self, columns: Sequence[int]) -> Means:
         """Return some of them."""
         at = list(columns)
-        return Means(
-            self.difference[at], self.variance[at], self.freedom[at], self.rows[at], self.reference_rows[at], self.season[at]
-        )
+        return Means(self.difference[at], self.variance[at], self.freedom[at], self.rows[at], self.reference_rows[at])
 
     @property
     def z(self) -> np.ndarray:
@@ -111,9 +109,12 @@ class Means:
         return self.difference / np.sqrt(self.variance)
 
 
-def compare_means(reference: np.ndarray, window: np.ndarray, blocks: Blocks | None, *, of_one: bool = True) -> Means:
+def compare_means(
+    reference: np.ndarray, window: np.ndarray, blocks: Blocks | None, *, of_one: bool = True, beside: Season | None = None
+) -> Means:
     """Compare features of rows, shapes (m, features) and (n, features), in the order of time.
 
+    With a season, `beside`, the reference's rows are those at the window's place in it, and it says how much they vary.
     Features `of_one` column are not correlated longer than the one that is correlated the longest, which is told best.
     """
     m, n = len(reference), len(window)
@@ -125,28 +126,18 @@ def compare_means(reference: np.ndarray, window: np.ndarray, blocks: Blocks | No
         inflated, inflated_reference = (np.full(len(own), own.max()) for own in (inflated, inflated_reference))
     # A training table that was shuffled hides how alike rows were that followed each other.
     inflated_reference = np.maximum(inflated_reference, inflated)
-    usual, size = before.mean(axis=0), np.full(before.shape[1], float(m))
-    # As many independent rows as there are tell how much they vary.
     freedom = np.where(inflated > 1, np.maximum(n / inflated - 1, 1.0), math.inf)
-    season = np.zeros(before.shape[1], bool)
-    if blocks is not None:
-        between, degrees, returning, placed, placed_rows = _between(before, blocks)
-        usual = np.where(returning, placed, usual)
-        size = np.where(returning, placed_rows, size)
-        season = returning
-        # Stretches shorter than the window say how much longer ones vary at least.
-        inflated_reference = np.maximum(inflated_reference, between)
-        if of_one and len(between):
-            # What the reference hardly has cannot say how much it varies there; it comes in stretches like the rest.
-            rare = before.var(axis=0) < _RARE_SPREAD
-            between = np.where(rare, between.max(), between)
-            degrees = np.where(rare, degrees.min(), degrees)
-        more = between > inflated
-        inflated = np.where(more, between, inflated)
-        freedom = np.where(more, degrees, freedom)
-    effective, effective_reference = n / inflated, np.maximum(size / inflated_reference, 1.0)
+    between, degrees = (beside.ratio, beside.freedom) if beside else _between(before, blocks)
+    inflated_reference = np.maximum(inflated_reference, between)
+    if of_one and len(inflated):
+        # What the reference hardly has cannot say how much it varies there; it comes in stretches like the rest.
+        rare = before.var(axis=0) < _RARE_SPREAD
+        between, degrees = np.where(rare, np.max(between), between), np.where(rare, np.min(degrees), degrees)
+    more = between > inflated
+    inflated, freedom = np.where(more, between, inflated), np.where(more, degrees, freedom)
+    effective, effective_reference = n / inflated, np.maximum(m / inflated_reference, 1.0)
     return Means(
-        after.mean(axis=0) - usual, 1 / effective + 1 / effective_reference, freedom, effective, effective_reference, season
+        after.mean(axis=0) - before.mean(axis=0), 1 / effective + 1 / effective_reference, freedom, effective, effective_reference
     )
 
 
@@ -170,35 +161,63 @@ def inflation(rows: np.ndarray) -> np.ndarray:
     return np.clip(np.maximum(by_chain, by_batches), 1.0, n / 2)
 
 
-def _between(rows: np.ndarray, blocks: Blocks) -> tuple[np.ndarray, ...]:
-    """How much the means of stretches differ beside their season, against independent rows: ratio, degrees of freedom;
-    whether there is a season, the mean at the window's place in it, and how many rows that rests on."""
-    sums = np.add.reduceat(rows[blocks.order], blocks.starts, axis=0)
+def _between(rows: np.ndarray, blocks: Blocks | None) -> tuple[np.ndarray, np.ndarray]:
+    """How much the means of stretches vary against those of independent rows, at least 1, and the degrees of freedom."""
+    if blocks is None:
+        return np.ones_like(rows[0]), np.full_like(rows[0], math.inf)
+    used = blocks.phase >= 0
+    counts = blocks.counts[used].astype(float)
+    means = np.add.reduceat(rows[blocks.order], blocks.starts, axis=0)[used] / counts[:, None]
+    whole = (means * counts[:, None]).sum(axis=0) / counts.sum()
+    ratio = (counts[:, None] * (means - whole) ** 2).sum(axis=0) / np.maximum(rows.var(axis=0), 1e-9) / (len(means) - 1)
+    return _told(ratio, means, len(means) - 1)
+
+
+def _told(ratio: np.ndarray, means: np.ndarray, degrees: int) -> tuple[np.ndarray, np.ndarray]:
+    """A ratio that chance does not explain, else 1; stretches that follow each other may be alike too: a reference of one
+    season knows little of the next."""
+    alike = inflation(means)
+    freedom = np.maximum(degrees / alike, 1.0)
+    told = (ratio > _limits(freedom)) | (alike > 1)
+    return np.where(told, np.maximum(ratio, 1.0), 1.0), np.where(told, freedom, math.inf)
+
+
+@dataclass(frozen=True)
+class Season:
+    """Which rows of the reference are at the window's place in a cycle, and how much such stretches vary beside it."""
+
+    here: np.ndarray
+    cycle: str
+    ratio: float
+    freedom: float
+
+
+def season_of(rows: np.ndarray, blocks: Blocks | None) -> Season | None:
+    """Return the season that features of the reference have, shape (rows, features); None where there is none."""
+    if blocks is None or not blocks.cycle:
+        return None
     used = blocks.phase >= 0
     counts, phase = blocks.counts[used].astype(float), blocks.phase[used]
-    means = sums[used] / counts[:, None]
+    means = np.add.reduceat(rows[blocks.order], blocks.starts, axis=0)[used] / counts[:, None]
+    squares = np.add.reduceat(rows[blocks.order] ** 2, blocks.starts, axis=0)[used]
     phases, place = np.unique(phase, return_inverse=True)
+    degrees = len(means) - len(phases)
+    if degrees < _LEAST_BLOCKS:
+        return None
     totals = np.bincount(place, weights=counts)
     centers = _grouped(means * counts[:, None], place, len(phases)) / totals[:, None]
     whole = (means * counts[:, None]).sum(axis=0) / counts.sum()
-    around = np.maximum(rows.var(axis=0), 1e-9)
-    rest = (counts[:, None] * (means - centers[place]) ** 2).sum(axis=0) / around
-    degrees = len(means) - len(phases)
-    returning = np.zeros(rows.shape[1], bool)
-    if len(phases) > 1 and degrees >= _LEAST_BLOCKS:
-        seasonal = (totals[:, None] * (centers - whole) ** 2).sum(axis=0) / around / (len(phases) - 1)
-        noise = np.maximum(rest / degrees, 1e-9)
-        expected = math.sqrt(2 / (len(phases) - 1) + 2 / degrees)
-        returning = np.asarray(seasonal / noise > 1 + _SEASON * expected)
-    whole_rest = (counts[:, None] * (means - whole) ** 2).sum(axis=0) / around
-    ratio = cast("np.ndarray", np.where(returning, rest / max(degrees, 1), whole_rest / (len(means) - 1)))
-    freedom = np.where(returning, float(max(degrees, 1)), float(len(means) - 1))
-    # Stretches that follow each other may be alike too: a reference of a season knows little of the next.
-    alike = inflation(np.where(returning, means - centers[place], means))
-    freedom = np.maximum(freedom / alike, 1.0)
-    ratio = np.asarray(np.where((ratio > _limits(freedom)) | (alike > 1), np.maximum(ratio, 1.0), 1.0))
-    at = int(np.flatnonzero(phases == 0)[0]) if (phases == 0).any() else 0
-    return ratio, freedom, returning, centers[at], np.full_like(centers[at], totals[at])
+    inside = np.maximum((squares - counts[:, None] * means**2).sum(axis=0) / (counts.sum() - len(counts)), 1e-9)
+    rest = (counts[:, None] * (means - centers[place]) ** 2).sum(axis=0) / inside / degrees
+    seasonal = (totals[:, None] * (centers - whole) ** 2).sum(axis=0) / inside / (len(phases) - 1)
+    expected = math.sqrt(2 / (len(phases) - 1) + 2 / degrees)
+    returning = seasonal / np.maximum(rest, 1.0) > 1 + _SEASON * expected
+    if not bool(returning.any()):
+        return None
+    ratio, freedom = _told(rest, means - centers[place], degrees)
+    ends = blocks.starts + blocks.counts
+    kept = [blocks.order[begin:end] for begin, end, where in zip(blocks.starts, ends, blocks.phase, strict=True) if where == 0]
+    return Season(np.sort(np.concatenate(kept)), blocks.cycle, float(ratio.max()), float(freedom.min()))
 
 
 def _grouped(rows: np.ndarray, place: np.ndarray, count: int) -> np.ndarray:

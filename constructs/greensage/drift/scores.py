@@ -20,6 +20,7 @@ _TAILS = (0.1, 0.03)
 _LEAST_IN_TAIL = 10
 _BINS = 10
 _MOST_CATEGORIES = 30
+_SHAPE = "shape"
 _LEAST_EXPECTED = 5
 
 
@@ -33,6 +34,11 @@ class Scores:
     reference: np.ndarray
     window: np.ndarray
     groups: list[tuple[str, float, list[int]]]
+
+    @property
+    def main(self) -> list[int]:
+        """The places of the scores that say where most values lie."""
+        return next((places for name, _, places in self.groups if name == _SHAPE), self.groups[0][2])
 
 
 def of_numbers(reference: np.ndarray, window: np.ndarray) -> Scores:
@@ -62,7 +68,7 @@ def of_numbers(reference: np.ndarray, window: np.ndarray) -> Scores:
         scored = [np.nan_to_num(score) for score in legendre(ranks)]
         put("location", 0.5, scored[:1])
         put("scale", 0.13, scored[1:2])
-        put("shape", 0.08, scored)
+        put(_SHAPE, 0.08, scored)
         if min(rest, m) >= _LEAST_IN_TAIL * _BINS:
             put("tenths", 0.06, _tenths(ranks))
         tails = [tail for share in _TAILS if min(rest, m) * share >= _LEAST_IN_TAIL for tail in _both_tails(ranks, share)]

@@ -1,4 +1,4 @@
-"""KPIs from labels, decisions, the comparison of models, and where a training goes next."""
+"""Labels, decisions, the comparison of models, and where a training goes next."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import json
 
 import numpy as np
 import pytest
-from sklearn import metrics
 
 from greensage.drift import quality
-from greensage.drift.compare import Rules, slices, verdict
+from greensage.drift.compare import Rules, slices, surely_better, verdict
 from greensage.drift.decide import Footprint, History, Policy, decide
 from greensage.drift.labels import Joined, Labels, label_line
 from greensage.drift.retrain import next_candidate, split, start_time
@@ -28,47 +27,6 @@ NOW = 1_800_000_000.0
 FOOTPRINT = Footprint(kwh=0.01, grams=3.0, usual_days=30)
 
 
-def answers(rows: int = 2_000) -> tuple[np.ndarray, np.ndarray]:
-    labels = RANDOM.integers(0, 2, rows).astype(float)
-    return labels, np.clip(RANDOM.normal(0.35 + 0.3 * labels, 0.2), 0.001, 0.999)
-
-
-def test_metrics_are_scikit_learns():
-    labels, scores = answers()
-    scores = scores.round(2).clip(0.01, 0.99)  # ties
-    called = scores > 0.5
-    expected = {
-        "auc": metrics.roc_auc_score(labels, scores), "accuracy": metrics.accuracy_score(labels, called),
-        "precision": metrics.precision_score(labels, called), "recall": metrics.recall_score(labels, called),
-        "f1": metrics.f1_score(labels, called), "log_loss": metrics.log_loss(labels, scores),
-        "rmse": metrics.root_mean_squared_error(labels, scores), "mae": metrics.mean_absolute_error(labels, scores),
-        "r2": metrics.r2_score(labels, scores), "mse": metrics.mean_squared_error(labels, scores),
-    }  # fmt: skip
-    assert quality.measure(labels, scores, list(expected)) == pytest.approx(expected)
-
-
-def test_a_kpi_is_below_only_when_its_interval_is():
-    labels, scores = answers()
-    value = quality.auc(labels, scores)
-    judged = {
-        name: quality.judge(labels, scores, {"auc": threshold}, min_labels=200)["auc"]["state"]
-        for name, threshold in {"far": value + 0.1, "near": value + 0.002, "under": value - 0.1}.items()
-    }
-    assert judged == {"far": "below", "near": "uncertain", "under": "holds"}
-    assert quality.judge(labels[:50], scores[:50], {"auc": 0.99}, min_labels=200)["auc"]["state"] == "few-labels"
-    assert quality.judge(labels, scores, {"log_loss": 0.1}, min_labels=200)["log_loss"]["state"] == "below"
-
-
-def test_without_labels_the_estimate_of_calibrated_scores_is_right():
-    scores = RANDOM.random(50_000)
-    labels = (RANDOM.random(50_000) < scores).astype(float)
-    estimated = quality.estimate(scores, ["auc", "accuracy", "f1", "log_loss", "rmse"])
-    assert set(estimated) == {"auc", "accuracy", "f1", "log_loss"}
-    for name, value in estimated.items():
-        assert value == pytest.approx(quality.METRICS[name][0](labels, scores), abs=0.01)
-    assert quality.estimate(np.array([5.0, -1.0]), ["auc"]) == {} == quality.estimate(np.empty((0, 1)), ["auc"])
-
-
 def test_labels_join_by_id_late_or_not_and_bad_ones_are_counted():
     labels, joined = Labels(), Joined(most=2)
     labels.add([label_line("a", 1.0).encode(), b"{", label_line("c", 0.0).encode(), label_line("d", 1.0).encode()])
@@ -82,7 +40,9 @@ def test_labels_join_by_id_late_or_not_and_bad_ones_are_counted():
 
 def report(state: str = "holds", status: str = "ok") -> dict:
     row = {"value": 0.6, "threshold": 0.8, "more_is_better": True, "state": state}
-    return {"status": status, "drifted": ["a"] if status == "drift" else [], "violations": [], "kpi": {"auc": row}}
+    drifted = [{"name": "a", "drifted": True, "p_value": 1e-9}] if status == "drift" else []
+    names = [column["name"] for column in drifted]
+    return {"status": status, "drifted": names, "columns": drifted, "violations": [], "kpi": {"auc": row}, "until": NOW}
 
 
 USUAL = Policy()
@@ -97,7 +57,7 @@ def decided(given: dict, policy: Policy = USUAL, history: History | None = None)
     [
         (report(), Policy(), "none"),
         (report("below"), Policy(), "retrain"),
-        (report("uncertain"), Policy(), "alert"),
+        (report("uncertain"), Policy(), "none"),
         (report("few-labels"), Policy(), "none"),
         (report(status="drift"), Policy(), "alert"),
         (report(status="drift"), Policy(on_drift="retrain"), "retrain"),
@@ -135,8 +95,14 @@ def test_what_is_avoided_counts_against_a_retraining_by_the_clock():
 RULES = Rules("auc", margin=0.01, tolerance=0.02, protected="f", least_rows=10)
 
 
-def results(**gains: float) -> dict:
-    return {name.replace("_", " "): {"champion": {"auc": 0.8}, "challenger": {"auc": 0.8 + gain}} for name, gain in gains.items()}
+def results(low: float | None = None, rows: int = 900, **gains: float) -> dict:
+    """A champion of 0.8 and a challenger that is so much better, surely by `low` (default: a hundredth less)."""
+    return {
+        name.replace("_", " "): {
+            "champion": {"auc": 0.8}, "challenger": {"auc": 0.8 * (1 + gain)}, "rows": rows, "low": gain - 0.01 if low is None else low,
+        }
+        for name, gain in gains.items()
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -149,7 +115,11 @@ def results(**gains: float) -> dict:
         (results(window=0.05, slice_f_1=-0.01), True),
         (results(holdout=0.05), True),
         ({}, False),
-        ({"window": {"champion": {"auc": None}, "challenger": {"auc": 0.9}}}, False),
+        ({"window": {"champion": {"auc": None}, "challenger": {"auc": 0.9}, "rows": 900, "low": 0.1}}, False),
+        ({"window": {"champion": {"auc": 0.8}, "challenger": {"auc": 0.9}, "rows": 900, "low": None}}, False),
+        (results(window=0.05, low=0.005), False),
+        (results(window=0.05, rows=100), False),
+        ({**results(window=0.05), "holdout": {"champion": {"auc": None}, "challenger": {"auc": 0.9}}}, False),
     ],
 )
 def test_a_challenger_wins_by_a_margin_and_loses_nowhere(given, promoted):
@@ -158,8 +128,29 @@ def test_a_challenger_wins_by_a_margin_and_loses_nowhere(given, promoted):
 
 
 def test_less_is_better_for_errors():
-    given = {"window": {"champion": {"rmse": 5.0}, "challenger": {"rmse": 4.0}}}
+    given = {"window": {"champion": {"rmse": 5.0}, "challenger": {"rmse": 4.0}, "rows": 900, "low": 0.15}}
     assert verdict(given, Rules("rmse", 0.1, 0.1))["promote"]
+
+
+@pytest.mark.parametrize(("person", "promoted"), [(False, False), (True, True)])
+def test_below_the_kpi_only_a_person_promotes(person, promoted):
+    made = verdict(results(window=0.05), Rules("auc", 0.01, 0.02, kpi={"auc": 0.9}, person=person))
+    assert made["promote"] is promoted and "the KPI asks for 0.9" in " ".join(made["reasons"])
+
+
+@pytest.mark.parametrize(("apart", "least", "most"), [(-0.016, 0, 2), (0.0, 0, 3), (0.06, 17, 20)])
+def test_what_is_not_better_is_hardly_ever_called_better(apart, least, most):
+    """Pairs of models whose AUC are so far apart, on 800 rows each; a lower end above the margin promotes."""
+    won = 0
+    for _ in range(20):
+        labels = RANDOM.integers(0, 2, 800).astype(float)
+        shared = RANDOM.normal(size=800)
+        scores = [1 / (1 + np.exp(-(far * labels + shared + RANDOM.normal(0, 0.5, 800)))) for far in (1.2, 1.2 + 5 * apart)]
+        old, new = (quality.understood(labels, found, ["auc"]) for found in scores)
+        found = surely_better(old, new, "auc")
+        assert found is not None and found[1] <= found[0]
+        won += found[1] >= 0.005
+    assert least <= won <= most
 
 
 def test_slices_are_values_or_quarters():

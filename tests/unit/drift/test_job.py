@@ -126,7 +126,14 @@ def compared(root, monkeypatch) -> tuple[Path, dict[str, xgboost.Booster]]:
     table(inputs / "recent", slice(200, 300))
     table(inputs / "holdout", slice(300, 400))
     table(inputs / "window", slice(400, 569))
-    given = {"label": "malignant", "metrics": ["auc", "log_loss"], "protected": None, "least_rows": 20, "threshold": 0.2}
+    given = {
+        "label": "malignant",
+        "metrics": ["auc", "log_loss"],
+        "metric": "auc",
+        "protected": None,
+        "least_rows": 20,
+        "threshold": 0.2,
+    }
     monkeypatch.setenv("GREENSAGE_COMPARE", json.dumps(given))
     return root, models
 

@@ -10,9 +10,12 @@ import pytest
 from syrupy.extensions.json import JSONSnapshotExtension
 
 from greensage.catalog import drift
-from greensage.drift import compare, monitor_files, quality
+from greensage.drift import compare, monitor_files
+from greensage.drift.estimate import Unlabelled, estimate
 from greensage.drift.evaluate import Settings, constraint_violations, evaluate
+from greensage.drift.judge import judge
 from greensage.drift.kll import Kll
+from greensage.drift.quality import METRICS, REGRESSION_METRICS, base, understood
 from greensage.drift.window import Statistics, of_table
 
 NAMES = ["level", "count", "gap", "state"]
@@ -56,7 +59,10 @@ def test_report(method, json_snapshot):
 def test_files(json_snapshot):
     window = made(3, 60, 0.5)
     constraints = monitor_files.to_constraints(window, distance=0.1, method="Simple")
-    assert rounded({"statistics": monitor_files.to_statistics(window), "constraints": constraints}) == json_snapshot
+    assert (
+        rounded({"statistics": {**monitor_files.to_statistics(window), monitor_files.ROWS: None}, "constraints": constraints})
+        == json_snapshot
+    )
 
 
 def test_a_sketch_through_json(json_snapshot):
@@ -71,8 +77,8 @@ def test_a_sketch_through_json(json_snapshot):
 
 
 RESULTS = {
-    "window": {"champion": {"auc": 0.80, "rmse": 2.0}, "challenger": {"auc": 0.83, "rmse": 1.5}},
-    "holdout": {"champion": {"auc": 0.90, "rmse": 2.0}, "challenger": {"auc": 0.87, "rmse": 2.4}},
+    "window": {"champion": {"auc": 0.80, "rmse": 2.0}, "challenger": {"auc": 0.83, "rmse": 1.5}, "rows": 900, "low": 0.03},
+    "holdout": {"champion": {"auc": 0.90, "rmse": 2.0}, "challenger": {"auc": 0.87, "rmse": 2.4}, "rows": 900, "low": -0.05},
     "slice age 1": {"champion": {"auc": 0.70, "rmse": None}, "challenger": {"auc": 0.71, "rmse": 1.0}},
 }
 RULES = [
@@ -90,15 +96,23 @@ def test_kpis(json_snapshot):
     random = np.random.default_rng(5)
     labels = random.integers(0, 2, 900).astype(float)
     scores = np.clip(random.normal(0.35 + 0.3 * labels, 0.25), 0, 1).round(3)
-    wanted = {name: 0.6 for name in quality.METRICS}
-    judged = quality.judge(labels, scores, wanted, min_labels=200)
-    three = random.dirichlet(np.ones(3), 400)
-    classes = random.integers(0, 3, 400).astype(float)
+    three, classes = random.dirichlet(np.ones(3), 400), random.integers(0, 3, 400).astype(float)
+    pair = np.column_stack([1 - scores, scores])
+
+    def judged(labels, scores, kpi, least):
+        return judge(understood(labels, scores, list(kpi)), kpi, min_labels=least)
+
+    classification = {name: 0.6 for name in METRICS if base(name) not in REGRESSION_METRICS}
+    regression = dict.fromkeys(REGRESSION_METRICS, 0.6)
+    known = understood(labels[:300], scores[:300], ["auc"])
+    unlabelled = Unlabelled(scores, np.zeros((900, 1)))
     found = {
-        "judged": judged, "estimated": quality.estimate(scores, list(wanted)),
-        "two columns": quality.judge(labels, np.column_stack([1 - scores, scores]), {"auc": 0.9, "recall": 0.1}, min_labels=900),
-        "classes": quality.judge(classes, three, {"accuracy": 0.3, "log_loss": 2.0}, min_labels=10),
-        "large": quality.judge(np.tile(labels, 9), np.tile(scores, 9), {"mae": 0.3}, min_labels=10),
-        "one class": quality.judge(np.ones(50), scores[:50], {"auc": 0.5, "precision": 0.5, "r2": 0.1}, min_labels=10),
+        "classification": judged(labels, scores, classification, 200), "regression": judged(labels, scores, regression, 200),
+        "two columns": judged(labels, pair, {"auc": 0.9, "recall": 0.1}, 900),
+        "classes": judged(classes, three, {"accuracy": 0.3, "log_loss": 2.0}, 10),
+        "large": judged(np.tile(labels, 9), np.tile(scores, 9), {"mae": 0.3}, 10),
+        "one class": judged(np.ones(50), scores[:50], {"auc": 0.5, "precision": 0.5}, 10),
+        "estimated": estimate(unlabelled, list(classification), None, np.empty((0, 1))),
+        "calibrated": estimate(unlabelled, list(classification), known, np.zeros((300, 1))),
     }  # fmt: skip
     assert rounded(found) == json_snapshot

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import numpy as np
 import pytest
+from botocore.exceptions import ClientError
 from retraining.decide import Decider
-from retraining.errors import Permanent
-from retraining.monitor import Monitor, _publish
+from retraining.errors import Permanent, Transient
+from retraining.monitor import Monitor
+from retraining.outbox import Outbox, message, outbox_name
 from retraining.store import Store
 
 from greensage.drift.labels import label_line
 from greensage.drift.monitor_files import to_statistics
 from greensage.drift.window import Statistics
 from tests.unit.drift.test_statistics import line
-from tests.unit.retraining.aws import S3, Recorder, figures
+from tests.unit.retraining.aws import S3, Recorder, figures, refused
 from tests.unit.retraining.test_steps import GIVEN
 
 DRIFT = {"method": "psi", "threshold": 0.2, "alpha": 0.05, "min_rows": 20, "missing": 0.05, "new_values": 0.01}
@@ -168,19 +171,134 @@ def test_kpis_are_judged_by_the_labels_there_are():
 
 def test_a_report_is_told_in_figures_and_an_event():
     report = {
-        "id": "w", "status": "drift", "rows": 9, "drifted": ["a", "b"], "violations": [{}], "bad_lines": {"x": 2, "y": 1},
+        "id": "w", "model": "churn", "status": "drift", "rows": 99, "new_rows": 9, "drifted": ["a", "b"], "violations": [{}], "bad_lines": {"x": 2, "y": 1},
         "bad_labels": 1, "kpi": {
             "auc": {"state": "below", "value": 0.6}, "f1": {"state": "few-labels", "value": None}, "r2": {"state": "holds", "value": 1.0},
         },
     }  # fmt: skip
-    cloudwatch, events = Recorder("cloudwatch"), Recorder("events")
-    _publish(report, "drift", GIVEN, cloudwatch, events)  # type: ignore[arg-type]
+    cloudwatch, events, store = Recorder("cloudwatch"), Recorder("events"), Store(S3(), "loop", "churn/")
+    store.write("reports/w.json", report)
+    store.write(outbox_name("w"), message(report, "drift"))  # type: ignore[arg-type]
+    Outbox(GIVEN, store, cloudwatch, events).deliver("w")
+    assert store.read(outbox_name("w")) is None
     told = {"CapturedRows": 9, "DriftedColumns": 2, "Violations": 1, "UnreadLines": 4, "KpisBelowThreshold": 1}
     assert figures(cloudwatch) == {**told, "Kpi-auc": 0.6, "Kpi-r2": 1.0}
     ((entry,),) = (given["Entries"] for given in events.asked("put_events"))
     assert (entry["Source"], entry["DetailType"]) == ("greensage.drift", "Drift report")
     detail = {"model": "churn", "kind": "drift", "report": "w", "status": "drift", **told}
     assert json.loads(entry["Detail"]) == detail
+
+
+@pytest.mark.parametrize("broken", ["cloudwatch", "events", "refused"])
+def test_what_could_not_be_told_is_told_by_the_next_evaluation(broken):
+    loop = Loop()
+    loop.capture(rows_of(2.0))
+    window = loop.collected()
+    loop.monitor.report(window)
+    throttled = refused("ThrottlingException")
+    rejected = {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "InternalException"}]}
+    cloudwatch = Recorder("cloudwatch", put_metric_data=throttled if broken == "cloudwatch" else {})
+    answers = {"events": throttled, "refused": rejected}
+    events = Recorder("events", put_events=answers.get(broken, {}))
+    with pytest.raises((Transient, ClientError)):
+        Outbox(loop.given, loop.store, cloudwatch, events).deliver(window["id"])
+    # The step is tried again: the report is known, and is told all the same.
+    assert loop.monitor.report(window)[1] is None
+    events = Recorder("events")
+    Outbox(loop.given, loop.store, Recorder("cloudwatch"), events).deliver_all()
+    assert len(events.asked("put_events")) == 1 and loop.store.read(outbox_name(window["id"])) is None
+
+
+def test_what_was_never_kept_is_not_told():
+    loop, events = Loop(), Recorder("events")
+    loop.store.write(outbox_name("lost"), {"figures": {}, "detail": {}})
+    Outbox(loop.given, loop.store, Recorder("cloudwatch"), events).deliver_all()
+    assert not events.told and loop.store.read(outbox_name("lost")) is None
+
+
+def test_few_new_rows_are_judged_with_those_before_them():
+    """150 rows a day, all of them moved: an alarm on the first or the second day."""
+    loop = Loop(enough_rows=1_000, drift={**DRIFT, "method": "wasserstein", "threshold": 0.05, "min_rows": 100})
+    start = loop.files.now
+    seen = []
+    for day in range(12):
+        loop.files.now = start + timedelta(days=day)
+        loop.until = loop.files.now.timestamp() + 60
+        loop.capture(rows_of(3.0 if day >= 10 else 0.0, 150), f"{day}")
+        _, report = loop.monitor.report(loop.collected())
+        assert report is not None and report["new_rows"] == 150
+        seen.append((report["rows"], report["status"]))
+    assert seen[:3] == [(150, "ok"), (300, "ok"), (450, "ok")] and seen[9] == (1_050, "ok") and seen[10][1] == "drift"
+
+
+def test_nothing_and_too_little_are_states():
+    loop = Loop()
+    assert loop.monitor.report(loop.collected())[0]["status"] == "no-data"
+    loop.files.now += timedelta(seconds=90)
+    loop.until += 90
+    loop.capture(rows_of(0.0, 5))
+    assert loop.monitor.report(loop.collected())[0]["status"] == "few-rows"
+
+
+def test_a_client_that_adds_a_column_breaks_the_schema():
+    loop = Loop()
+    loop.capture([line("1,2,3", identity=str(number)) for number in range(60)])
+    _, report = loop.monitor.report(loop.collected())
+    assert report is not None and report["status"] == "drift"
+    (found,) = report["violations"]
+    assert found["constraint_check_type"] == "extra_column_check" and "3 features, 2 are expected" in found["description"]
+
+
+def test_half_of_the_lines_unread_is_a_state():
+    loop = Loop()
+    loop.capture([*rows_of(0.0, 60), *[b"{"] * 60])
+    _, report = loop.monitor.report(loop.collected())
+    assert report is not None and report["status"] == "unread" and report["unread"] == 0.5
+
+
+def test_labels_that_cannot_be_used_are_counted_and_said():
+    loop = Loop(kpi={"accuracy": 0.9}, drift=None, judged_rows=400, min_labels=10)
+    rows = [line(f"{row},1", "0.9", identity=str(row)) for row in range(40)]
+    loop.capture([*rows, rows[0], line("1,1\n2,2", "0.9\n0.9", identity="many")])
+    labels = [label_line(str(row), 1) for row in range(40)]
+    labels += [label_line("3", 0), label_line("3", 1), label_line("many", 1)]
+    loop.store.write_bytes("labels/1.jsonl", "\n".join(labels).encode(), "text/plain")
+    _, report = loop.monitor.report(loop.collected())
+    assert report is not None and report["kpi"]["accuracy"]["labels"] == 40
+    assert report["label_problems"] == {"conflicting": 1, "duplicates": 1, "of whole requests": 1}
+
+
+def test_labels_that_do_not_fit_the_answers_are_a_problem_and_no_crash():
+    loop = Loop(kpi={"accuracy": 0.9}, drift=None)
+    loop.capture([line(f"{row},1", "0.1,0.9", identity=str(row)) for row in range(40)])
+    labels = [label_line(str(row), row % 4) for row in range(40)]
+    loop.store.write_bytes("labels/1.jsonl", "\n".join(labels).encode(), "text/plain")
+    _, report = loop.monitor.report(loop.collected())
+    assert report is not None and report["kpi"] == {} and "4 classes" in str(report["kpi_problem"])
+
+
+def test_a_new_champion_is_judged_by_its_own_answers():
+    loop = Loop(kpi={"accuracy": 0.9}, drift=None, min_labels=10, judged_rows=400)
+    loop.capture([line(f"{row},1", "0.1", identity=f"old{row}") for row in range(60)], "old")
+    promoted = loop.files.now.timestamp() + 10
+    loop.files.now += timedelta(seconds=20)
+    loop.capture([line(f"{row},1", "0.9", identity=f"new{row}") for row in range(60)], "new")
+    names = [f"{age}{row}" for age in ("old", "new") for row in range(60)]
+    loop.store.write_bytes("labels/1.jsonl", "\n".join(label_line(name, 1) for name in names).encode(), "text/plain")
+    loop.store.change_history(lambda history: setattr(history, "promoted", promoted))
+    _, report = loop.monitor.report(loop.collected())
+    assert report is not None and report["kpi"]["accuracy"]["value"] == 1.0
+
+
+def test_late_labels_change_the_day_they_belong_to():
+    loop = Loop(kpi={"accuracy": 0.9}, drift=None, min_labels=10)
+    loop.capture([line(f"{row},1", "0.9", identity=str(row)) for row in range(60)])
+    _, first = loop.monitor.report(loop.collected())
+    loop.store.write_bytes("labels/1.jsonl", "\n".join(label_line(str(row), 1) for row in range(60)).encode(), "text/plain")
+    loop.until += 6 * DAY
+    _, second = loop.monitor.report(loop.collected())
+    assert first is not None and second is not None and first["kpi_by_day"] == {}
+    assert second["kpi_by_day"] == {"2026-11-25": {"labels": 60.0, "accuracy": 1.0}}
 
 
 # Decisions
@@ -199,7 +317,8 @@ class Runs:
 
 
 REPORT = {
-    "status": "drift", "drifted": ["a"], "violations": [], "bad_lines": {}, "kpi_estimate": {},
+    "status": "drift", "drifted": ["a"], "violations": [], "bad_lines": {}, "kpi_estimate": {}, "until": 9_000.0,
+    "columns": [{"name": "a", "drifted": True, "p_value": 1e-9}],
     "kpi": {"auc": {"state": "below", "value": 0.6, "threshold": 0.8, "more_is_better": True, "labels": 50, "interval": [0.5, 0.7]}},
 }  # fmt: skip
 POLICY = {
@@ -230,7 +349,7 @@ def test_a_kpi_that_fell_starts_one_retraining():
         "Retrainings": 1.0, "Alerts": 0.0, "RetrainingGramsAvoided": 0.0, "RetrainingGramsSpent": 4.0,
     }  # fmt: skip
     ((told),) = topics.asked("publish")
-    assert told["Subject"] == "greensage: retrain for churn" and json.loads(told["Message"]) == found
+    assert told["Subject"] == "greensage: retrain for churn" and json.loads(told["Message"]) == {**found, "told": False}
     assert made.decide("w", NOW + DAY) == found and len(runs.started) == 1 and len(topics.told) == 1
 
 

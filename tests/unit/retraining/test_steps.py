@@ -21,7 +21,8 @@ from tests.unit.retraining.test_deploy import TRAINED
 STATISTICS = to_statistics(Statistics.of(["a", "b"]))
 GIVEN = {
     "model": "churn", "bucket": "loop", "prefix": "churn/", "namespace": "greensage/Test", "label": "left", "drift": None,
-    "kpi": {"auc": 0.8}, "min_labels": 1, "label_days": 7, "most_rows": 100, "judged_rows": 2, "every_rows": 0, "large_mb": 1,
+    "kpi": {"auc": 0.8}, "min_labels": 1, "label_days": 7, "most_rows": 100, "judged_rows": 2, "every_rows": 0, "large_mb": 1, "enough_rows": 0,
+    "window_days": 7,
     "baseline": {"bucket": "files", "key": "statistics.json", "source": "one"}, "champion": "/champion", "flexible_hours": 0,
     "candidates": [{"type": "ml.c7i.large", "spot": True}, {"type": "ml.m7i.large", "spot": False}],
     "rules": {"metric": "auc", "margin": 0.01, "tolerance": 0.02}, "footprint": {"kwh": 0.02, "grams": 4.0, "seconds": 60},
@@ -107,7 +108,11 @@ def test_where_to_train_next_counts_what_was_lost():
 
 
 def results(old: float, new: float) -> dict:
-    return {"metrics": {"window": {"champion": {"auc": old}, "challenger": {"auc": new}}}}
+    return {
+        "metrics": {
+            "window": {"champion": {"auc": old}, "challenger": {"auc": new}, "rows": 900, "low": (new - old) / old - 0.01}
+        }
+    }
 
 
 def test_a_winners_statistics_wait_for_its_promotion():
