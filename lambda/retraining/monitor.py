@@ -264,7 +264,7 @@ class Monitor:
             labels.add(self.store.lines(file))
         rows, names = Joined(most=self.given["most_rows"]), list(self.baseline.features)
         for file in reversed(self.store.files("capture/", after=own if after is None else after, until=until)):
-            part = Joined(most=self.given["most_rows"])
+            part = Joined(most=self.given["most_rows"], ids=rows.ids)  # an id counts once, in whatever file
             for batch in capture.read(self.store.lines(file), len(names), names):
                 part.add(batch, labels)
             rows.put_before(part)

@@ -12,6 +12,7 @@ from retraining.monitor import Monitor
 from retraining.runs import MachineRuns, PipelineRuns
 from retraining.store import File, Store
 
+from greensage.drift.decide import History
 from greensage.drift.labels import label_line
 from greensage.drift.window import Statistics
 from greensage.retraining.expressions import Ref, Text, for_pipelines, for_states
@@ -110,6 +111,9 @@ class Files:
         self.content = {f"capture/{index}": rows for index, rows in enumerate(captures)} | {"labels/0": labels}
         self.opened: list[str] = []
 
+    def history(self) -> History:
+        return History()
+
     def files(self, folder: str, **_: object) -> list[File]:
         return [File(key, 1, 0.0) for key in self.content if key.startswith(folder)]
 
@@ -133,4 +137,4 @@ def test_no_more_captures_are_read_than_are_judged():
     rows, opened = joined(captures, late, most=6)  # found on the second day, and then there is nothing more to find
     assert rows.arrays()[0].tolist() == [1] * 4 and opened[1:] == [f"capture/{day}" for day in (4, 3, 2, 1)]
     rows, opened = joined(captures, [], most=6)
-    assert len(rows.latest()) == 6 and len(opened) == 3 and rows.unlabelled == 8
+    assert len(rows.latest()[0]) == 6 and len(opened) == 3 and rows.unlabelled == 8

@@ -85,16 +85,16 @@ class Joined:
     found: int = 0
     duplicates: int = 0
     whole: set[str] = field(default_factory=set[str])
-    _ids: set[str] = field(default_factory=set[str])
+    ids: set[str] = field(default_factory=set[str])
 
     def add(self, batch: Batch, labels: Labels) -> None:
         """Join one batch; text columns of features are NaN in it, and their words beside."""
         known: list[int] = []
         for index, identity in enumerate(batch.ids):
-            if identity in self._ids:
+            if identity in self.ids:
                 self.duplicates += 1
                 continue
-            self._ids.add(identity)
+            self.ids.add(identity)
             if identity in labels.by_id:
                 known.append(index)
                 continue

@@ -57,7 +57,7 @@ def _capture_days(spec: ModelSpec) -> int:
     """Return how long captures are kept: as long as asked for, and until the last label of a day may have come."""
     assert spec.drift is not None
     asked = spec.capture.days if spec.capture else defaults.CAPTURE_DAYS
-    return max(asked, spec.drift.label_days + 1) if spec.drift.kpi else asked
+    return max(asked, spec.drift.label_days) if spec.drift.kpi else asked
 
 
 def _sample(spec: ModelSpec) -> tuple[int, str]:
