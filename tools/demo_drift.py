@@ -78,7 +78,8 @@ class Loop:
         step("After it: Victoria trades too")
         actions = [self.window(index)["action"] for index in AFTER[:2]]
         print("  the alarm went off before any label said that the answers are worse" if "alert" in actions else "  NO ALARM")
-        good = good and "retrain" not in actions and actions[-1] == "alert"
+        # One alert when it begins; while it lasts nobody is told again.
+        good = good and "retrain" not in actions and actions.count("alert") == 1
         decision = self.window(AFTER[2])
         good = good and decision["action"] == "retrain"
         step("Retraining, while requests go on")

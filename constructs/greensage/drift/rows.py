@@ -11,6 +11,7 @@ import numpy as np
 
 # Cells that are kept of a sample: 20,000 rows of up to 100 columns, fewer of more.
 MOST_ROWS, _MOST_CELLS = 20_000, 2_000_000
+_LARGEST = float(np.finfo(np.float32).max) / 2
 
 
 class Rows:
@@ -33,7 +34,7 @@ class Rows:
         taken = np.arange((-self._seen) % self.stride, len(numbers), self.stride)
         self._seen += len(numbers)
         old, count = len(self), len(taken)
-        self.numbers = np.concatenate([self.numbers, numbers[taken]])
+        self.numbers = np.concatenate([self.numbers, _rounded(numbers[taken])])
         for index in {*self.words, *words}:
             before = self.words.get(index, np.full(old, None, object))
             after = words[index][taken] if index in words else np.full(count, None, object)
@@ -86,6 +87,11 @@ class Rows:
         self.numbers = self.numbers[::2]
         self.words = {index: column[::2] for index, column in self.words.items()}
         self.times = self.times if self.times is None else self.times[::2]
+
+
+def _rounded(numbers: np.ndarray) -> np.ndarray:
+    """Numbers as a file of rows has them, so that a row is equal to itself before and after it went through one."""
+    return np.clip(numbers, -_LARGEST, _LARGEST).astype(np.float32).astype(np.float64)
 
 
 def written(number: float) -> str:
