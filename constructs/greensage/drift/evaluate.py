@@ -158,13 +158,13 @@ def _judge(rows: list[ColumnRow], together: Joint | None, settings: Settings) ->
     for (row, key), p_value in zip(places, corrected, strict=False):
         row[key] = p_value
     for row in rows:
-        row["drifted"] = row["value"] >= settings.threshold and row["p_value"] < settings.alpha
+        row["drifted"] = bool(row["value"] >= settings.threshold and row["p_value"] < settings.alpha)
         apart = abs(row["missing"] - row["missing_baseline"])
-        row["more_missing"] = apart >= settings.missing and row["missing_p_value"] < settings.alpha
-        row["has_new_values"] = row["new_values"] >= settings.new_values and row["new_values_p_value"] < settings.alpha
+        row["more_missing"] = bool(apart >= settings.missing and row["missing_p_value"] < settings.alpha)
+        row["has_new_values"] = bool(row["new_values"] >= settings.new_values and row["new_values_p_value"] < settings.alpha)
     if together:
         together["p_value"] = corrected[-1]
-        together["drifted"] = together["p_value"] < settings.alpha
+        together["drifted"] = bool(together["p_value"] < settings.alpha)
 
 
 def _new_share(before: Column, after: Column) -> float:

@@ -120,6 +120,7 @@ def holm(p_values: list[float]) -> list[float]:
 
     Source: Holm, "A simple sequentially rejective multiple test procedure" (1979).
     """
+    p_values = [float(value) for value in p_values]  # numpy's comparisons are no JSON
     corrected, worst = [0.0] * len(p_values), 0.0
     for place, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
         worst = max(worst, min(1.0, (len(p_values) - place) * p_values[index]))
