@@ -122,6 +122,7 @@ class Monitor:
             for _, line in bad:
                 made.said.setdefault(kind_of(line.reason), line.reason)
             made.sample = self._sample(files, names)
+            made.requests = made.rows  # the container counts rows
             return made, bad, made.rows
         new, bad = self._batches(files, names)
         rows = sum(len(batch.features) for batch in new)
