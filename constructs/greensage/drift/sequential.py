@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .effective import inflation
-from .quality import Answers, base, metric_of, row_log_loss
+from .quality import Answers, base, row_log_loss
 
 # Labelled rows before a false alarm with the KPI exactly on its threshold.
 RUN_LENGTH = 100_000
@@ -136,8 +136,3 @@ _BY_ROW: dict[str, Callable[[Answers, float], np.ndarray]] = {
     "mae": lambda answers, threshold: _absolutes(answers) - threshold,
     "r2": _of_r2,
 }
-
-
-def value_since(answers: Answers, name: str, since: int | None) -> float:
-    """Return the metric of the rows since a fall began, or of all."""
-    return metric_of(name)(answers if since is None else answers.taken(np.arange(since, len(answers))))
