@@ -13,7 +13,8 @@ from typing import Any
 import boto3
 
 from greensage.drift.decide import Footprint, History, Policy, decide
-from greensage.drift.events import Decision, Report, Start
+from greensage.drift.events import Decision, Report
+from greensage.drift.runs import Start
 from retraining.errors import Permanent, with_error_class
 from retraining.metrics import put_figures
 from retraining.runs import Runs, runs_of

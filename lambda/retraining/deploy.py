@@ -13,8 +13,8 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
-from greensage.drift.events import Champion, Checked, CleanedUp, Deployed, Registered, Run
 from greensage.drift.retrain import training_of
+from greensage.drift.runs import Champion, Checked, CleanedUp, Deployed, Registered, Run
 from retraining.errors import Busy, with_error_class
 from retraining.settings import settings
 

@@ -3,8 +3,8 @@
 What was found is told at least once: it is written to outbox/ first, and taken away when CloudWatch and EventBridge have it;
 what a failed evaluation left there is told by the next one.
 
-Settings: model, bucket, prefix, baseline {bucket, key, source}, drift (or null), kpi, classes, min_labels, label_days, most_rows,
-judged_rows, every_rows, enough_rows, window_days, large_mb, metrics, namespace.
+Settings: model, bucket, prefix, baseline {bucket, key, source}, drift (or null), kpi, classes, codes, min_labels, label_days,
+most_rows, judged_rows, every_rows, enough_rows, window_days, large_mb, namespace.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from __future__ import annotations
 import itertools
 import json
 import time
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -33,7 +34,7 @@ from greensage.drift.labels import Joined, Labels
 from greensage.drift.monitor_files import from_statistics
 from greensage.drift.quality import understood
 from greensage.drift.rows import Rows
-from greensage.drift.window import Statistics, kind_of
+from greensage.drift.window import Statistics
 from retraining.errors import Permanent, with_error_class
 from retraining.outbox import Outbox, message, outbox_name
 from retraining.settings import settings
@@ -56,6 +57,16 @@ def handler(event: dict[str, Any], context: Any) -> Window | Summary:
     summary, _ = monitor.report(event["window"])
     outbox.deliver(event["window"]["id"])
     return summary
+
+
+@dataclass
+class Seen:
+    """What was captured since the last time, the lines that were not read, with their files, and the rows themselves while
+    they are `few`, too few to judge alone."""
+
+    statistics: Statistics
+    bad: list[tuple[str, BadLine]] = field(default_factory=list[tuple[str, BadLine]])
+    few: list[Batch] = field(default_factory=list[Batch])
 
 
 class Monitor:
@@ -91,14 +102,15 @@ class Monitor:
         known: Report | None = self.store.read(f"reports/{window['id']}.json")
         if known is not None:
             return {**_summary(known), "status": "done"}, None
-        statistics, bad, new_rows = self._statistics(window)
+        seen = self._seen(window)
+        new_rows = seen.statistics.rows
         if new_rows < self.given["every_rows"]:
             return {"id": window["id"], "status": "waiting", "rows": new_rows, "drifted": []}, None
         report: Report = {
-            **self._evaluated(statistics, window), **self._quality(window),
+            **self._evaluated(seen, window), **self._quality(window),
             "id": window["id"], "model": self.given["model"], "engine": window["engine"], "files": window["files"],
             "after": window["after"], "until": window["until"], "new_rows": new_rows,
-            "quarantine": self._quarantine(window["id"], bad),
+            "quarantine": self._quarantine(window["id"], seen.bad),
             "job_failure": (window.get("job_failure") or {}).get("Cause"), "files_left_out": window.get("left_out", 0),
         }  # fmt: skip
         if window["engine"] == "model-monitor":
@@ -109,59 +121,49 @@ class Monitor:
         self.store.change_history(lambda history: _evaluated(history, self.kind, window["until"], began_of(report)))
         return _summary(report), report
 
-    def _statistics(self, window: Window) -> tuple[Statistics, list[tuple[str, BadLine]], int]:
-        """Return what was captured, the lines that were not read, and how many rows are new."""
-        names = list(self.baseline.features)
+    def _seen(self, window: Window) -> Seen:
+        """Return what was captured since the last time."""
         files = self._files(window)
         if window["engine"] == "model-monitor":
             content = self.store.read(f"reports/{window['id']}/statistics.json")
             if content is None:
                 raise Permanent(f"the job left no reports/{window['id']}/statistics.json")
             made, bad = from_statistics(content), self._set_aside(window["id"])
-            made.bad.update(kind_of(line.reason) for _, line in bad)
-            for _, line in bad:
-                made.said.setdefault(kind_of(line.reason), line.reason)
-            made.sample = self._sample(files, names)
+            made.note_bad([line for _, line in bad])
+            made.sample = self._sample(files)
             made.requests = made.rows  # the container counts rows
-            return made, bad, made.rows
-        new, bad = self._batches(files, names)
-        rows = sum(len(batch.features) for batch in new)
-        made = Statistics.of(names)
-        made.add_all(new)
-        return made, bad, rows
-
-    def _batches(self, files: list[File], names: list[str]) -> tuple[list[Batch], list[tuple[str, BadLine]]]:
-        """Read files; a window that a function reads fits into its memory as numbers."""
-        found: list[Batch] = []
-        bad: list[tuple[str, BadLine]] = []
+            return Seen(made, bad)
+        seen = Seen(Statistics.of(self._names))
         for file in files:
-            for batch in capture.read(self.store.lines(file), len(names), names):
-                found.append(batch)
-                bad += [(file.key, line) for line in batch.bad]
-        return found, bad
+            for batch in self._batches(file):
+                seen.bad += [(file.key, line) for line in seen.statistics.add(batch)]
+                # Many rows are judged alone, and must not be held.
+                seen.few = [*seen.few, batch] if seen.statistics.rows < self.given["enough_rows"] else []
+        return seen
 
-    def _older(self, window: Window, rows: int, names: list[str]) -> list[Batch]:
+    def _batches(self, file: File) -> Iterator[Batch]:
+        return capture.read(self.store.lines(file), len(self._names), self._names)
+
+    def _older(self, window: Window, rows: int) -> list[Batch]:
         """Return what came before the window, as much of it as the tests need to see a moderate change, without its unread
         lines, which were told before."""
         found: list[Batch] = []
-        if not self.given.get("drift"):
-            return found
         begin = max(window["until"] - self.given["window_days"] * _DAY, self.store.history().since)
         for file in reversed(self.store.files("capture/", after=begin, until=window["after"])):
             if rows >= self.given["enough_rows"]:
                 break
-            batches, _ = self._batches([file], names)
+            batches = list(self._batches(file))
             for batch in batches:
                 batch.bad.clear()
             found = [*batches, *found]
             rows += sum(len(batch.features) for batch in batches)
         return found
 
-    def _sample(self, files: list[File], names: list[str]) -> Rows | None:
+    def _sample(self, files: list[File]) -> Rows | None:
         """Rows of a window that a job counted: of files all over it, as many as the tests look at."""
-        made = Statistics.of(names)
+        made = Statistics.of(self._names)
         for file in files[:: max(1, len(files) // _SAMPLED_FILES)]:
-            for batch in itertools.islice(capture.read(self.store.lines(file), len(names), names), 1):
+            for batch in itertools.islice(self._batches(file), 1):
                 made.add(batch)
         return made.sample
 
@@ -184,6 +186,10 @@ class Monitor:
                 found.append((file.key, BadLine(number, row["reason"], json.dumps(row["content"]).encode())))
         return found
 
+    @property
+    def _names(self) -> list[str]:
+        return list(self.baseline.features)
+
     @cached_property
     def baseline(self) -> Statistics:
         """Return the champion's baseline; a retrained one counts as long as the model it came from is the deployed one."""
@@ -196,10 +202,10 @@ class Monitor:
             raise Permanent(f"there is no baseline at s3://{place['bucket']}/{place['key']}")
         return from_statistics(found)
 
-    def _evaluated(self, new: Statistics, window: Window) -> Evaluation:
+    def _evaluated(self, seen: Seen, window: Window) -> Evaluation:
         """Compare what is new with the baseline; and, of few rows, what is new with what came before it, half of alpha each:
         a large change shows at once, a small one when there are enough rows."""
-        given = self.given.get("drift")
+        given, new = self.given.get("drift"), seen.statistics
         if not given:
             return {
                 "status": "ok" if new.rows else "no-data", "drifted": [], "columns": [], "violations": [],
@@ -207,15 +213,15 @@ class Monitor:
                 "unread": unread_share(new), "unusable_answers": new.unusable,
             }  # fmt: skip
         settings = Settings(**given)
-        older = self._older(window, new.rows, list(new.features)) if new.rows and window["engine"] == "lambda" else []
+        older = self._older(window, new.rows) if new.rows and seen.few else []
         if not older:
             return evaluate(self.baseline, new, settings)
         settings = replace(settings, alpha=settings.alpha / 2)
         found = evaluate(self.baseline, new, settings)
         if found["status"] in ("drift", "unread"):
             return found
-        together = Statistics.of(list(new.features))
-        together.add_all([*older, *self._batches(self._files(window), list(new.features))[0]])
+        together = Statistics.of(self._names)
+        together.add_all([*older, *seen.few])
         return evaluate(self.baseline, together, settings)
 
     def _quality(self, window: Window) -> Quality:
@@ -241,7 +247,7 @@ class Monitor:
         if answers is not None:
             judged = self.given["judged_rows"]
             found["kpi"] = judge(answers, kpi, min_labels=self.given["min_labels"], judged_rows=judged)
-            usable = np.flatnonzero(np.isfinite(scores).all(axis=1))
+            usable = np.flatnonzero(quality.usable(scores))
             for row in found["kpi"].values():
                 if row["since"] is not None:
                     row["began"] = rows.times[int(usable[row["since"]])]
@@ -263,14 +269,15 @@ class Monitor:
         own = max(until - self.given["label_days"] * _DAY, self.store.history().promoted)
         for file in self.store.files("labels/"):
             labels.add(self.store.lines(file))
-        rows, names = Joined(most=self.given["most_rows"]), list(self.baseline.features)
+        rows = Joined(most=self.given["most_rows"])
         for file in reversed(self.store.files("capture/", after=own if after is None else after, until=until)):
             part = Joined(most=self.given["most_rows"], ids=rows.ids)  # an id counts once, in whatever file
-            for batch in capture.read(self.store.lines(file), len(names), names):
+            for batch in self._batches(file):
                 part.add(batch, labels)
             rows.put_before(part)
             if rows.complete(labels):
                 break
+        rows.drop_other_shapes()
         return labels, rows
 
     def _quarantine(self, name: str, bad: list[tuple[str, BadLine]]) -> str | None:

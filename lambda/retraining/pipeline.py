@@ -16,7 +16,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from greensage.drift.events import Run, TrainingPlace
+from greensage.drift.runs import Run, TrainingPlace
 from retraining.errors import THROTTLED, Busy, Permanent, Transient
 from retraining.settings import settings
 from retraining.store import Store

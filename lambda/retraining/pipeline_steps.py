@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from greensage.drift.events import Run
+from greensage.drift.runs import Run
 from retraining.errors import Permanent, with_error_class
 from retraining.pipeline import Json, Pipeline
 from retraining.runs import reasons_of

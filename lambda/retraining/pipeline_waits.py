@@ -14,7 +14,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
-from greensage.drift.events import Failure, Run, TrainingPlace
+from greensage.drift.runs import Failure, Run, TrainingPlace
 from retraining.errors import Busy, Permanent, Transient, with_error_class
 from retraining.pipeline import Json, Pipeline
 from retraining.runs import PipelineRuns, reasons_of

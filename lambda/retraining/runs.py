@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol
 import boto3
 from botocore.exceptions import ClientError
 
-from greensage.drift.events import Start
+from greensage.drift.runs import Start
 
 Outcome = Literal["started", "joined", "ended"]
 _UNDER_WAY = ("Executing", "Stopping")

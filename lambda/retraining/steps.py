@@ -15,9 +15,9 @@ import boto3
 
 from greensage.drift.compare import Rules, verdict
 from greensage.drift.decide import History
-from greensage.drift.events import Challenger, Prepared, Record, Recorded, Run, TrainingPlace, Verdict
 from greensage.drift.payload import to_csv
 from greensage.drift.retrain import next_candidate, seconds_of_failure, split, start_time, training_of
+from greensage.drift.runs import Challenger, Prepared, Record, Recorded, Run, TrainingPlace, Verdict
 from retraining.errors import Permanent, with_error_class
 from retraining.metrics import put_figures
 from retraining.monitor import Monitor
@@ -112,10 +112,8 @@ class Steps:
             raise Permanent("labels of several values are no column of a CSV; train on what the script itself reads")
         header = [*monitor.baseline.features, self.given["label"]]
         older, newer = split(len(labels), self.given["judged_rows"])
-        # Rows whose label or answer had another shape are left out of both.
-        words = joined.words[len(joined.words) - len(labels) :] if len(joined.words) != len(labels) else joined.words
         for folder, part in (("recent", older), ("window", newer)):
-            rows = [[*_cells(features[index].tolist(), words[index]), labels[index].item()] for index in part]
+            rows = [[*_cells(features[index].tolist(), joined.words[index]), labels[index].item()] for index in part]
             self.store.write_bytes(f"retraining/{name}/{folder}/{folder}.csv", to_csv([header, *rows]), "text/csv")
         return {"recent": len(older), "window": len(newer)}
 

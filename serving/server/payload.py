@@ -163,6 +163,17 @@ def captured_rows(data: str, encoding: str, content_type: str, names: Sequence[s
     return found[1:] if len(found) > 1 and _is_header(found, content_type) else found
 
 
+def captured_answers(data: str, encoding: str, content_type: str, rows: int) -> list[list[Any]]:
+    """Return the answers to a request of `rows` rows; a bare list of JSON is a value for each row where there are that many.
+
+    Raises PayloadError.
+    """
+    found = captured_rows(data, encoding, content_type)
+    if rows > 1 and len(found) == 1 and len(found[0]) == rows:
+        return [[cell] for cell in found[0]]
+    return found
+
+
 def _captured_lines(body: bytes, names: Sequence[str]) -> list[list[Any]]:
     contents = (json.loads(line) for line in body.decode("utf-8-sig").splitlines() if line.strip())
     return [row for content in contents for row in _captured_json(content, names)]

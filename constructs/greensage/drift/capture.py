@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .payload import PayloadError, captured_rows, is_plain, number
+from .payload import PayloadError, captured_answers, captured_rows, is_plain, number
 
 _BATCH_ROWS = 32_768
 Row = list[Any]
@@ -96,12 +96,12 @@ class _Gathered:
         event, captured = record["eventMetadata"], record["captureData"]
         if self._take_usual(event, captured):
             return
-        rows = self._inputs(captured["endpointInput"])
+        rows = captured_rows(*_side(captured["endpointInput"]), self.names)
         if any(len(row) != self.width for row in rows):
             wrong = next(len(row) for row in rows if len(row) != self.width)
             raise _Unreadable(f"a row has {wrong} features, {self.width} are expected")
         unanswered: list[Row] = [[] for _ in rows]
-        answers = _answers(captured["endpointOutput"], len(rows)) if "endpointOutput" in captured else unanswered
+        answers = captured_answers(*_side(captured["endpointOutput"]), len(rows)) if "endpointOutput" in captured else unanswered
         if len(answers) != len(rows):
             raise _Unreadable(f"{len(rows)} rows went in, {len(answers)} came out")
         wide = len(answers[0]) if answers else 0
@@ -115,13 +115,6 @@ class _Gathered:
             self.times.append(time)
         self._outputs += numbers
         self.requests += 1
-
-    def _inputs(self, side: dict[str, Any]) -> list[Row]:
-        """The rows of a request; those of a mapping in the order of the model's columns."""
-        try:
-            return captured_rows(side["data"], side["encoding"], side.get("observedContentType", ""), self.names)
-        except PayloadError as problem:
-            raise _Unreadable(str(problem)) from None
 
     def _take_usual(self, event: dict[str, Any], captured: dict[str, Any]) -> bool:
         """Take what most requests are, one row of CSV and one number, without building what is not needed."""
@@ -144,7 +137,7 @@ class _Gathered:
         return True
 
     def batch(self) -> Batch:
-        """Return what was gathered; lines whose answers have another number of values than most are set aside."""
+        """Return what was gathered; an answer with another number of values than most have is one that is no number."""
         words: dict[int, dict[int, str]] = {}
         features = self._numbers(words)
         wide = Counter(map(len, self._outputs)).most_common(1)[0][0] if self._outputs else 0
@@ -154,20 +147,9 @@ class _Gathered:
             outputs[fitting] = np.array([self._outputs[index] for index in fitting], np.float64).reshape(len(fitting), wide)
         unusable = int((~np.isfinite(outputs)).any(axis=1).sum()) if wide else 0
         outputs[~np.isfinite(outputs)] = np.nan
-        endless = np.isinf(features)
-        invalid = {int(index): int(count) for index, count in enumerate(endless.sum(axis=0)) if count}
-        features[endless] = np.nan
         return Batch(
-            features,
-            outputs,
-            self.ids,
-            self.times,
-            words,
-            invalid=invalid,
-            unusable=unusable,
-            bad=self.bad,
-            requests=self.requests,
-        )
+            features, outputs, self.ids, self.times, words, drop_infinite(features), unusable, self.bad, self.requests
+        )  # fmt: skip
 
     def _numbers(self, words: dict[int, dict[int, str]]) -> np.ndarray:
         shape = (len(self.ids), self.width)
@@ -187,6 +169,13 @@ class _Gathered:
             text = cell.strip() if isinstance(cell, str) else json.dumps(cell)
             words.setdefault(index % self.width, {})[index // self.width] = text
             return math.nan
+
+
+def drop_infinite(numbers: np.ndarray) -> dict[int, int]:
+    """Make infinite numbers of a table no values (NaN); return how many there were, by column."""
+    endless = np.isinf(numbers)
+    numbers[endless] = np.nan
+    return {int(index): int(count) for index, count in enumerate(endless.sum(axis=0)) if count}
 
 
 def _parsed(line: bytes) -> Any:
@@ -211,9 +200,6 @@ def _number(cell: Any) -> float:
         raise _Unreadable(f"the answer {str(cell)[:40]!r} is no number") from None
 
 
-def _answers(side: dict[str, Any], rows: int) -> list[Row]:
-    """Return the answers, one for each row; a bare list of JSON is a value for each row where there are that many."""
-    found = captured_rows(side["data"], side["encoding"], side.get("observedContentType", ""))
-    if rows > 1 and len(found) == 1 and len(found[0]) == rows:
-        return [[cell] for cell in found[0]]
-    return found
+def _side(side: dict[str, Any]) -> tuple[str, str, str]:
+    """What was captured of one side, its encoding and its content type."""
+    return side["data"], side["encoding"], side.get("observedContentType", "")

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from .kll import Kll
+from .rows import written
 
 Kind = Literal["Integral", "Fractional", "String"]
 # Distinct values that are counted one by one; the rest is counted together.
@@ -72,7 +73,7 @@ class Column:
         self.kll.update(numbers)
         if self.counted and self.whole:
             found, times = np.unique(numbers, return_counts=True)
-            self._count(zip(map(_written, found.tolist()), times.tolist(), strict=True))
+            self._count(zip(map(written, found.tolist()), times.tolist(), strict=True))
         else:
             self._stop_counting()
 
@@ -102,7 +103,3 @@ class Column:
         if self.counted and not self.text:
             self.counted = False
             self.counts.clear()
-
-
-def _written(value: float) -> str:
-    return str(int(value))

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from .events import Verdict
 from .quality import METRICS, Answers, measure, metric_of
+from .runs import Verdict
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,16 @@ class FoundJointly:
     correlations: tuple[float, float] | None = None
 
 
+@dataclass(frozen=True)
+class _Pair:
+    """A column of both samples: which rows have a value, as masks, and those values."""
+
+    before: np.ndarray
+    after: np.ndarray
+    old: np.ndarray
+    new: np.ndarray
+
+
 @dataclass
 class Detector:
     """Compares one window with one reference; both in the order of time, with the same columns."""
@@ -56,27 +66,35 @@ class Detector:
     reference: Rows
     window: Rows
     _blocks: Blocks | None = field(init=False)
+    _pairs: dict[str, _Pair] = field(init=False, default_factory=dict[str, "_Pair"])
 
     def __post_init__(self) -> None:
         self._blocks = blocks_of(len(self.reference), len(self.window), self.reference.times, self.window.times)
 
+    def has(self, name: str) -> bool:
+        """Return whether both samples have a column."""
+        return name in self.reference.names and name in self.window.names
+
     def column(self, name: str, kind: Kind) -> Found:
         """Return what was found of a column: of ordered numbers, of names of classes, or of texts."""
-        left, right = self.reference.names.index(name), self.window.names.index(name)
-        words = kind != "numbers" and self._has_words(left, right)
-        before, after = self.reference.known(left, words=words), self.window.known(right, words=words)
-        missing = self._missing(before, after)
-        if not before.any() or not after.any():
+        pair = self._pair(name, kind)
+        missing = self._missing(pair.before, pair.after)
+        if not pair.before.any() or not pair.after.any():
             return Found(1.0, "", missing)
-        old = self.reference.values(left, before, words=words)
-        new = self.window.values(right, after, words=words)
-        blocks = self._of(before, after)
+        blocks = self._of(pair.before, pair.after)
         if kind == "texts":
-            return _texts(old, new, blocks, missing)
-        return _scored(old, new, blocks, missing, kind)
+            return _texts(pair.old, pair.new, blocks, missing)
+        return _scored(pair.old, pair.new, blocks, missing, kind)
 
-    def _has_words(self, left: int, right: int) -> bool:
-        return left in self.reference.words or right in self.window.words
+    def _pair(self, name: str, kind: Kind) -> _Pair:
+        """A column of both samples, which is looked at alone and with the others."""
+        if name not in self._pairs:
+            left, right = self.reference.names.index(name), self.window.names.index(name)
+            words = kind != "numbers" and (left in self.reference.words or right in self.window.words)
+            before, after = self.reference.known(left, words=words), self.window.known(right, words=words)
+            old, new = self.reference.values(left, before, words=words), self.window.values(right, after, words=words)
+            self._pairs[name] = _Pair(before, after, old, new)
+        return self._pairs[name]
 
     def joint(self, kinds: Mapping[str, Kind]) -> FoundJointly:
         """Return the joint test of columns, by name."""
@@ -98,17 +116,15 @@ class Detector:
 
     def _score(self, name: str, kind: Kind) -> np.ndarray:
         """One bounded score a row; a value that is not there scores nothing."""
-        left, right = self.reference.names.index(name), self.window.names.index(name)
-        words = kind != "numbers" and self._has_words(left, right)
-        before, after = self.reference.known(left, words=words), self.window.known(right, words=words)
-        values = np.concatenate([self.reference.values(left, before, words=words), self.window.values(right, after, words=words)])
+        pair = self._pair(name, kind)
+        values = np.concatenate([pair.old, pair.new])
         if kind == "texts":
             values = np.array([len(text) for text in values])
         elif kind == "names":
             # Categories by how frequent they are: an order that means the same in both samples.
             _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
             values = (-counts + np.arange(len(counts)) * 1e-9)[places]
-        known = np.concatenate([before, after])
+        known = np.concatenate([pair.before, pair.after])
         made = np.zeros(len(known))
         if known.any():
             ranked = scores.legendre(scores.mid_ranks(values))[0]
@@ -152,7 +168,7 @@ def _scored(old: np.ndarray, new: np.ndarray, blocks: Blocks | None, missing: fl
     inflated = float(len(new) / means.rows.min()), float(len(old) / means.reference_rows.min())
     found = Found(min(1.0, p_value), why, missing, 1.0, float(means.rows[place]), season.cycle if season else "")
     if kind == "names":
-        return replace(found, new_p_value=new_values(old, new, inflated))
+        return replace(found, new_p_value=_new_values(old, new, inflated))
     outside = min(1.0, _outside(old, new, inflated) / _OUTSIDE_WEIGHT)
     return replace(found, p_value=outside, why="outside of the range") if outside < p_value else found
 
@@ -190,21 +206,20 @@ def _within(correlation: float) -> float:
     return float(np.clip(correlation, -1, 1))
 
 
-def new_values(before: np.ndarray, after: np.ndarray, inflated: tuple[float, float]) -> float:
-    """Return whether values that the reference does not have are more than sampling explains.
-
-    A value that the reference has once would be new, were that row left out; so many new ones are usual (Good, "The
-    population frequencies of species", 1953).
-    """
+def _new_values(before: np.ndarray, after: np.ndarray, inflated: tuple[float, float]) -> float:
     values, counts = np.unique(before, return_counts=True)
-    new = int((~np.isin(after, values)).sum())
-    if not new:
-        return 1.0
-    if not (counts == 1).any():
-        return more_p_value(0, len(before), new, len(after))
-    return more_p_value(
-        float((counts == 1).sum()) / inflated[1], len(before) / inflated[1], new / inflated[0], len(after) / inflated[0]
-    )
+    return unseen_p_value(int((counts == 1).sum()), len(before), int((~np.isin(after, values)).sum()), len(after), inflated)
+
+
+def unseen_p_value(once: int, of_before: int, new: float, of_after: int, inflated: tuple[float, float] = (1.0, 1.0)) -> float:
+    """Return whether `new` values that the reference does not have are more than sampling explains.
+
+    A value that the reference has `once` would be new, were that row left out; so many new ones are usual (Good, "The
+    population frequencies of species", 1953). Where it has none, each row counts; else as many as are independent:
+    `inflated` are rows for an independent one, in the window and in the reference.
+    """
+    rows, reference = inflated if once else (1.0, 1.0)
+    return more_p_value(once / reference, of_before / reference, new / rows, of_after / rows)
 
 
 def _outside(before: np.ndarray, after: np.ndarray, inflated: tuple[float, float]) -> float:

@@ -39,7 +39,7 @@ class Blocks:
     """Stretches of the reference that are as long as the window.
 
     `starts` are the first rows of the stretches, shape (blocks,), which are sorted by their rows' order; `phase` is the place
-    of each in the cycle, where 0 is the window's.
+    of each in the cycle, where 0 is the window's and -1 means that it has too few rows.
     """
 
     order: np.ndarray
@@ -47,6 +47,12 @@ class Blocks:
     counts: np.ndarray
     phase: np.ndarray
     cycle: str  # "week", "day" or ""
+
+    def means(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return how many rows the long enough stretches have, and the means of `rows`, shape (rows, features), there."""
+        used = self.phase >= 0
+        counts = self.counts[used].astype(float)
+        return counts, np.add.reduceat(rows[self.order], self.starts, axis=0)[used] / counts[:, None]
 
 
 def blocks_of(rows: int, window_rows: int, times: np.ndarray | None, window_times: np.ndarray | None) -> Blocks | None:
@@ -70,9 +76,10 @@ def _by_clock(times: np.ndarray, window_times: np.ndarray) -> Blocks | None:
         return None
     begin, span = float(seen.min()), float(seen.max() - seen.min())
     for cycle, name in ((_WEEK, "week"), (_DAY, "day"), (0.0, "")):
-        phases = max(1, round(cycle / max(span * len(seen) / max(len(seen) - 1, 1), cycle / 168, 1.0))) if cycle else 1
-        length = cycle / phases if cycle and span < cycle else max(span, 1.0)
-        phases = phases if cycle and span < cycle else 1
+        phases, length = 1, max(span, 1.0)
+        if span < cycle:
+            phases = max(1, round(cycle / max(span * len(seen) / max(len(seen) - 1, 1), cycle / 168, 1.0)))
+            length = cycle / phases
         place = np.floor((times - begin) / length).astype(np.int64)
         order = np.argsort(place, kind="stable")
         ids, starts, counts = np.unique(place[order], return_index=True, return_counts=True)
@@ -165,9 +172,7 @@ def _between(rows: np.ndarray, blocks: Blocks | None) -> tuple[np.ndarray, np.nd
     """How much the means of stretches vary against those of independent rows, at least 1, and the degrees of freedom."""
     if blocks is None:
         return np.ones_like(rows[0]), np.full_like(rows[0], math.inf)
-    used = blocks.phase >= 0
-    counts = blocks.counts[used].astype(float)
-    means = np.add.reduceat(rows[blocks.order], blocks.starts, axis=0)[used] / counts[:, None]
+    counts, means = blocks.means(rows)
     whole = (means * counts[:, None]).sum(axis=0) / counts.sum()
     ratio = (counts[:, None] * (means - whole) ** 2).sum(axis=0) / np.maximum(rows.var(axis=0), 1e-9) / (len(means) - 1)
     return _told(ratio, means, len(means) - 1)
@@ -196,18 +201,16 @@ def season_of(rows: np.ndarray, blocks: Blocks | None) -> Season | None:
     """Return the season that features of the reference have, shape (rows, features); None where there is none."""
     if blocks is None or not blocks.cycle:
         return None
-    used = blocks.phase >= 0
-    counts, phase = blocks.counts[used].astype(float), blocks.phase[used]
-    means = np.add.reduceat(rows[blocks.order], blocks.starts, axis=0)[used] / counts[:, None]
-    squares = np.add.reduceat(rows[blocks.order] ** 2, blocks.starts, axis=0)[used]
-    phases, place = np.unique(phase, return_inverse=True)
+    counts, means = blocks.means(rows)
+    squares = blocks.means(rows**2)[1]
+    phases, place = np.unique(blocks.phase[blocks.phase >= 0], return_inverse=True)
     degrees = len(means) - len(phases)
     if degrees < _LEAST_BLOCKS:
         return None
     totals = np.bincount(place, weights=counts)
     centers = _grouped(means * counts[:, None], place, len(phases)) / totals[:, None]
     whole = (means * counts[:, None]).sum(axis=0) / counts.sum()
-    inside = np.maximum((squares - counts[:, None] * means**2).sum(axis=0) / (counts.sum() - len(counts)), 1e-9)
+    inside = np.maximum((counts[:, None] * (squares - means**2)).sum(axis=0) / (counts.sum() - len(counts)), 1e-9)
     rest = (counts[:, None] * (means - centers[place]) ** 2).sum(axis=0) / inside / degrees
     seasonal = (totals[:, None] * (centers - whole) ** 2).sum(axis=0) / inside / (len(phases) - 1)
     expected = math.sqrt(2 / (len(phases) - 1) + 2 / degrees)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .events import KpiEstimate
-from .quality import REGRESSION_METRICS, Answers, base
+from .quality import REGRESSION_METRICS, Answers, base, usable
 
 _TINY = 1e-15
 _RESAMPLES = 100
@@ -37,15 +37,15 @@ def estimate(unlabelled: Unlabelled, names: Sequence[str], known: Answers | None
     known: labelled answers, with their `features`; None where there are none. Only binary probabilities have an estimate
     without them; of several classes and margins there is none.
     """
-    usable = np.isfinite(unlabelled.scores).all(axis=1) if unlabelled.scores.ndim == 2 else np.isfinite(unlabelled.scores)
-    if not usable.any():
+    kept = usable(unlabelled.scores)
+    if not kept.any():
         return {}
     calibrated = known is not None and len(known) >= _LEAST
     if all(base(name) in REGRESSION_METRICS for name in names):
         return _losses(unlabelled, names, known, features) if known is not None and calibrated else {}
     if known is not None and (known.coding.task != "binary" or known.coding.answers != "probabilities"):
         return {}
-    one = unlabelled.scores.reshape(len(unlabelled.scores), -1)[usable, -1]
+    one = unlabelled.scores.reshape(len(unlabelled.scores), -1)[kept, -1]
     if (unlabelled.scores.ndim == 2 and unlabelled.scores.shape[1] > 2) or (one < 0).any() or (one > 1).any():
         return {}
     chances = _calibrated(known, one) if known is not None and calibrated else one

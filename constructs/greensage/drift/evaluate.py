@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from .columns import OTHER, Column
-from .detector import Detector, Found, FoundJointly, Kind
+from .detector import Detector, Found, Kind, unseen_p_value
 from .events import ColumnRow, Evaluation, Joint, ReportStatus, Role, Violation
 from .methods import change
 from .methods.psi import change as psi
@@ -104,8 +104,8 @@ def _detector(baseline: Statistics, window: Statistics) -> Detector | None:
     return Detector(baseline.sample, window.sample)
 
 
-def kind_of(before: Column) -> Kind:
-    """Return how a column is compared, which its baseline says."""
+def _kind(before: Column) -> Kind:
+    """How a column is compared, which its baseline says."""
     return "texts" if before.prose else "names" if before.discrete else "numbers"
 
 
@@ -114,12 +114,12 @@ def _column(before: Column, after: Column, role: Role, settings: Settings, detec
     both = bool(before.present and after.present)
     value, p_value = change(settings.method, before, after) if both else (0.0, 1.0)
     total, baseline_total = after.present + after.missing, before.present + before.missing
-    missing = share_p_value(before.missing, baseline_total, after.missing, total) if total else 1.0
     new = _new_share(before, after)
-    found = Found(p_value, "", missing, new_p_value=_new_p_value(before, after), rows=float(after.present))
-    tested = detector and before.name in detector.reference.names and before.name in detector.window.names
-    if detector and tested and total:
-        found = detector.column(before.name, kind_of(before))
+    if detector and detector.has(before.name) and total:
+        found = detector.column(before.name, _kind(before))
+    else:
+        missing = share_p_value(before.missing, baseline_total, after.missing, total) if total else 1.0
+        found = Found(p_value, "", missing, _new_p_value(before, new, after), float(after.present))
     return {
         "name": before.name, "role": role, "value": value, "p_value": found.p_value, "drifted": False, "why": found.why,
         "psi": (value if settings.method == "psi" else psi(before, after)[0]) if both else 0.0,
@@ -135,8 +135,7 @@ def _column(before: Column, after: Column, role: Role, settings: Settings, detec
 def _joint(detector: Detector | None, columns: list[Column]) -> Joint | None:
     if detector is None:
         return None
-    known = [column for column in columns if column.name in detector.reference.names and column.name in detector.window.names]
-    found: FoundJointly = detector.joint({column.name: kind_of(column) for column in known})
+    found = detector.joint({column.name: _kind(column) for column in columns if detector.has(column.name)})
     return {
         "p_value": found.p_value, "drifted": False, "pair": list(found.pair or ()),
         "correlations": list(found.correlations or ()),
@@ -176,12 +175,10 @@ def _new_share(before: Column, after: Column) -> float:
     return sum(count for value, count in after.counts.items() if value not in before.counts) / after.present
 
 
-def _new_p_value(before: Column, after: Column) -> float:
-    """Whether that is more than sampling explains: values that the baseline has once would be new, were they left out."""
-    new = _new_share(before, after) * after.present
-    return (
-        more_p_value(sum(1 for count in before.counts.values() if count == 1), before.present, new, after.present) if new else 1.0
-    )
+def _new_p_value(before: Column, new: float, after: Column) -> float:
+    """Whether that share is more than sampling explains, by what was counted."""
+    once = sum(1 for count in before.counts.values() if count == 1)
+    return unseen_p_value(once, before.present, new * after.present, after.present)
 
 
 def _shape(window: Statistics, settings: Settings) -> list[Violation]:

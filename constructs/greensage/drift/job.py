@@ -23,7 +23,7 @@ import numpy as np
 
 from .compare import score, slices, surely_better
 from .monitor_files import to_constraints, to_statistics
-from .quality import flat, understood
+from .quality import flat, understood, usable
 from .tables import read_table
 from .window import of_table
 
@@ -79,16 +79,16 @@ def compare_models() -> int:
             continue
         scores = {who: flat(predict(features)) for who, predict in models.items()}
         # What one of them cannot answer is no row to compare them on.
-        usable = np.all([np.isfinite(found).reshape(len(labels), -1).all(axis=1) for found in scores.values()], axis=0)
+        kept = np.all([usable(found) for found in scores.values()], axis=0)
         answers = {
-            who: understood(labels[usable], found[usable], given["metrics"], given.get("codes") or ())
+            who: understood(labels[kept], found[kept], given["metrics"], given.get("codes") or ())
             for who, found in scores.items()
         }  # fmt: skip
         metrics[name] = {who: score(found, given["metrics"]) for who, found in answers.items()}
         sure = surely_better(answers["champion"], answers["challenger"], given["metric"])
-        metrics[name] |= {"rows": int(usable.sum()), "low": sure[1] if sure else None}
+        metrics[name] |= {"rows": int(kept.sum()), "low": sure[1] if sure else None}
         if name == "window" and given["protected"]:
-            for label, mask in slices(features[usable, names.index(given["protected"])], given["least_rows"]).items():
+            for label, mask in slices(features[kept, names.index(given["protected"])], given["least_rows"]).items():
                 metrics[f"slice {given['protected']} {label}"] = {
                     who: score(found.taken(np.flatnonzero(mask)), given["metrics"]) for who, found in answers.items()
                 }

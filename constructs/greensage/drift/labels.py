@@ -52,7 +52,7 @@ class Labels:
         cells: Sequence[Any] = [data]
         if isinstance(data, str):
             cells = data.split(",")
-        elif is_list(data):
+        elif _is_list(data):
             cells = data
         found = tuple(self._one(cell) for cell in cells)
         if not found or not all(map(math.isfinite, found)):
@@ -126,7 +126,8 @@ class Joined:
         """Return whether older files can add nothing that is kept."""
         return len(self.seen) >= self.most and (len(self.labels) >= self.most or self.found >= len(labels.by_id))
 
-    _LISTS = ("labels", "scores", "features", "words", "times", "seen", "seen_features")
+    _LABELLED = ("labels", "scores", "features", "words", "times")
+    _LISTS = (*_LABELLED, "seen", "seen_features")
 
     def _trim(self) -> None:
         for name in self._LISTS:
@@ -139,22 +140,23 @@ class Joined:
         fitting = [index for index, row in enumerate(self.seen) if len(row) == wide]
         return np.array([self.seen[index] for index in fitting]), np.array([self.seen_features[index] for index in fitting])
 
-    def arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return labels (rows,) or (rows, values), scores (rows, outputs) and features (rows, columns).
+    def drop_other_shapes(self) -> None:
+        """Leave out labelled rows whose label or answer has another number of values than the newest one has."""
+        shapes = [(len(label), len(score)) for label, score in zip(self.labels, self.scores, strict=True)]
+        kept = [index for index, shape in enumerate(shapes) if shape == shapes[-1]]
+        if len(kept) < len(shapes):
+            for name in self._LABELLED:
+                setattr(self, name, [getattr(self, name)[index] for index in kept])
 
-        Rows whose label or answer has another number of values than the newest one has are left out.
-        """
+    def arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return labels (rows,) or (rows, values), scores (rows, outputs) and features (rows, columns)."""
         if not self.labels:
             return np.empty(0), np.empty((0, 0)), np.empty((0, 0))
-        shape = len(self.labels[-1]), len(self.scores[-1])
-        rows = [i for i in range(len(self.labels)) if (len(self.labels[i]), len(self.scores[i])) == shape]
-        labels = np.array([self.labels[index] for index in rows])
-        flat = labels[:, 0] if labels.shape[1] == 1 else labels
-        return flat, np.array([self.scores[index] for index in rows]), np.array([self.features[index] for index in rows])
+        labels = np.array(self.labels)
+        return (labels[:, 0] if labels.shape[1] == 1 else labels), np.array(self.scores), np.array(self.features)
 
 
-def is_list(value: Any) -> TypeGuard[list[Any]]:
-    """Say whether a value is a list, of anything."""
+def _is_list(value: Any) -> TypeGuard[list[Any]]:
     return isinstance(value, list)
 
 

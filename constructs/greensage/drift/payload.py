@@ -31,6 +31,7 @@ else:
         _spec.loader.exec_module(_payload)
 
 PayloadError = _payload.PayloadError
+captured_answers = _payload.captured_answers
 captured_rows = _payload.captured_rows
 csv_rows = _payload.csv_rows
 decode = _payload.decode

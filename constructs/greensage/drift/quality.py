@@ -7,6 +7,7 @@ rows whose answer is no number are left out.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,6 @@ import numpy as np
 from .coding import Coding, coding_of
 
 _TINY = float(np.finfo(np.float64).eps)
-Average = str  # "", "macro" or "weighted"
 
 
 class Answers:
@@ -67,15 +67,23 @@ class Answers:
         return self.labels.reshape(rows, -1), self.scores.reshape(rows, -1)
 
 
+Metric = Callable[[Answers], float]
+
+
 def understood(labels: np.ndarray, scores: np.ndarray, names: Sequence[str], classes: Sequence[float] = ()) -> Answers:
     """Return labels and scores as the metrics `names` need them, without rows whose answer is no number.
 
     Raises CodingError where they do not fit together.
     """
-    usable = np.isfinite(scores).reshape(len(scores), -1).all(axis=1) if len(scores) else np.zeros(0, bool)
-    labels, scores = labels[usable], scores[usable]
+    kept = usable(scores)
+    labels, scores = labels[kept], scores[kept]
     regression = bool(names) and all(base(name) in REGRESSION_METRICS for name in names)
     return Answers(labels, scores, coding_of(labels, scores, regression=regression, classes=classes))
+
+
+def usable(scores: np.ndarray) -> np.ndarray:
+    """Return which answers are numbers, as a mask of shape (rows,)."""
+    return np.asarray(np.isfinite(scores.reshape(len(scores), -1)).all(axis=1)) if len(scores) else np.zeros(0, bool)
 
 
 def measure(answers: Answers, names: Sequence[str]) -> dict[str, float]:
@@ -83,12 +91,9 @@ def measure(answers: Answers, names: Sequence[str]) -> dict[str, float]:
     return {name: metric_of(name)(answers) for name in names}
 
 
-def metric_of(name: str) -> Callable[[Answers], float]:
+def metric_of(name: str) -> Metric:
     """Return a metric: auc, f1, precision and recall take the mean of the classes, `NAME_weighted` by how many rows they have."""
-    metric = METRICS[name][0]
-    if base(name) in AVERAGED:
-        return lambda answers: metric(answers, "weighted" if name.endswith("_weighted") else "macro")
-    return lambda answers: metric(answers, "")
+    return METRICS[name][0]
 
 
 def base(name: str) -> str:
@@ -96,38 +101,38 @@ def base(name: str) -> str:
     return name.removesuffix("_weighted").removesuffix("_macro")
 
 
-def auc(answers: Answers, average: Average = "macro") -> float:
+def auc(answers: Answers, *, weighted: bool = False) -> float:
     """Return the area under the ROC curve, of several classes each against the rest; NaN with one class only."""
     truth, likely = answers.truth, answers.likelihood
     found = [_auc(truth[:, column], likely[:, column]) for column in range(truth.shape[1])]
-    return _mean(found, truth, average)
+    return _mean(found, truth, weighted=weighted)
 
 
-def accuracy(answers: Answers, average: Average = "") -> float:
+def accuracy(answers: Answers) -> float:
     """Return the share of rows that are right, of several labels in all of them."""
     return float((answers.called == answers.truth).all(axis=1).mean())
 
 
-def precision(answers: Answers, average: Average = "macro") -> float:
+def precision(answers: Answers, *, weighted: bool = False) -> float:
     """Return the share of true ones among those called positive; 0 when none is."""
     truth, called = answers.truth, answers.called
-    return _mean(_ratio((truth & called).sum(axis=0), called.sum(axis=0), truth, called), truth, average)
+    return _mean(_ratio((truth & called).sum(axis=0), called.sum(axis=0), truth, called), truth, weighted=weighted)
 
 
-def recall(answers: Answers, average: Average = "macro") -> float:
+def recall(answers: Answers, *, weighted: bool = False) -> float:
     """Return the share of the positive ones that were found; 0 when there is none."""
     truth, called = answers.truth, answers.called
-    return _mean(_ratio((truth & called).sum(axis=0), truth.sum(axis=0), truth, called), truth, average)
+    return _mean(_ratio((truth & called).sum(axis=0), truth.sum(axis=0), truth, called), truth, weighted=weighted)
 
 
-def f1(answers: Answers, average: Average = "macro") -> float:
+def f1(answers: Answers, *, weighted: bool = False) -> float:
     """Return the harmonic mean of precision and recall."""
     truth, called = answers.truth, answers.called
     hits = 2 * (truth & called).sum(axis=0)
-    return _mean(_ratio(hits, truth.sum(axis=0) + called.sum(axis=0), truth, called), truth, average)
+    return _mean(_ratio(hits, truth.sum(axis=0) + called.sum(axis=0), truth, called), truth, weighted=weighted)
 
 
-def log_loss(answers: Answers, average: Average = "") -> float:
+def log_loss(answers: Answers) -> float:
     """Return the mean negative logarithm of the probability that the true class had."""
     return float(row_log_loss(answers).mean())
 
@@ -143,25 +148,25 @@ def row_log_loss(answers: Answers) -> np.ndarray:
     return -np.log(np.clip(np.where(truth, likely, 1 - likely), _TINY, 1)).mean(axis=1)
 
 
-def mse(answers: Answers, average: Average = "") -> float:
+def mse(answers: Answers) -> float:
     """Return the mean squared error."""
     labels, scores = answers.numbers
     return float(((labels - scores) ** 2).mean())
 
 
-def rmse(answers: Answers, average: Average = "") -> float:
+def rmse(answers: Answers) -> float:
     """Return the root of the mean squared error, of several outputs the mean of theirs."""
     labels, scores = answers.numbers
     return float(np.sqrt(((labels - scores) ** 2).mean(axis=0)).mean())
 
 
-def mae(answers: Answers, average: Average = "") -> float:
+def mae(answers: Answers) -> float:
     """Return the mean absolute error."""
     labels, scores = answers.numbers
     return float(np.abs(labels - scores).mean())
 
 
-def r2(answers: Answers, average: Average = "") -> float:
+def r2(answers: Answers) -> float:
     """Return the share of the variance that is explained, of several outputs the mean of theirs; NaN when there is none."""
     labels, scores = answers.numbers
     spread = ((labels - labels.mean(axis=0)) ** 2).mean(axis=0)
@@ -170,16 +175,16 @@ def r2(answers: Answers, average: Average = "") -> float:
     return float((1 - ((labels - scores) ** 2).mean(axis=0) / spread).mean())
 
 
-# Names as Model Monitor's model quality jobs have them. True: more is better.
-_PLAIN: dict[str, tuple[Callable[[Answers, Average], float], bool]] = {
-    "auc": (auc, True), "accuracy": (accuracy, True), "precision": (precision, True), "recall": (recall, True),
-    "f1": (f1, True), "log_loss": (log_loss, False), "mse": (mse, False), "rmse": (rmse, False), "mae": (mae, False),
-    "r2": (r2, True),
-}  # fmt: skip
-AVERAGED = ("auc", "precision", "recall", "f1")
+# Of several classes the mean over them; `NAME_macro` says so, `NAME_weighted` weighs them by their rows.
+_OF_CLASSES = {"auc": auc, "precision": precision, "recall": recall, "f1": f1}
 REGRESSION_METRICS = ("mse", "rmse", "mae", "r2")
-METRICS: Mapping[str, tuple[Callable[[Answers, Average], float], bool]] = {
-    **_PLAIN, **{f"{name}_{average}": _PLAIN[name] for name in AVERAGED for average in ("macro", "weighted")},
+# Names as Model Monitor's model quality jobs have them. True: more is better.
+METRICS: Mapping[str, tuple[Metric, bool]] = {
+    **{name: (metric, True) for name, metric in _OF_CLASSES.items()},
+    **{f"{name}_macro": (metric, True) for name, metric in _OF_CLASSES.items()},
+    **{f"{name}_weighted": (partial(metric, weighted=True), True) for name, metric in _OF_CLASSES.items()},
+    "accuracy": (accuracy, True), "log_loss": (log_loss, False), "mse": (mse, False), "rmse": (rmse, False),
+    "mae": (mae, False), "r2": (r2, True),
 }  # fmt: skip
 
 
@@ -205,9 +210,9 @@ def _ratio(part: np.ndarray, whole: np.ndarray, truth: np.ndarray, called: np.nd
     return [(some / all_ if all_ else 0.0) if there else float("nan") for some, all_, there in rows]
 
 
-def _mean(found: Sequence[float], truth: np.ndarray, average: Average) -> float:
+def _mean(found: Sequence[float], truth: np.ndarray, *, weighted: bool) -> float:
     values = np.array(found)
     known = ~np.isnan(values)
-    weights = truth.sum(axis=0) * 1.0 if average == "weighted" and truth.shape[1] > 1 else np.ones(len(values))
+    weights = truth.sum(axis=0) * 1.0 if weighted and truth.shape[1] > 1 else np.ones(len(values))
     total = weights[known].sum()
     return float((values[known] * weights[known]).sum() / total) if total else float("nan")

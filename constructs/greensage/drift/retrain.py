@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .events import Candidate, Failure, Training, TrainingPlace
+from .runs import Candidate, Failure, Training, TrainingPlace
 
 _HOUR = 3_600.0
 _DAY = 24 * _HOUR

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .capture import BadLine, Batch
+from .capture import BadLine, Batch, drop_infinite
 from .columns import Column
 from .effective import seconds_of
 from .rows import Rows
@@ -52,10 +52,15 @@ class Statistics:
         self.rows += len(batch.features)
         self.requests += batch.requests
         self.unusable += batch.unusable
-        for line in batch.bad:
-            self.bad[kind_of(line.reason)] += 1
-            self.said.setdefault(kind_of(line.reason), line.reason)
+        self.note_bad(batch.bad)
         return batch.bad
+
+    def note_bad(self, lines: Iterable[BadLine]) -> None:
+        """Count lines that were not read."""
+        for line in lines:
+            kind = kind_of(line.reason)
+            self.bad[kind] += 1
+            self.said.setdefault(kind, line.reason)
 
     def add_outputs(self, outputs: np.ndarray) -> None:
         """Add answers of the model, shape (rows, values)."""
@@ -102,8 +107,7 @@ def of_table(
     answers = np.empty((len(features), 0)) if outputs is None else np.asarray(outputs, np.float64).reshape(len(features), -1)
     found = {index: dict(column) for index, column in (words or {}).items()}
     numbers = np.array(features, np.float64)
-    invalid = {int(index): int(count) for index, count in enumerate(np.isinf(numbers).sum(axis=0)) if count}
-    numbers[np.isinf(numbers)] = np.nan
+    invalid = drop_infinite(numbers)
     made.add(Batch(numbers, answers, times=list(times), words=found, requests=len(features), invalid=invalid))
     return made
 

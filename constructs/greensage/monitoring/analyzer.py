@@ -136,7 +136,7 @@ class Analyzer(Construct):
 def _standalone_preprocessor() -> Path:
     """Write the preprocessor as one file, with the text of what it imports: Model Monitor's container has only that."""
     text = Path(__file__).with_name("preprocessor.py").read_text(encoding="utf-8")
-    for line in ("from __future__ import annotations\n", "from greensage.drift.payload import captured_rows\n"):
+    for line in ("from __future__ import annotations\n", "from greensage.drift.payload import captured_answers, captured_rows\n"):
         # Without it a reworded import would be noticed in AWS's container only.
         assert line in text
         text = text.replace(line, "")

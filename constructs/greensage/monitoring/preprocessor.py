@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from greensage.drift.payload import captured_rows
+from greensage.drift.payload import captured_answers, captured_rows
 
 _BASELINE = Path("/opt/ml/processing/baseline/stats")
 _OUTPUT = Path("/opt/ml/processing/output")
@@ -18,8 +18,8 @@ def preprocess_handler(inference_record: Any) -> Any:
     """Return the row as a flat mapping; several rows as a list of mappings; what is no request of the model is set aside."""
     names = _columns()
     try:
-        rows = _rows(inference_record.endpoint_input)
-        answers = _rows(inference_record.endpoint_output)
+        rows = captured_rows(*_side(inference_record.endpoint_input), names)
+        answers = captured_answers(*_side(inference_record.endpoint_output), len(rows))
     except (ValueError, KeyError, TypeError, AttributeError) as problem:
         return _set_aside(inference_record, f"not a captured request: {type(problem).__name__}: {problem}")
     if len(rows) != len(answers):
@@ -31,8 +31,8 @@ def preprocess_handler(inference_record: Any) -> Any:
     return found[0] if len(found) == 1 else found
 
 
-def _rows(side: Any) -> list[list[Any]]:
-    return captured_rows(side.data, getattr(side, "encoding", ""), getattr(side, "observed_content_type", ""))
+def _side(side: Any) -> tuple[str, str, str]:
+    return side.data, getattr(side, "encoding", ""), getattr(side, "observed_content_type", "")
 
 
 def _set_aside(record: Any, reason: str) -> list[Any]:
