@@ -42,7 +42,8 @@ from retraining.store import File, Store
 
 _MEGABYTE = 1_000_000
 _DAY = 86_400.0
-_SAMPLED_FILES = 50
+# Of a window that a job counts, about so much is read here too: many times the rows that the tests look at.
+_SAMPLED_MB = 100
 
 
 @with_error_class
@@ -162,7 +163,8 @@ class Monitor:
     def _sample(self, files: list[File]) -> Rows | None:
         """Rows of a window that a job counted: of files all over it, as many as the tests look at."""
         made = Statistics.of(self._names)
-        for file in files[:: max(1, len(files) // _SAMPLED_FILES)]:
+        megabytes = sum(file.size for file in files) / _MEGABYTE
+        for file in files[:: max(1, round(megabytes / _SAMPLED_MB))]:
             for batch in itertools.islice(self._batches(file), 1):
                 made.add(batch)
         return made.sample

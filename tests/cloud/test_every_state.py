@@ -183,11 +183,7 @@ def test_both_engines_say_the_same_of_the_same_window(full):
     assert ours["rows"] == theirs["rows"] >= 300 and len(ours["drifted"]) >= 25
     assert ours["bad_lines"] == theirs["bad_lines"] == {"schema": 1}
     differing = {key for key in ours if ours[key] != theirs.get(key)}
-    # The rows that are tested are a sample of what the job counted, so figures of columns differ a little.
-    assert set(ours["drifted"]) == set(theirs["drifted"])
-    assert differing <= {"id", "engine", "until", "requests", "quarantine", "columns", "joint", "drifted"} and list(ours) == list(
-        theirs
-    ), differing
+    assert differing <= {"id", "engine", "until", "requests", "quarantine"} and list(ours) == list(theirs), differing
     kept = full.s3.get_object(Bucket=full.bucket, Key=theirs["quarantine"])["Body"].read()
     assert json.loads(kept)["reason"] == "a row has 31 features, 30 are expected"
 
