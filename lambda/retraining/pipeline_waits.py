@@ -123,11 +123,14 @@ class Waiter:
         state["place"] = self.pipeline.place(int(given.get("Attempt", 0)), float(given.get("Spent", 0)))
         stopped = detail["currentPipelineExecutionStatus"] == "Stopped"
         # What somebody stopped is not begun again.
-        if step == "TrainOnSpot" and not stopped and self.pipeline.do("next", state)["again"]:
+        again = step == "TrainOnSpot" and not stopped and self.pipeline.do("next", state)["again"]
+        if again:
             self._begin_again(name, given, state["place"])
         else:
             self._give_up(state)
-        self.store.write(handled, {"retraining": name, "step": step})
+        # An event that comes twice may be seen to twice at the same moment: one of them tells people.
+        if self.store.create(handled, {"retraining": name, "step": step}) and not again:
+            self.pipeline.tell("greensage: a retraining ended", state["recorded"]["message"])
         return True
 
     def _begin_again(self, name: str, given: dict[str, str], place: TrainingPlace) -> None:
@@ -145,7 +148,6 @@ class Waiter:
             state["clean_up_failure"] = str(error)
         self.pipeline.do("record", state, outcome="failed")
         self.pipeline.keep(state)
-        self.pipeline.tell("greensage: a retraining ended", state["recorded"]["message"])
 
     def _parameters(self, execution: str) -> dict[str, str]:
         answer = self.sagemaker.list_pipeline_parameters_for_execution(PipelineExecutionArn=execution)

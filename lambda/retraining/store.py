@@ -59,6 +59,19 @@ class Store:
         self.write_bytes(name, json.dumps(content, indent=1).encode(), "application/json")
         return f"{self.prefix}{name}"
 
+    def create(self, name: str, content: Any) -> bool:
+        """Write a JSON file unless there is one; return whether it was written: of two who try at once, one does."""
+        try:
+            self.s3.put_object(
+                Bucket=self.bucket, Key=f"{self.prefix}{name}", Body=json.dumps(content).encode(),
+                ContentType="application/json", IfNoneMatch="*",
+            )  # fmt: skip
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _LOST_RACE:
+                return False
+            raise
+        return True
+
     def write_bytes(self, name: str, content: bytes, media: str) -> None:
         """Write a file."""
         self.s3.put_object(Bucket=self.bucket, Key=f"{self.prefix}{name}", Body=content, ContentType=media)
