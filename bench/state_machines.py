@@ -49,7 +49,8 @@ def _definition() -> dict[str, Any]:
 
     return definition(
         partition="aws", data="arn:data", deploy="arn:deploy", train_spot={}, train_on_demand={}, compare={},
-        compare_seconds=3600, wait_seconds=7200, places=1, optimize=None, topic="arn:topic", approval_hours=72,
+        compare_seconds=3600, wait_seconds=7200, places=1, optimize=None, topic="arn:topic", approval_hours=72, record_at={},
+        seconds=100_000,
     )  # fmt: skip
 
 

@@ -1,21 +1,26 @@
 """Gets the event that there is a report, decides, keeps the decision, starts a retraining and tells people.
 
-Settings: model, bucket, prefix, policy, footprint {kwh, grams, usual_days}, machine (ARN, or ""), pipeline (name, or ""), topic
-(ARN, or ""), namespace.
+It gets the ends of failed executions too. Settings: model, bucket, prefix, policy, footprint {kwh, grams, usual_days},
+machine (ARN, or ""), pipeline (name, or ""), topic (ARN, or ""), namespace ("" for no metrics).
 """
 
 from __future__ import annotations
 
 import json
+import os
 import time
 from typing import Any
+from urllib.parse import urlencode
 
 import boto3
 
 from greensage.drift.decide import Footprint, History, Policy, decide
 from greensage.drift.events import Decision, Report
+from greensage.drift.page import page
 from greensage.drift.runs import Start
+from greensage.drift.words import message
 from retraining.errors import Permanent, with_error_class
+from retraining.failures import Failures
 from retraining.metrics import put_figures
 from retraining.runs import Runs, runs_of
 from retraining.settings import settings
@@ -26,10 +31,12 @@ _BETWEEN_SECONDS = 1_800
 
 
 @with_error_class
-def handler(event: dict[str, Any], context: Any) -> Decision:
+def handler(event: dict[str, Any], context: Any) -> Decision | dict[str, str]:
     """Decide on the report that an event of the monitor names, or on {"report": id} given by hand."""
     given = settings()
     store = Store(boto3.client("s3"), given["bucket"], given["prefix"])
+    if event.get("source") == "aws.states":
+        return Failures(given, store, boto3.client("sns")).see_to(event["detail"])
     runs = runs_of(given) if given.get("machine") or given.get("pipeline") else None
     decider = Decider(given, store, runs, boto3.client("sns"), boto3.client("cloudwatch"))
     return decider.decide(event.get("detail", event)["report"], time.time())
@@ -102,10 +109,35 @@ class Decider:
             "RetrainingGramsSpent": made["grams"]["spent"],
         }
         put_figures(self.cloudwatch, self.given, figures)
-        if (made["action"] != "none" or made["ended"]) and self.given["topic"]:
-            what = made["action"] if made["action"] != "none" else "all clear"
-            subject = f"greensage: {what} for {made['model']}"[:100]
-            self.topics.publish(TopicArn=self.given["topic"], Subject=subject, Message=json.dumps(made, indent=1))
+        if made["action"] != "none" or made["ended"]:
+            self._write_to_people(made)
+
+    def _write_to_people(self, made: Decision) -> None:
+        """Keep a page with the pictures, and send its link: as JSON, and as words to who reads e-mail."""
+        report: Report = self.store.read(f"reports/{made['report']}.json")
+        name = f"reports/{made['report']}.html"
+        self.store.write_bytes(
+            name, page(report, made["opened"] or made["incidents"].values()).encode(), "text/html; charset=utf-8"
+        )
+        if not self.given["topic"]:
+            return
+        link = console_link(self.given["bucket"], f"{self.given['prefix']}{name}", os.environ.get("AWS_REGION", ""))
+        what = made["action"] if made["action"] != "none" else "all clear"
+        content = {
+            "default": json.dumps({**made, "page": link}, indent=1),
+            "email": message(made["model"], made, report, link),
+        }
+        self.topics.publish(
+            TopicArn=self.given["topic"], Subject=f"greensage: {what} for {made['model']}"[:100], MessageStructure="json",
+            Message=json.dumps(content),
+        )  # fmt: skip
+
+
+def console_link(bucket: str, key: str, region: str) -> str:
+    """Return where AWS's console shows a file; who may read the bucket opens it there."""
+    host = "console.amazonaws.cn" if region.startswith("cn-") else "console.aws.amazon.com"
+    host = "console.amazonaws-us-gov.com" if region.startswith("us-gov-") else host
+    return f"https://{host}/s3/object/{bucket}?{urlencode({'region': region, 'prefix': key})}"
 
 
 def _note(history: History, made: Decision) -> None:

@@ -1,13 +1,15 @@
 """The steps of a retraining that work on SageMaker: register, approve, deploy, check, finish, clean up.
 
 Settings: model, base (first part of every name), group, endpoint, variant, outputs {bucket, prefix}, content_types,
-deployment (a DeploymentConfig, or null), champion (name of the parameter), metrics {bucket, prefix}, footprint.
+deployment (a DeploymentConfig, or null), champion (name of the parameter), metrics {bucket, prefix}, footprint,
+update_seconds (how long an update may take).
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import time
 from typing import Any
 
 import boto3
@@ -69,11 +71,10 @@ class Deployer:
         name = f"{self.given['base']}-r{state['number']}"
         endpoint = self.sagemaker.describe_endpoint(EndpointName=self.given["endpoint"])
         before = endpoint["EndpointConfigName"]
-        if before == name:
-            return {"config": name}
-        if endpoint["EndpointStatus"] == "Updating":
-            # Either our own update, asked for twice, or someone's deployment: the check tells them apart.
-            return {"config": name}
+        begun: Deployed = {"config": name, "begun": time.time()}
+        # An update under way is either our own, asked for twice, or someone's deployment: the check tells them apart.
+        if before == name or endpoint["EndpointStatus"] == "Updating":
+            return begun
         config = self.sagemaker.describe_endpoint_config(EndpointConfigName=before)
         self._make_model(name, self._main(config)["ModelName"], state["artifact"])
         variants = [self._retargeted(row, name) for row in config["ProductionVariants"]]
@@ -83,14 +84,20 @@ class Deployer:
         self.sagemaker.update_endpoint(
             EndpointName=self.given["endpoint"], EndpointConfigName=name, RetainAllVariantProperties=_scaled(variants), **guard
         )
-        return {"config": name}
+        return begun
 
     def check(self, state: Run) -> Checked:
-        """Return how the update stands: "updating", "done" or "rolled-back" (which SageMaker reports as InService)."""
+        """Return how the update stands: "updating", "done" or "rolled-back" (which SageMaker reports as InService).
+
+        One that takes longer than it may counts as rolled back: what is to be done then waits for its end.
+        """
         found = self.sagemaker.describe_endpoint(EndpointName=self.given["endpoint"])
         status = found["EndpointStatus"]
         if status in _MOVING:
-            return {"status": "updating"}
+            taken = time.time() - state["deployed"]["begun"]
+            if taken < self.given["update_seconds"]:
+                return {"status": "updating"}
+            return {"status": "rolled-back", "reason": f"the endpoint is still {status} after {taken / 60:.0f} minutes"}
         done = status == "InService" and found["EndpointConfigName"] == state["deployed"]["config"]
         reason = found.get("FailureReason", "") or f"the endpoint is {status} on {found['EndpointConfigName']}"
         return {"status": "done"} if done else {"status": "rolled-back", "reason": reason}

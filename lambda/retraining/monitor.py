@@ -12,7 +12,7 @@ from __future__ import annotations
 import itertools
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -33,7 +33,8 @@ from greensage.drift.judge import by_day, judge
 from greensage.drift.labels import Joined, Labels
 from greensage.drift.monitor_files import from_statistics
 from greensage.drift.quality import understood
-from greensage.drift.rows import Rows
+from greensage.drift.rows import Rows, written
+from greensage.drift.segments import kpi_by_slice
 from greensage.drift.window import Statistics
 from retraining.errors import Permanent, with_error_class
 from retraining.outbox import Outbox, message, outbox_name
@@ -231,7 +232,7 @@ class Monitor:
         kpi = self.given["kpi"]
         found: Quality = {
             "kpi": {}, "kpi_estimate": {}, "kpi_problem": None, "kpi_by_day": {}, "unlabelled": 0, "bad_labels": 0,
-            "label_problems": {},
+            "label_problems": {}, "kpi_segments": [],
         }  # fmt: skip
         if not kpi:
             return found
@@ -253,11 +254,27 @@ class Monitor:
             for row in found["kpi"].values():
                 if row["since"] is not None:
                     row["began"] = rows.times[int(usable[row["since"]])]
+            cells = self._cells([rows.words[index] for index in usable], features[usable])
+            found["kpi_segments"] = kpi_by_slice(answers, cells, kpi, min_labels=self.given["min_labels"], judged_rows=judged)
             found["kpi_by_day"] = by_day(answers, [rows.times[index] for index in usable], list(kpi))
             features = features[usable]
         latest, latest_features = rows.latest()
         if len(latest) and found["kpi_problem"] is None:
             found["kpi_estimate"] = estimate(Unlabelled(quality.flat(latest), latest_features), list(kpi), answers, features)
+        return found
+
+    def _cells(self, words: Sequence[dict[int, str]], features: np.ndarray) -> dict[str, np.ndarray]:
+        """The values of the declared segments' features, one for each answer."""
+        found: dict[str, np.ndarray] = {}
+        for name in (self.given.get("drift") or {}).get("segments", ()):
+            if name in self._names:
+                index = self._names.index(name)
+                numbers, texts = features[:, index], [row.get(index) for row in words]
+                if any(text is not None for text in texts):
+                    cells = [written(number) if text is None else text for text, number in zip(texts, numbers, strict=True)]
+                    found[name] = np.array(cells, object)
+                else:
+                    found[name] = numbers
         return found
 
     def joined(self, until: float, *, after: float | None = None) -> tuple[Labels, Joined]:

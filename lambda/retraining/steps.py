@@ -1,7 +1,7 @@
 """The steps of a retraining that work on data: prepare, next, compare, record. Their rights are on the loop's files.
 
-Settings: as monitor's, and: label, candidates, green_hour, flexible_hours, rules, machine (ARN, or "") or
-pipeline (name), champion, footprint {kwh, grams, seconds}.
+Settings: as monitor's, and: label, candidates, green_hour, flexible_hours, rules, max_usd, max_run_minutes,
+machine (ARN, or "") or pipeline (name), champion, footprint {kwh, grams, seconds}.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import boto3
 from greensage.drift.compare import Rules, verdict
 from greensage.drift.decide import History
 from greensage.drift.payload import to_csv
-from greensage.drift.retrain import next_candidate, seconds_of_failure, split, start_time, training_of
+from greensage.drift.retrain import affordable, next_candidate, seconds_of_failure, split, start_time, training_of
 from greensage.drift.runs import Challenger, Prepared, Record, Recorded, Run, TrainingPlace, Verdict
 from retraining.errors import Permanent, with_error_class
 from retraining.metrics import put_figures
@@ -61,7 +61,9 @@ class Steps:
     def next(self, state: Run) -> TrainingPlace:
         """Return where to train after a failure: another type, or on demand; or that it makes no sense."""
         spent = float(state["place"].get("spent", 0.0)) + seconds_of_failure(state["failure"], state.get("trained"))
-        found = next_candidate(state["failure"], int(state["place"]["attempt"]), self.given["candidates"])
+        candidates = self.given["candidates"]
+        found = next_candidate(state["failure"], int(state["place"]["attempt"]), candidates)
+        found = affordable(found, spent, candidates, self.given.get("max_usd"), self.given["max_run_minutes"])
         return {**state["place"], **found, "spent": spent}
 
     def compare(self, state: Run) -> Verdict:

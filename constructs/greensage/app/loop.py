@@ -80,12 +80,13 @@ def add_loop(stack: ModelStack, capture: DataCapture, endpoint: Endpoint | None)
         acknowledge_own(endpoint.cfn_endpoint_config, "GS-CAP01", why)
     monitor = DriftMonitor(
         stack, "Drift", model=stack.model.name, bucket=capture.bucket, baseline=_baseline(stack, drift),
-        settings=DriftSettings(drift.features, drift.threshold, share=drift.share),
+        settings=DriftSettings(drift.features, drift.threshold, share=drift.share, segments=drift.segments),
         quality=QualitySettings(
             drift.kpi, min_labels=drift.min_labels, judged_rows=drift.judged_rows, label_days=drift.label_days,
             classes=drift.classes,
         ),
         prefix=capture.prefix.removesuffix("capture/"), schedule=plan.schedule, every_rows=drift.every_captures,
+        publish_metrics=drift.metrics,
         large_windows=plan.large_windows, encryption_key=stack.key,
         log_retention_days=spec.retention.logs_days,
     )  # fmt: skip
@@ -108,7 +109,7 @@ def add_loop(stack: ModelStack, capture: DataCapture, endpoint: Endpoint | None)
 def _policy(drift: DriftSpec, part: RetrainingSpec) -> RetrainingPolicy:
     return RetrainingPolicy(
         on_drift=drift.on_drift, cooldown_days=part.cooldown_days, retrainings_per_month=part.retrainings_per_month,
-        dry_run=part.dry_run, metric=part.metric, margin=part.margin, tolerance=part.tolerance,
+        max_usd=part.max_usd, dry_run=part.dry_run, metric=part.metric, margin=part.margin, tolerance=part.tolerance,
         protected=part.protected, approval=part.approval,
         approval_hours=part.approval_hours, engine=part.engine, flexible_hours=part.flexible_hours,
     )  # fmt: skip

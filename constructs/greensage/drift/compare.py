@@ -10,6 +10,7 @@ import numpy as np
 
 from .quality import METRICS, Answers, measure, metric_of
 from .runs import Verdict
+from .slices import Slices
 
 
 @dataclass(frozen=True)
@@ -31,22 +32,12 @@ class Rules:
     person: bool = False
 
 
-_QUARTERS = 4
-_MOST_SLICES = 12
 _RESAMPLES, _RESAMPLED_ROWS, _TAIL = 400, 5_000, 0.05
 
 
 def slices(values: np.ndarray, least_rows: int) -> dict[str, np.ndarray]:
     """Return the rows of each slice of a protected feature as masks, by a name that says which; small ones are left out."""
-    known = values[~np.isnan(values)]
-    found = np.unique(known)
-    if len(found) <= _MOST_SLICES:
-        masks = {f"{value:g}": values == value for value in found}
-    else:
-        edges = np.quantile(known, np.arange(1, _QUARTERS) / _QUARTERS)
-        places = np.searchsorted(edges, values, side="left")
-        masks = {f"quarter {index + 1}": (places == index) & ~np.isnan(values) for index in range(_QUARTERS)}
-    return {name: mask for name, mask in masks.items() if int(mask.sum()) >= least_rows}
+    return {name: mask for name, mask in Slices(values).masks(values).items() if int(mask.sum()) >= least_rows}
 
 
 def score(answers: Answers, names: list[str]) -> dict[str, float | None]:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from .events import Action, Choice, Incident, Report
-from .incidents import Followed, follow, is_open
+from .incidents import Followed, follow, is_open, sliced_drift
 
 _DAY = 86_400.0
 
@@ -99,8 +99,14 @@ def _wanted(report: Report, policy: Policy, followed: Followed) -> tuple[Action,
     for name in (*below, *doubtful):
         row = report["kpi"][name]
         side = "below" if row["more_is_better"] else "above"
-        doubt = "" if name in below else ", but the interval of so few labels reaches it"
+        doubt = (
+            "" if name in below else " just now, which may be chance: the sequential test of all labelled rows has not alarmed"
+        )
         reasons.append(f"{name} is {row['value']:.4g}, {side} {row['threshold']:g}{doubt}")
+    for segment in report.get("kpi_segments", []):
+        if segment["state"] == "below" and segment["value"] is not None:
+            value, threshold = f"{segment['value']:.4g}", f"{segment['threshold']:g}"
+            reasons.append(f"{segment['kpi']} of {segment['segment']} is {value}, the whole must keep {threshold}")
     drift = followed.incidents.get("drift")
     if report.get("status") == "drift":
         reasons += [_drift_reason(report)]
@@ -126,6 +132,8 @@ def _drift_reason(report: Report) -> str:
     if joint.get("drifted"):
         pair = joint.get("pair") or []
         parts += [f"the relation of {pair[0]} and {pair[1]} changed" if pair else "columns changed together"]
+    sliced = sliced_drift(report)
+    parts += [f"drift of {', '.join(sliced)}"] if sliced else []
     parts += [f"violations of {', '.join(sorted(set(broken)))}"] if broken else []
     return " and ".join(parts)
 

@@ -6,14 +6,17 @@ over nothing) and improbable as chance after Holm's correction for all tests of 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from .columns import OTHER, Column
 from .detector import Detector, Found, Kind, unseen_p_value
-from .events import ColumnRow, Evaluation, Joint, ReportStatus, Role, Violation
+from .events import ColumnRow, Evaluation, Joint, ReportStatus, Role, SegmentRow, Violation
 from .methods import change
 from .methods.psi import change as psi
+from .pictures import pictures_of
+from .segments import drift_by_slice
 from .significance import holm, more_p_value, share_p_value
 from .window import Statistics
 
@@ -34,6 +37,7 @@ class Settings:
     new_values: float
     share: float = 0.0
     unread: float = 0.05
+    segments: Sequence[str] = ()
 
 
 def evaluate(baseline: Statistics, window: Statistics, settings: Settings) -> Evaluation:
@@ -42,7 +46,8 @@ def evaluate(baseline: Statistics, window: Statistics, settings: Settings) -> Ev
     Its `status` is "drift", "ok", "few-rows" when there are too few to tell, "unread" when nothing drifts and too many
     lines could not be read, or "no-data". `columns` has a row for each feature and output: `value` of the method, `p_value`
     after correction, `drifted`. `joint` says what the test of all columns together found, None where it could not be made:
-    the baseline must have rows. `violations` are in the words of Model Monitor's constraint_violations.json.
+    the baseline must have rows. `segments` are the slices that changed the most, `pictures` the distributions then and now of
+    what changed. `violations` are in the words of Model Monitor's constraint_violations.json.
     """
     pairs: list[tuple[Column, Column | None, Role]] = [
         *((before, window.features.get(name), "feature") for name, before in baseline.features.items()),
@@ -52,14 +57,18 @@ def evaluate(baseline: Statistics, window: Statistics, settings: Settings) -> Ev
     detector = _detector(baseline, window) if enough else None
     rows = [_column(before, after or Column(before.name), role, settings, detector) for before, after, role in pairs]
     together = _joint(detector, [before for before, after, _ in pairs if after is not None])
+    segments = _segments(baseline, detector, pairs, settings)
+    if segments:  # half of alpha is theirs
+        settings = replace(settings, alpha=settings.alpha / 2)
     if enough:
         _judge(rows, together, settings)
     violations = [*_shape(window, settings), *(_schema(baseline, window, settings) if enough else []), *_violations(rows)]
     drifted = [row["name"] for row in rows if row["drifted"]]
     counts = bool(drifted) and len(drifted) >= settings.share * len(rows)
     joint = bool(together and together["drifted"] and not settings.share)
+    sliced = any(row["drifted"] for row in segments)
     return {
-        "status": _status(window, settings, drift=counts or joint or bool(violations)),
+        "status": _status(window, settings, drift=counts or joint or sliced or bool(violations)),
         "rows": window.rows,
         "requests": window.requests,
         "method": settings.method,
@@ -69,6 +78,8 @@ def evaluate(baseline: Statistics, window: Statistics, settings: Settings) -> Ev
         "share": len(drifted) / len(rows) if rows else 0.0,
         "columns": rows,
         "joint": together,
+        "segments": segments,
+        "pictures": pictures_of(baseline, window, rows),
         "violations": violations,
         "bad_lines": dict(window.bad),
         "unread": unread_share(window),
@@ -102,6 +113,19 @@ def _detector(baseline: Statistics, window: Statistics) -> Detector | None:
     if baseline.sample is None or window.sample is None or not len(baseline.sample) or not len(window.sample):
         return None
     return Detector(baseline.sample, window.sample)
+
+
+def _segments(
+    baseline: Statistics, detector: Detector | None, pairs: list[tuple[Column, Column | None, Role]], settings: Settings
+) -> list[SegmentRow]:
+    if detector is None or not settings.segments:
+        return []
+    kinds: dict[str, Kind] = {before.name: _kind(before) for before, after, _ in pairs if after is not None}
+    known = [name for name in settings.segments if name in baseline.features]
+    return drift_by_slice(
+        detector.reference, detector.window, kinds, known, method=settings.method, threshold=settings.threshold,
+        alpha=settings.alpha / 2, least_rows=settings.min_rows,
+    )  # fmt: skip
 
 
 def _kind(before: Column) -> Kind:

@@ -74,6 +74,37 @@ class Joint(TypedDict):
     correlations: list[float]
 
 
+class Picture(TypedDict):
+    """How a column was distributed and is: shares of the rows in bins, `labels` one for each."""
+
+    labels: list[str]
+    then: list[float]
+    now: list[float]
+
+
+class SegmentRow(TypedDict):
+    """A slice of the rows against the same slice of the baseline: `column` is the one that changed the most improbably."""
+
+    segment: str
+    rows: int
+    column: str
+    value: float
+    p_value: float
+    drifted: list[str]
+
+
+class KpiSegment(TypedDict):
+    """How a KPI of a slice stands."""
+
+    segment: str
+    kpi: str
+    labels: int
+    value: float | None
+    interval: list[float] | None
+    threshold: float
+    state: KpiState
+
+
 class KpiRow(TypedDict):
     """How a KPI stands; `value` and the ends of its 95 % `interval` are None with too few labels, or where undefined.
 
@@ -111,6 +142,8 @@ class Evaluation(TypedDict):
     unread: float
     unusable_answers: int
     joint: NotRequired[Joint | None]
+    segments: NotRequired[list[SegmentRow]]
+    pictures: NotRequired[dict[str, Picture]]
     method: NotRequired[str]
     threshold: NotRequired[float]
     alpha: NotRequired[float]
@@ -124,6 +157,7 @@ class Quality(TypedDict):
     kpi_estimate: dict[str, KpiEstimate]
     kpi_problem: str | None
     kpi_by_day: dict[str, dict[str, float]]
+    kpi_segments: list[KpiSegment]
     unlabelled: int
     bad_labels: int
     label_problems: dict[str, int]
@@ -161,7 +195,8 @@ class Estimate(TypedDict):
 
 
 class Incident(TypedDict):
-    """What people are told of once, and again when it is over: `kind` is drift, kpi, labels, unread, no-data or few-rows.
+    """What people are told of once, and again when it is over: `kind` is drift, kpi, segment (a KPI
+    of a slice), labels, unread, no-data, few-rows or failing.
 
     `what` says of what, `started` and `ended` when (of the windows), `windows` how many saw it, `calm` how many since did not.
     """

@@ -1,7 +1,8 @@
 """From reports to incidents: one message when something begins, one when it is over, nothing in between.
 
 A change that is very improbable opens an incident at once; one that is only improbable needs two windows in a row, which are
-as improbable together. An incident ends after two windows without it. Nothing to evaluate is an incident too.
+as improbable together. An incident ends after two windows without it. Nothing to evaluate is an incident too, and so is an
+evaluation that fails.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ _DAY = 86_400.0
 _TO_OPEN, _TO_END = 2, 2
 # How long nothing, or little, must come before people are told.
 _QUIET_DAYS = {"no-data": 1.0, "few-rows": 7.0}
+# The kind of incident of an evaluation that failed: any report ends it.
+FAILING = "failing"
 
 
 @dataclass(frozen=True)
@@ -42,13 +45,18 @@ def follow(known: dict[str, Incident], report: Report, now: float) -> Followed:
     found = Followed({}, [], [])
     for kind in sorted({*known, *seen}):
         before, item = known.get(kind), seen.get(kind)
-        if item is None and before is not None and (silent and kind not in _QUIET_DAYS):
+        if item is None and before is not None and (silent and kind not in (*_QUIET_DAYS, FAILING)):
             found.incidents[kind] = before  # nothing was seen, so nothing is over
         elif item is not None:
             _continue(found, before, item, report, now)
         elif before is not None:
             _calm(found, before, report, now)
     return found
+
+
+def opened(kind: str, what: list[str], started: float) -> Incident:
+    """Return an incident that people are told of at once."""
+    return {"kind": kind, "what": what, "started": started, "windows": _TO_OPEN, "calm": 0, "acknowledged": False}
 
 
 def is_open(incident: Incident) -> bool:
@@ -79,7 +87,7 @@ def _calm(found: Followed, before: Incident, report: Report, now: float) -> None
     if not is_open(before):
         return  # a suspicion that a second window did not share
     changed: Incident = {**before, "calm": before["calm"] + 1}
-    if changed["calm"] >= _TO_END or before["kind"] in _QUIET_DAYS:
+    if changed["calm"] >= _TO_END or before["kind"] in (*_QUIET_DAYS, FAILING):
         found.ended.append({**changed, "ended": report.get("until", now)})
     else:
         found.incidents[before["kind"]] = changed
@@ -95,6 +103,9 @@ def _seen(report: Report) -> list[Seen]:
     below = [name for name, row in report.get("kpi", {}).items() if row["state"] == "below"]
     if below:
         found.append(Seen("kpi", sorted(below), certain=True))
+    sliced = [f"{row['kpi']} of {row['segment']}" for row in report.get("kpi_segments", []) if row["state"] == "below"]
+    if sliced:
+        found.append(Seen("segment", sorted(sliced)))
     if report.get("kpi_problem"):
         found.append(Seen("labels", [str(report.get("kpi_problem"))], certain=True))
     return found
@@ -104,7 +115,14 @@ def _what(report: Report) -> list[str]:
     joint = report.get("joint") or {}
     pair = [" with ".join(joint.get("pair") or ()) or "columns together"] if joint.get("drifted") else []
     broken = [row["feature_name"] for row in report.get("violations", [])]
-    return sorted({*report.get("drifted", []), *pair, *broken})
+    return sorted({*report.get("drifted", []), *pair, *broken, *sliced_drift(report)})
+
+
+def sliced_drift(report: Report) -> list[str]:
+    """Return what drifted in slices and not in the whole."""
+    whole = report.get("drifted", [])
+    rows = report.get("segments", [])
+    return [f"{name} where {row['segment']}" for row in rows for name in row["drifted"] if name not in whole]
 
 
 def _certain(report: Report) -> bool:
@@ -114,4 +132,5 @@ def _certain(report: Report) -> bool:
     alpha, joint = report.get("alpha", 0.05), report.get("joint")
     values = [row["p_value"] for row in report.get("columns", []) if row["drifted"]]
     values += [joint["p_value"]] if joint and joint["drifted"] else []
+    values += [row["p_value"] for row in report.get("segments", []) if row["drifted"]]
     return bool(values) and min(values) < alpha**2

@@ -41,6 +41,24 @@ def next_candidate(failure: Failure, attempt: int, candidates: Sequence[Candidat
     return {"again": True, "why": why, "attempt": attempt + 1, "candidate": candidates[attempt + 1]}
 
 
+def affordable(
+    place: TrainingPlace, spent: float, candidates: Sequence[Candidate], max_usd: float | None, run_minutes: int
+) -> TrainingPlace:
+    """Return `place`, or that there is none when its training might take the retraining above `max_usd`.
+
+    `spent` seconds were billed for the attempts before it; they count at the price of the dearest of these.
+    """
+    if not place["again"] or max_usd is None or "attempt" not in place or "candidate" not in place:
+        return place
+    prices = [row.get("usd_per_hour", 0.0) for row in candidates[: place["attempt"]]]
+    so_far = spent / _HOUR * max(prices, default=0.0)
+    more = run_minutes / 60 * place["candidate"].get("usd_per_hour", 0.0)
+    if so_far + more <= max_usd:
+        return place
+    why = f"max_usd is {max_usd:g}: {so_far:.2f} USD are spent, and another training may cost {more:.2f}; before: "
+    return {"again": False, "why": f"{why}{place.get('why', '')}"}
+
+
 def why_failed(failure: Failure) -> str:
     """Return the reason in what Step Functions caught: the job's own words where its cause is a job's description."""
     cause = failure.get("Cause", "")

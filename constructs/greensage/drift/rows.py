@@ -44,6 +44,14 @@ class Rows:
         while len(self) > 1.5 * self.most:
             self._thin()
 
+    def taken(self, mask: np.ndarray) -> Rows:
+        """Return the rows in `mask`."""
+        made = Rows(self.names, most=self.most)
+        made.numbers, made._seen = self.numbers[mask], int(mask.sum())
+        made.words = {index: column[mask] for index, column in self.words.items()}
+        made.times = None if self.times is None else self.times[mask]
+        return made
+
     def known(self, index: int, *, words: bool) -> np.ndarray:
         """Return which rows have a value of a column, as a mask."""
         numbers = ~np.isnan(self.numbers[:, index])

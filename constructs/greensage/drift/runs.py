@@ -37,10 +37,11 @@ class Verdict(TypedDict):
 
 
 class Candidate(TypedDict):
-    """An instance type to train on, and whether as managed spot."""
+    """An instance type to train on, whether as managed spot, and what an hour costs at most, in USD."""
 
     type: str
     spot: bool
+    usd_per_hour: NotRequired[float]
 
 
 class TrainingPlace(TypedDict):
@@ -80,9 +81,10 @@ class Registered(TypedDict):
 
 
 class Deployed(TypedDict):
-    """The endpoint config that the endpoint was told to move to."""
+    """The endpoint config that the endpoint was told to move to, and when, in seconds since 1970."""
 
     config: str
+    begun: float
 
 
 class Checked(TypedDict):

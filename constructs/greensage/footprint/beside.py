@@ -9,12 +9,12 @@ from .usage import Level, Serverless, Usage
 
 
 def captured(
-    requests: float, payload_kb: float, days: int, region: str, *, by_container: bool, hours: float, encrypted: bool
+    requests: float, payload_kb: float, days: int, region: str, *, by_container: bool, hours: float, encrypted: bool, reads: float
 ) -> Usage:
     """Return a month of capturing `requests` of `payload_kb` (request and answer), which are kept for `days`.
 
     `hours` of the month have requests: files are written in these only. `encrypted` is with a key of KMS: a bucket key spares
-    most requests to it, and one per file is the most.
+    most requests to it, and one per file is the most. Each file is read `reads` times.
     """
     gb = requests * (payload_kb + beside("capture_line_kb")) / 1e6
     most = hours * beside("container_files_per_hour" if by_container else "capture_files_per_hour")
@@ -22,22 +22,21 @@ def captured(
         # A file ends after so many requests, too.
         most = max(most, requests / beside("container_file_requests"))
     files = min(requests, most)
-    services = (("s3_put", files), ("s3_get", files), *((("kms_request", 2 * files),) if encrypted else ()))
+    services = (("s3_put", files), ("s3_get", reads * files), *((("kms_request", 2 * files),) if encrypted else ()))
     return Usage(region, 0, stored_gb=gb * days / DAYS_PER_MONTH, unbilled_gb=gb, services=services)
 
 
-def watched(evaluations: float, rows: float, region: str) -> Usage:
-    """Return a month of a function that judges `rows` captured rows in each of `evaluations`."""
+def watched(evaluations: float, rows: float, region: str, *, metrics: bool = False) -> Usage:
+    """Return a month of a function that judges `rows` captured rows in each of `evaluations`, and may publish `metrics`."""
     memory_gb = drift.limit("function_memory_mb") / 1024
     cores = drift.limit("function_memory_mb") / coefficient("serverless_mb_per_vcpu").value
     seconds = evaluations * (rows * beside("seconds_per_row") / cores + beside("evaluation_start_seconds"))
     held = seconds * memory_gb
-    hours_with_data = min(evaluations, HOURS_PER_MONTH)
+    published = beside("evaluation_metrics") * min(evaluations, HOURS_PER_MONTH) / HOURS_PER_MONTH
     services = (
         ("lambda_arm_gb_second", held), ("lambda_request", evaluations),
         ("state_transition", evaluations * beside("evaluation_transitions")),
-        ("metric_month", beside("evaluation_metrics") * hours_with_data / HOURS_PER_MONTH),
-        ("alarm_month", beside("monitoring_alarms")),
+        *((("metric_month", published),) if metrics else ()),
     )  # fmt: skip
     return Usage(region, 0, serverless=Serverless(seconds * cores, held, held, 0.0), services=services)
 

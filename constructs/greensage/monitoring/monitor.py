@@ -17,7 +17,7 @@ from ..core import defaults, states
 from ..core.acknowledge import acknowledge_wildcards
 from ..core.checked import check_cron, check_prefix, check_whole
 from ..core.metrics import metric
-from ..core.state_machines import alarm_from_one, failures, job_statements, schedule_machine, state_machine
+from ..core.state_machines import failures, job_statements, schedule_machine, state_machine
 from .analyzer import Analyzer
 from .baseline import Baseline
 from .function import NAMESPACE, LoopFunction
@@ -52,6 +52,7 @@ class Monitor(Construct):
         schedule: str = defaults.EVALUATION_SCHEDULE,
         every_rows: int = 0,
         large_windows: bool = True,
+        publish_metrics: bool = False,
         encryption_key: kms.IKey | None = None,
         log_retention_days: int = defaults.LOG_RETENTION_DAYS,
     ) -> None:
@@ -61,6 +62,8 @@ class Monitor(Construct):
         check_whole("every_rows", every_rows, 0)
         self.model, self.bucket, self.prefix, self.baseline = model, bucket, prefix, baseline
         self.kind = "drift" if drift_settings else "quality"
+        # Of the metrics; "" for none.
+        self.namespace = NAMESPACE if publish_metrics else ""
         self.settings = {
             "model": model, "bucket": bucket.bucket_name, "prefix": prefix,
             "baseline": {"bucket": baseline.bucket_name, "key": baseline.key, "source": baseline.source},
@@ -68,7 +71,7 @@ class Monitor(Construct):
             "min_labels": quality.min_labels, "label_days": quality.label_days, "most_rows": quality.most_rows,
             "judged_rows": quality.judged_rows, "classes": quality.names, "codes": quality.codes,
             "enough_rows": int(drift.setting("enough_rows")), "window_days": drift.setting("window_days"),
-            "every_rows": every_rows, "large_mb": drift.limit("large_mb"), "namespace": NAMESPACE,
+            "every_rows": every_rows, "large_mb": drift.limit("large_mb"), "namespace": self.namespace,
         }  # fmt: skip
         self.drift_settings, self.quality = drift_settings, quality
         self.function = LoopFunction(
@@ -89,7 +92,6 @@ class Monitor(Construct):
         # The event's own time, so that an event which is delivered twice is one window.
         occasion = {"inputTransformer": {"inputPathsMap": {"time": "$.time"}, "inputTemplate": '{"time": "<time>"}'}}
         self.schedule = schedule_machine(self, self.machine, schedule, occasion)
-        self.failed_alarm = alarm_from_one(self, "FailedAlarm", self.metric_failed(), f"An evaluation of {model} failed")
 
     def grant_start(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let `grantee` evaluate at once: an execution of the state machine with the input {"time": ""}."""
@@ -112,9 +114,21 @@ class Monitor(Construct):
 
     def metric(self, name: str, **options: Any) -> cloudwatch.Metric:
         """Return one of the monitor's metrics, summed over a day: CapturedRows, DriftedColumns, Violations, UnreadLines,
-        KpisBelowThreshold, or Kpi-<name> (then its latest value)."""
+        KpisBelowThreshold, or Kpi-<name> (then its latest value).
+
+        Raises ValueError unless the monitor has publish_metrics=True.
+        """
+        self.check_published(name)
         statistic = "Maximum" if name.startswith("Kpi-") else "Sum"
         return metric(NAMESPACE, name, {"Model": self.model}, options, statistic=statistic, period=Duration.days(1))
+
+    def check_published(self, name: str) -> None:
+        """Raise ValueError where a metric would never have data."""
+        if not self.namespace:
+            raise ValueError(
+                f"the monitor of {self.model} publishes no metric {name}; DriftMonitor(..., publish_metrics=True) has it do so, "
+                "for 0.30 USD a month and metric at most"
+            )
 
     def metric_captured_rows(self, **options: Any) -> cloudwatch.Metric:
         """Return how many captured rows were evaluated."""
@@ -143,7 +157,8 @@ class Monitor(Construct):
         self.function.allow_files(arn, ["s3:DeleteObject"], f"{prefix}outbox/")
         if key:
             self.function.allow(["kms:GenerateDataKey"], key.key_arn)
-        self.function.allow_metrics(NAMESPACE)
+        if self.namespace:
+            self.function.allow_metrics(self.namespace)
         bus = Stack.of(self).format_arn(service="events", resource="event-bus", resource_name="default")
         self.function.allow(["events:PutEvents"], bus, conditions={"StringEquals": {"events:source": SOURCE}})
 
@@ -164,7 +179,12 @@ class Monitor(Construct):
         if self.analyzer:
             machine["HowMuch"] = states.choice({("$.window.engine", "model-monitor"): "Analyze"}, "Report")
             machine |= self.analyzer.states()
-        return {"Comment": "greensage: compares what was captured with the baseline", "StartAt": "Collect", "States": machine}
+        # The function's tries, and a job.
+        seconds = 8 * drift.limit("function_seconds") + drift.limit("evaluation_minutes") * 60
+        return {
+            "Comment": "greensage: compares what was captured with the baseline", "StartAt": "Collect",
+            "TimeoutSeconds": seconds, "States": machine,
+        }  # fmt: skip
 
 
 class DriftMonitor(Monitor):
@@ -190,6 +210,9 @@ class DriftMonitor(Monitor):
         Evaluate only once so many rows are new; looked at by `schedule`. Default 0: whatever is new.
     large_windows:
         Have Model Monitor's container evaluate windows of more than 5 GB; not in Regions that have none.
+    publish_metrics:
+        Publish the figures of each report to CloudWatch, for alarms and dashboards of your own; default false: they are in
+        the reports, and `DriftAlerts` and `DriftTriggeredRetraining` tell people without them.
     encryption_key:
         The bucket's key, if it has one of yours.
 
@@ -207,13 +230,6 @@ class DriftMonitor(Monitor):
         **props: Any,
     ) -> None:  # fmt: skip
         super().__init__(scope, id, drift_settings=settings or DriftSettings(), quality=quality or _NOTHING, **props)
-        self.drift_alarm = alarm_from_one(
-            self, "DriftAlarm", self.metric_drifted_columns(), f"Inputs or answers of {self.model} drift"
-        )
-        self.kpi_alarm = None
-        if self.quality.kpi:
-            text = f"A KPI of {self.model} is worse than its threshold"
-            self.kpi_alarm = alarm_from_one(self, "KpiAlarm", self.metric_kpis_below_threshold(), text)
 
 
 class ModelQualityMonitor(Monitor):
@@ -239,8 +255,6 @@ class ModelQualityMonitor(Monitor):
         if not quality.kpi:
             raise ValueError("quality names no KPI; for instance QualitySettings({'auc': 0.8})")
         super().__init__(scope, id, drift_settings=None, quality=quality, **props)
-        text = f"A KPI of {self.model} is worse than its threshold"
-        self.kpi_alarm = alarm_from_one(self, "KpiAlarm", self.metric_kpis_below_threshold(), text)
 
 
 def allow_reading(function: LoopFunction, bucket: s3.IBucket, prefix: str, baseline: Baseline, key: kms.IKey | None) -> None:

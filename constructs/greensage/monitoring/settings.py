@@ -33,6 +33,9 @@ class DriftSettings:
         Of all columns that must drift before it counts, 0 to 1; default 0: one is enough.
     unread:
         Share of the captured lines that may be unreadable, 0 to 1; default 0.05.
+    segments:
+        Features by whose values (of numbers: quarters) drift and KPIs are looked at besides; default none. Half of `alpha` is
+        then theirs.
 
     Raises ValueError, naming the property, the value and what is allowed.
     """
@@ -45,6 +48,7 @@ class DriftSettings:
     new_values: float = drift.setting("new_values")
     share: float = 0.0
     unread: float = drift.setting("unread")
+    segments: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         check_choice("method", self.method, drift.methods())
@@ -65,6 +69,7 @@ class DriftSettings:
         return {
             "method": self.method, "threshold": self.limit, "alpha": self.alpha, "min_rows": self.min_rows,
             "missing": self.missing, "new_values": self.new_values, "share": self.share, "unread": self.unread,
+            "segments": list(self.segments),
         }  # fmt: skip
 
 

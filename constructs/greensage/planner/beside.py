@@ -69,9 +69,17 @@ def _capture(model: ModelPlan) -> tuple[Beside, ...]:
     hours = sum(item.hours for item in demand.hours if item.rate) * DAYS_PER_MONTH
     usage = beside.captured(
         demand.requests * percent / 100, payload_kb(spec), days, model.region, by_container=by == "container", hours=hours,
-        encrypted=spec.kms_key_arn is not None,
+        encrypted=spec.kms_key_arn is not None, reads=_reads(model),
     )  # fmt: skip
     return (("capture", usage),)
+
+
+def _reads(model: ModelPlan) -> float:
+    """How often a captured file is read at most: when it is new, with few rows once more, and while labels may come."""
+    part, watched = model.spec.drift, model.monitoring
+    if part is None or watched is None:
+        return 0.0
+    return 1.0 + (part.label_days * 24 / _HOURS[watched.schedule] if part.kpi else 1.0)
 
 
 def _monitoring(model: ModelPlan) -> tuple[Beside, ...]:
@@ -79,10 +87,11 @@ def _monitoring(model: ModelPlan) -> tuple[Beside, ...]:
     if watched is None:
         return ()
     evaluations = HOURS_PER_MONTH / _HOURS[watched.schedule]
+    metrics = model.spec.drift is not None and model.spec.drift.metrics
     rows = demand_of(model.spec).requests * watched.sample_percent / 100 / evaluations
-    usage = beside.watched(evaluations, rows, model.region)
+    usage = beside.watched(evaluations, rows, model.region, metrics=metrics)
     if watched.large_windows and rows * payload_kb(model.spec) / 1000 > drift.limit("large_mb"):
-        return (("monitoring", beside.watched(evaluations, 0, model.region)),
+        return (("monitoring", beside.watched(evaluations, 0, model.region, metrics=metrics)),
                 ("monitoring jobs", beside.analyzed(evaluations, model.region)))  # fmt: skip
     return (("monitoring", usage),)
 

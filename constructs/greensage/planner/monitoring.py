@@ -68,9 +68,15 @@ def _sample(spec: ModelSpec) -> tuple[int, str]:
     hours = 24 if spec.drift.every_captures else _HOURS[spec.drift.schedule]
     expected = spec.traffic.requests_per_day * hours / 24
     wanted = max(drift.setting("rows_per_window"), spec.drift.every_captures, _for_labels(spec))
-    percent = min(100, max(1, math.ceil(100 * wanted / expected))) if expected else 100
+    least = max(drift.setting("least_captured"), spec.drift.every_captures, _for_labels(spec))
+    share = min(wanted / expected, max(0.5, least / expected)) if expected else 1.0
+    percent = min(100, max(1, math.ceil(100 * share)))
     found = f"{wanted:,.0f} rows of about {expected:,.0f} requests in {hours} hours find what the thresholds are set to"
-    return percent, found if percent < 100 else f"{found}; there are not that many, so all are captured"
+    if percent * expected >= 100 * wanted:
+        return percent, found
+    days = drift.setting("window_days")
+    rest = "all are captured" if percent == 100 else "a share is captured: each file costs"
+    return percent, f"{found}; there are not that many, so {rest}, and up to {days:g} days are judged together"
 
 
 def _for_labels(spec: ModelSpec) -> int:

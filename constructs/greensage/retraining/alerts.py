@@ -12,9 +12,8 @@ from constructs import Construct
 from ..catalog import drift
 from ..core import defaults
 from ..footprint.retraining import of_training
-from ..monitoring.function import NAMESPACE
 from ..monitoring.monitor import Monitor
-from .decision import decide_function, known_region, listen
+from .decision import decide_function, known_region, listen, listen_to_failures
 
 if TYPE_CHECKING:
     from aws_cdk import aws_kms as kms
@@ -29,7 +28,7 @@ class DriftAlerts(Construct):
     monitors:
         Of one model, below one prefix.
     topic:
-        Is told of alerts; default: none, then they are in the metrics, the alarms and the bucket.
+        Is told of alerts; default: none, then they are in the bucket only, where `greensage drift` reads them.
     encryption_key:
         The bucket's key, if it has one of yours; default: none.
     log_retention_days:
@@ -49,7 +48,8 @@ class DriftAlerts(Construct):
         made = of_training(drift.training_types()[0], known_region(Stack.of(self)))
         settings = {
             "model": monitor.model, "bucket": monitor.bucket.bucket_name, "prefix": monitor.prefix,
-            "policy": {"can_retrain": False}, "machine": "", "topic": topic.topic_arn if topic else "", "namespace": NAMESPACE,
+            "policy": {"can_retrain": False}, "machine": "", "topic": topic.topic_arn if topic else "",
+            "namespace": monitor.namespace,
             "footprint": {
                 "kwh": made.energy_kwh.mid, "grams": made.carbon_g.mid, "usual_days": drift.setting("usual_retraining_days"),
             },
@@ -57,3 +57,4 @@ class DriftAlerts(Construct):
         self.decide_function = decide_function(self, settings, monitor, topic, encryption_key, log_retention_days)
         for item in monitors:
             listen(self, f"Reports{item.node.addr[-8:]}", self.decide_function, item)
+            listen_to_failures(self, f"Unwatched{item.node.addr[-8:]}", self.decide_function, item.machine)

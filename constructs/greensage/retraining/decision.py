@@ -12,7 +12,8 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from ..catalog.checks import assumed_name
-from ..monitoring.function import NAMESPACE, LoopFunction
+from ..core.state_machines import Machine
+from ..monitoring.function import LoopFunction
 from ..monitoring.monitor import Monitor
 
 if TYPE_CHECKING:
@@ -37,22 +38,41 @@ def decide_function(
         log_retention_days=days,
     )  # fmt: skip
     arn, prefix = monitor.bucket.bucket_arn, monitor.prefix
+    written = [f"{prefix}{name}/" for name in ("decisions", "records", "reports")]
     read = [f"{prefix}{name}/" for name in ("reports", "decisions", "records", "state")]
     function.allow_files(arn, ["s3:GetObject"], *read)
     function.allow_listing(arn, *read)
-    function.allow_files(arn, ["s3:PutObject"], f"{prefix}decisions/", f"{prefix}state/history.json")
-    function.allow_metrics(NAMESPACE)
+    function.allow_files(arn, ["s3:PutObject"], f"{prefix}state/history.json", *written)
+    if monitor.namespace:
+        function.allow_metrics(monitor.namespace)
     if key:
         function.allow(["kms:Decrypt", "kms:GenerateDataKey"], key.key_arn)
     if topic:
         function.allow(["sns:Publish"], topic.topic_arn)
+        # What it fails at, three times, is told too: by Lambda itself.
+        sent = {"onFailure": {"destination": topic.topic_arn}}
+        told = lambda_.CfnEventInvokeConfig(
+            function, "Told", function_name=function.function.ref, qualifier="$LATEST", destination_config=sent
+        )
+        told.node.add_dependency(function.policy)
     return function
 
 
 def listen(scope: Construct, id: str, function: LoopFunction, monitor: Monitor) -> None:
     """Have `function` invoked with every report of `monitor`."""
+    _invoke(scope, id, function, monitor.report_pattern)
+
+
+def listen_to_failures(scope: Construct, id: str, function: LoopFunction, machine: Machine) -> None:
+    """Have `function` invoked with every execution of `machine` that failed, was stopped or took too long."""
+    detail = {"stateMachineArn": [machine.resource.attr_arn], "status": ["FAILED", "TIMED_OUT", "ABORTED"]}
+    kind = "Step Functions Execution Status Change"
+    _invoke(scope, id, function, {"source": ["aws.states"], "detail-type": [kind], "detail": detail})
+
+
+def _invoke(scope: Construct, id: str, function: LoopFunction, pattern: Mapping[str, Any]) -> None:
     target = {"arn": function.arn, "id": "decide", "retryPolicy": {"maximumRetryAttempts": 8, "maximumEventAgeInSeconds": 86_400}}
-    rule = events.CfnRule(scope, id, event_pattern=monitor.report_pattern, targets=[target])
+    rule = events.CfnRule(scope, id, event_pattern=pattern, targets=[target])
     lambda_.CfnPermission(
         scope, f"{id}Permission", action="lambda:InvokeFunction", function_name=function.arn, principal="events.amazonaws.com",
         source_arn=rule.attr_arn,

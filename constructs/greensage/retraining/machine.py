@@ -33,7 +33,7 @@ class OptimizeJob:
 def definition(
     *, partition: str, data: str, deploy: str, train_spot: State, train_on_demand: State, compare: State, compare_seconds: int,
     wait_seconds: int, places: int, optimize: str | None, topic: str | None, approval_hours: int | None,
-    optimize_job: OptimizeJob | None = None,
+    record_at: State, seconds: int, optimize_job: OptimizeJob | None = None,
 ) -> State:  # fmt: skip
     """Return the machine.
 
@@ -42,7 +42,8 @@ def definition(
     try, one after the other; optimize: ARN of a function between
     comparison and registration, or None;
     topic: ARN of the topic that is told; approval_hours: how long a person is waited for, None for no person;
-    optimize_job: a job in place of `optimize`.
+    optimize_job: a job in place of `optimize`; record_at: bucket, key and encryption of a record, which the machine writes
+    itself where the function cannot; seconds: the limit of the whole.
     """
     sdk = f"arn:{partition}:states:::aws-sdk:sagemaker"
     publish = f"arn:{partition}:states:::sns:publish"
@@ -82,6 +83,7 @@ def definition(
         "DidItWin": states.choice({("$.verdict.promote", True): won}, "DropLoser"),
         "DropLoser": _task(deploy, "clean_up", "$.cleaned", "RecordKept", why="lost"),
         "RecordKept": _record(data, "kept", "Tell"),
+        **_left(partition, record_at),
         "Register": _task(deploy, "register", "$.registered", "AskAPerson" if approval_hours else "Approve"),
         "Approve": _task(deploy, "approve", "$.approved", "Deploy"),
         "Deploy": _task(deploy, "deploy", "$.deployed", "WaitForUpdate"),
@@ -109,7 +111,10 @@ def definition(
         machine |= _optimized(optimize)
     if optimize_job:
         machine |= _optimized_by_job(sdk, optimize_job, look)
-    return {"Comment": "greensage: retrains, compares, registers and deploys", "StartAt": "Prepare", "States": machine}
+    return {
+        "Comment": "greensage: retrains, compares, registers and deploys", "StartAt": "Prepare", "TimeoutSeconds": seconds,
+        "States": machine,
+    }  # fmt: skip
 
 
 def _task(function: str, step: str, path: str, then: str, *, catch: str = "CleanUp", at: str = _FAILURE, why: str = "") -> State:
@@ -137,8 +142,25 @@ def _patient(task: State, seconds: int) -> State:
 
 def _record(function: str, outcome: str, then: str) -> State:
     told = {"step": "record", "outcome": outcome, "state.$": "$"}
-    caught = states.catch("Failed", "$.record_failure")
+    caught = states.catch(_leave(outcome), "$.record_failure")
     return states.task(function, told, then, result_path="$.recorded", retry=[_PASSING], catch=caught)
+
+
+def _leave(outcome: str) -> str:
+    return f"Leave{outcome.capitalize()}"
+
+
+def _left(partition: str, at: State) -> States:
+    """The states that leave a short record where the function could not: what came out is never unknown."""
+    made: States = {}
+    for outcome in ("kept", "promoted", "failed"):
+        record = {"name.$": "$.name", "outcome": outcome, "recorded_at.$": "$$.State.EnteredTime",
+                  "failure_of_record.$": "$.record_failure"}  # fmt: skip
+        made[_leave(outcome)] = states.task(
+            f"arn:{partition}:states:::aws-sdk:s3:putObject", {**at, "Body": record}, "Failed", result_path="$.left",
+            retry=[states.retry(["States.TaskFailed"], 20)], catch=states.catch("Failed", "$.left"),
+        )  # fmt: skip
+    return made
 
 
 def _ask(publish: str, topic: str, hours: int) -> State:

@@ -28,6 +28,9 @@ class RetrainingPolicy:
         Days after a retraining, won or lost, in which there is no other; 0 or more, default 7.
     retrainings_per_month:
         At most, in 30 days; what is beyond is an alert. Default 2.
+    max_usd:
+        What the trainings of one retraining may cost together at most, in USD at list prices on demand; an attempt that might
+        go beyond is not begun. Default: no such limit; max_run_minutes limits each attempt.
     dry_run:
         Decide and record, but start nothing; default false.
     metric, margin:
@@ -52,6 +55,7 @@ class RetrainingPolicy:
     on_drift: Literal["alert", "retrain"] = "alert"
     cooldown_days: float = defaults.RETRAINING_COOLDOWN_DAYS
     retrainings_per_month: int = defaults.RETRAININGS_PER_MONTH
+    max_usd: float | None = None
     dry_run: bool = False
     metric: str | None = None
     margin: float = drift.setting("margin")
@@ -69,6 +73,8 @@ class RetrainingPolicy:
         if self.metric is not None:
             check_choice("metric", self.metric, drift.kpis())
         check_whole("retrainings_per_month", self.retrainings_per_month, 1)
+        if self.max_usd is not None:
+            check_number("max_usd", self.max_usd, above=0)
         for prop in ("margin", "tolerance", "cooldown_days"):
             check_number(prop, getattr(self, prop), least=0)
         for prop in ("flexible_hours", "approval_hours"):

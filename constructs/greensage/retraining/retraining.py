@@ -15,22 +15,20 @@ from constructs import Construct
 
 from ..catalog import drift
 from ..core import defaults
-from ..core.acknowledge import acknowledge_own, acknowledge_wildcards
 from ..core.checked import check_whole
 from ..core.metrics import metric
 from ..core.stack_helper import StackHelper
-from ..core.state_machines import Machine, alarm_from_one, failures, job_statements, pass_role, state_machine
+from ..core.state_machines import Machine, failures
 from ..endpoints.base import Endpoint
 from ..footprint.retraining import of_training
 from ..monitoring.function import NAMESPACE, LoopFunction
 from ..monitoring.monitor import Monitor, allow_reading
 from ..narrow import is_list, is_mapping
 from .champion import Champion
-from .decision import decide_function, known_region, listen
+from .decision import decide_function, known_region, listen, listen_to_failures
 from .deploying import allow_deploying
-from .expressions import for_states
 from .jobs import Jobs
-from .machine import OptimizeJob, definition
+from .machine_engine import retraining_machine
 from .optimization import Optimization
 from .pipeline_engine import PIPELINE_CALLED_SECONDS, PipelineEngine
 from .policy import RetrainingPolicy
@@ -107,6 +105,7 @@ class DriftTriggeredRetraining(Construct):
             check_whole("green_hour", green_hour, 0, 23)
         self._monitor, self._endpoint, self._champion, self._source = monitors[0], endpoint, champion, source
         self._policy, self._topic, self._key, self._days = policy, topic, encryption_key, log_retention_days
+        self._check_budget()
         self.group = sagemaker.CfnModelPackageGroup(
             self, "Models", model_package_group_name=champion.base, model_package_group_description="greensage: challengers"
         )
@@ -124,11 +123,11 @@ class DriftTriggeredRetraining(Construct):
             self.pipeline = self._pipeline(function)
         else:
             self.machine = self._machine(function)
-        text = f"A retraining of {self._monitor.model} failed; its record says why"
-        self.failed_alarm = alarm_from_one(self, "FailedAlarm", self.metric_failed(), text)
         self.decide_function = self._decide_function()
         for monitor in monitors:
             self._listen(monitor)
+        if self.machine:
+            listen_to_failures(self, "Failed", self.decide_function, self.machine)
 
     def grant_start(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let `grantee` have the decision made again on a report: invoke the function with {"report": "<id>"}."""
@@ -137,7 +136,11 @@ class DriftTriggeredRetraining(Construct):
         )
 
     def metric(self, name: str, **options: Any) -> cloudwatch.Metric:
-        """Return a metric of the decisions, summed: Retrainings, Alerts, RetrainingGramsSpent, RetrainingGramsAvoided."""
+        """Return a metric of the decisions, summed: Retrainings, Alerts, RetrainingGramsSpent, RetrainingGramsAvoided.
+
+        Raises ValueError unless the monitor has publish_metrics=True.
+        """
+        self._monitor.check_published(name)
         return metric(NAMESPACE, name, {"Model": self._monitor.model}, options)
 
     def metric_retrainings(self, **options: Any) -> cloudwatch.Metric:
@@ -164,6 +167,16 @@ class DriftTriggeredRetraining(Construct):
             "kwh": made.energy_kwh.mid, "grams": made.carbon_g.mid, "seconds": drift.setting("training_minutes") * 60,
         }  # fmt: skip
 
+    def _check_budget(self) -> None:
+        """Raise ValueError where not even the first training fits into the policy's budget."""
+        most, first, minutes = self._policy.max_usd, self._candidates()[0], self._source.max_run_minutes
+        price = float(str(first["usd_per_hour"]))
+        if most is not None and price * minutes / 60 > most:
+            raise ValueError(
+                f"max_usd is {most:g}, and a training of max_run_minutes {minutes} on {first['type']} may cost "
+                f"{price * minutes / 60:.2f} USD; allow more, or set a shorter max_run_minutes"
+            )
+
     def _compared(self) -> dict[str, Any]:
         names = list(dict.fromkeys([*self._monitor.quality.kpi, self._metric_name()]))
         settings = self._monitor.drift_settings
@@ -188,6 +201,7 @@ class DriftTriggeredRetraining(Construct):
         settings = {
             **monitor.settings, "label": self._source.label, "candidates": self._candidates(), "green_hour": green_hour,
             "flexible_hours": policy.flexible_hours, "rules": rules, **self._runs(),
+            "max_usd": policy.max_usd, "max_run_minutes": self._source.max_run_minutes,
             "champion": self._champion.parameter_name, "footprint": self.footprint,
         }  # fmt: skip
         function = LoopFunction(
@@ -218,7 +232,7 @@ class DriftTriggeredRetraining(Construct):
             "endpoint": endpoint.endpoint_name, "variant": endpoint.variant_name,
             "outputs": {"bucket": champion.outputs.bucket_name, "prefix": champion.outputs.prefix},
             "content_types": ["text/csv", "application/json"], "deployment": _pascal(endpoint.deployment_config),
-            "champion": champion.parameter_name, "footprint": self.footprint,
+            "champion": champion.parameter_name, "footprint": self.footprint, "update_seconds": self._update_seconds,
             "metrics": {"bucket": monitor.bucket.bucket_name, "prefix": monitor.prefix},
         }  # fmt: skip
         function = LoopFunction(
@@ -236,40 +250,12 @@ class DriftTriggeredRetraining(Construct):
         )  # fmt: skip
 
     def _machine(self, optimize: lambda_.IFunction | None) -> Machine:
-        jobs, source, person = self.jobs, self._source, self._policy.approval == "person"
-        machine = definition(
-            partition=Stack.of(self).partition, data=self.data_function.arn, deploy=self.deploy_function.arn,
-            train_spot=for_states(jobs.train(spot=True)), train_on_demand=for_states(jobs.train(spot=False)),
-            compare=for_states(jobs.compare()), optimize_job=self._optimize_job(),
-            compare_seconds=jobs.compare_seconds, wait_seconds=source.max_wait_minutes * 60, places=len(self._candidates()),
-            optimize=optimize.function_arn if optimize else None, topic=self._topic.topic_arn if self._topic else None,
-            approval_hours=self._policy.approval_hours if person else None,
+        return retraining_machine(
+            self, base=self._champion.base, jobs=self.jobs, source=self._source, policy=self._policy, bucket=self._monitor.bucket,
+            prefix=self._monitor.prefix, data=self.data_function, deploy=self.deploy_function, topic=self._topic,
+            optimize=optimize, places=len(self._candidates()), update_seconds=self._update_seconds, key=self._key,
+            days=self._days,
         )  # fmt: skip
-        training = self._arn("training-job", f"{self._champion.base}-*")
-        processing = self._arn("processing-job", f"{self._champion.base}-*")
-        called = [self.data_function.arn, self.deploy_function.arn, *([optimize.function_arn] if optimize else [])]
-        statements = [
-            iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=called),
-            *job_statements("Training", training, jobs.training_role.role.role_arn),
-            *job_statements("Processing", processing, jobs.comparing_role.role.role_arn),
-        ]
-        if jobs.optimizing_role:
-            statements.append(pass_role(jobs.optimizing_role.role.role_arn))
-        if self._topic:
-            statements.append(iam.PolicyStatement(actions=["sns:Publish"], resources=[self._topic.topic_arn]))
-        made = state_machine(self, machine, statements, log_retention_days=self._days, name=self._champion.base)
-        acknowledge_own(
-            made.resource, "GS-TRN02", "Every instance type is tried on Spot first; on demand comes last, when none had capacity."
-        )
-        acknowledge_wildcards(made.policy, [training, processing], "Job names end in the retraining's number.")
-        return made
-
-    def _optimize_job(self) -> OptimizeJob | None:
-        jobs = self.jobs
-        if jobs.optimizing_role is None:
-            return None
-        artifact = for_states({"artifact": jobs.optimized("/model.tar.gz")})
-        return OptimizeJob(for_states(jobs.optimize()), artifact, jobs.compare_seconds)
 
     def _decide_function(self) -> LoopFunction:
         policy, monitor = self._policy, self._monitor
@@ -283,16 +269,25 @@ class DriftTriggeredRetraining(Construct):
                 "kwh": self.footprint["kwh"], "grams": self.footprint["grams"],
                 "usual_days": drift.setting("usual_retraining_days"),
             },
-            **self._runs(), "topic": self._topic.topic_arn if self._topic else "", "namespace": NAMESPACE,
+            **self._runs(), "topic": self._topic.topic_arn if self._topic else "", "namespace": self._monitor.namespace,
         }  # fmt: skip
         function = decide_function(self, settings, monitor, self._topic, self._key, self._days)
         self._allow_starting(function)
         return function
 
+    @property
+    def _update_seconds(self) -> int:
+        """How long an update of the endpoint may take: what its deployment allows, and SageMaker's way back from there."""
+        policies = (self._endpoint.deployment_config or {}).values()
+        allowed = max((row.get("maximumExecutionTimeoutInSeconds", 0) for row in policies), default=0)
+        return allowed + drift.limit("update_minutes") * 60
+
     def _candidates(self) -> list[dict[str, object]]:
         """Where to train; a pipeline's training step is on Spot for good."""
         by_pipeline = self._policy.engine == "pipelines"
-        return [row for row in self._source.candidates if row["spot"] or not by_pipeline]
+        found = [row for row in self._source.candidates if row["spot"] or not by_pipeline]
+        region = known_region(Stack.of(self))
+        return [{**row, "usd_per_hour": of_training(str(row["type"]), region, 60).cost_usd.mid} for row in found]
 
     def _data_seconds(self) -> int:
         """A step of a pipeline waits for the function, and has less time than a task of a state machine."""
@@ -316,6 +311,7 @@ class DriftTriggeredRetraining(Construct):
         # By the monitor's path, not its position: with another monitor before it, the rule stays the same.
         name = monitor.node.addr[-8:]
         listen(self, f"Reports{name}", self.decide_function, monitor)
+        listen_to_failures(self, f"Unwatched{name}", self.decide_function, monitor.machine)
 
     def _empty_group_on_delete(self) -> None:
         helper = StackHelper.of(self)

@@ -59,6 +59,12 @@ class DriftSpec(Part):
     on_drift: Literal["alert", "retrain"] = Field(default="alert", description="What drift alone does; a KPI below retrains.")
     min_labels: int = Field(default=int(drift.setting("min_labels")), ge=20, le=1_000_000)
     notify: str | None = Field(default=None, pattern=r"^arn:aws[a-z-]*:sns:", description="Topic that is told and asked.")
+    metrics: bool = Field(
+        default=False, description="Publish the figures of reports to CloudWatch too, for alarms and dashboards of your own."
+    )
+    segments: Texts = Field(
+        default=(), max_length=5, description="Features by whose values, or quarters, drift and KPIs are looked at besides."
+    )
 
     @field_validator("kpi", mode="before")
     @classmethod
@@ -105,6 +111,9 @@ class RetrainingSpec(Part):
         default=defaults.RETRAINING_COOLDOWN_DAYS, ge=0, le=365, description="No other retraining for so long after one."
     )
     retrainings_per_month: int = Field(default=defaults.RETRAININGS_PER_MONTH, ge=1, le=100)
+    max_usd: float | None = Field(
+        default=None, gt=0, description="What the trainings of one retraining may cost together, at list prices on demand."
+    )
     dry_run: bool = Field(default=False, description="Decide and record, start nothing.")
     metric: str | None = Field(default=None, description="Decides between champion and challenger; default: the first KPI.")
     margin: float = Field(default=drift.setting("margin"), ge=0, description="By which the challenger must win.")
@@ -127,7 +136,7 @@ class RetrainingSpec(Part):
     max_run_minutes: int = Field(default=defaults.MAX_RUN_MINUTES, ge=1, le=40_320)
     max_wait_minutes: int = Field(default=defaults.MAX_WAIT_MINUTES, ge=1, le=40_320, description="For Spot; counts the run.")
 
-    @field_validator("margin", "tolerance", "cooldown_days", mode="before")
+    @field_validator("margin", "tolerance", "cooldown_days", "max_usd", mode="before")
     @classmethod
     def _whole_numbers(cls, value: Any) -> Any:
         return _as_float(value)

@@ -174,8 +174,10 @@ def test_slices_of_a_protected_feature_are_measured_on_the_window_only(compared,
     job.main(["compare"])
     metrics = evaluation(root)["metrics"]
     quarters = [name for name in metrics if name.startswith("slice")]
-    assert quarters == [f"slice {NAMES[1]} quarter {number}" for number in (1, 2, 3, 4)]
     window = ROWS[400:569]
+    ends = [f"{end:.4g}" for end in np.quantile(window[:, 1], (0.25, 0.5, 0.75))]
+    slices = [f"up to {ends[0]}", f"{ends[0]} to {ends[1]}", f"{ends[1]} to {ends[2]}", f"above {ends[2]}"]
+    assert quarters == [f"slice {NAMES[1]} {name}" for name in slices]
     first = window[:, 1] <= np.quantile(window[:, 1], 0.25)
     scores = models["champion"].predict(xgboost.DMatrix(window[first]))
     assert metrics[quarters[0]]["champion"]["log_loss"] == pytest.approx(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 from retraining.deploy import STEPS, Deployer
@@ -24,6 +25,7 @@ GIVEN = {
     "model": "churn", "base": "churn", "group": "churn-group", "endpoint": "live", "variant": "main",
     "outputs": {"bucket": "out", "prefix": "re/"}, "content_types": ["text/csv"], "champion": "/champion",
     "metrics": {"bucket": "loop", "prefix": "churn/"}, "footprint": {"kwh": 0.02, "grams": 4.0, "seconds": 60},
+    "update_seconds": 600,
 }  # fmt: skip
 CONFIG = {
     "EndpointConfigName": "now", "KmsKeyId": "key", "CreationTime": 0, "ProductionVariants": [
@@ -92,7 +94,7 @@ def test_a_registration_that_is_asked_for_twice_has_one_token():
 
 def test_deploying_keeps_all_but_the_models_variant():
     made, sagemaker, _, _ = deployer(given={"deployment": {"AutoRollbackConfiguration": {"Alarms": [{"AlarmName": "a"}]}}})
-    assert made.deploy(RUN) == {"config": "churn-r3"}
+    assert made.deploy(RUN)["config"] == "churn-r3"
     (model,) = sagemaker.asked("create_model")
     assert model == {
         "ModelName": "churn-r3", "PrimaryContainer": {"Image": "image:1", "ModelDataUrl": "s3://out/re/3.tar.gz"},
@@ -123,14 +125,14 @@ def test_serverless_variants_have_no_counts_to_keep():
 @pytest.mark.parametrize(("status", "config"), [("InService", "churn-r3"), ("Updating", "now")])
 def test_what_is_deployed_or_on_its_way_is_not_deployed_again(status, config):
     made, sagemaker, _, _ = deployer(status, config)
-    assert made.deploy(RUN) == {"config": "churn-r3"}
+    assert made.deploy(RUN)["config"] == "churn-r3"
     assert not sagemaker.asked("update_endpoint") and not sagemaker.asked("create_model")
 
 
 def test_what_a_try_before_has_made_is_used():
     there = refused("ValidationException", "Cannot create already existing model")
     made, sagemaker, _, _ = deployer(create_model=there, create_endpoint_config=there)
-    assert made.deploy(RUN) == {"config": "churn-r3"} and sagemaker.asked("update_endpoint")
+    assert made.deploy(RUN)["config"] == "churn-r3" and sagemaker.asked("update_endpoint")
     made, _, _, _ = deployer(create_model=refused("ResourceLimitExceeded"))
     with pytest.raises(Exception, match="ResourceLimitExceeded"):
         made.deploy(RUN)
@@ -147,7 +149,14 @@ def test_what_a_try_before_has_made_is_used():
 )
 def test_how_an_update_stands(status, config, found):
     made, _, _, _ = deployer(status, config)
-    assert made.check({**RUN, "deployed": {"config": "churn-r3"}}) == found
+    assert made.check({**RUN, "deployed": {"config": "churn-r3", "begun": time.time()}}) == found
+
+
+def test_an_update_that_does_not_end_is_given_up():
+    made, _, _, _ = deployer("Updating", "now")
+    begun = time.time() - 601
+    found = made.check({**RUN, "deployed": {"config": "churn-r3", "begun": begun}})
+    assert found == {"status": "rolled-back", "reason": "the endpoint is still Updating after 10 minutes"}
 
 
 def test_a_roll_back_says_sagemakers_own_reason():

@@ -318,7 +318,11 @@ class Runs:
 
 REPORT = {
     "status": "drift", "drifted": ["a"], "violations": [], "bad_lines": {}, "kpi_estimate": {}, "until": 9_000.0,
-    "columns": [{"name": "a", "drifted": True, "p_value": 1e-9}],
+    "id": "w", "model": "churn", "rows": 1_500, "after": 0.0, "method": "wasserstein", "threshold": 0.05,
+    "columns": [{
+        "name": "a", "role": "feature", "drifted": True, "value": 0.4, "p_value": 1e-9, "why": "shape", "effective_rows": 1_500.0,
+        "missing": 0.0, "missing_baseline": 0.0,
+    }],
     "kpi": {"auc": {"state": "below", "value": 0.6, "threshold": 0.8, "more_is_better": True, "labels": 50, "interval": [0.5, 0.7]}},
 }  # fmt: skip
 POLICY = {
@@ -349,7 +353,12 @@ def test_a_kpi_that_fell_starts_one_retraining():
         "Retrainings": 1.0, "Alerts": 0.0, "RetrainingGramsAvoided": 0.0, "RetrainingGramsSpent": 4.0,
     }  # fmt: skip
     ((told),) = topics.asked("publish")
-    assert told["Subject"] == "greensage: retrain for churn" and json.loads(told["Message"]) == {**found, "told": False}
+    assert told["Subject"] == "greensage: retrain for churn" and told["MessageStructure"] == "json"
+    content = json.loads(told["Message"])
+    page = "https://console.aws.amazon.com/s3/object/loop?region=&prefix=churn%2Freports%2Fw.html"
+    assert json.loads(content["default"]) == {**found, "told": False, "page": page}
+    assert content["email"].startswith("churn: auc is 0.6, below 0.8; drift of a.") and page in content["email"]
+    assert b"<h1>churn: drift</h1>" in store.s3.get_object(Bucket="loop", Key="churn/reports/w.html")["Body"].read()
     assert made.decide("w", NOW + DAY) == found and len(runs.started) == 1 and len(topics.told) == 1
 
 

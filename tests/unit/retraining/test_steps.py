@@ -25,7 +25,7 @@ GIVEN = {
     "window_days": 7,
     "baseline": {"bucket": "files", "key": "statistics.json", "source": "one"}, "champion": "/champion", "flexible_hours": 0,
     "candidates": [{"type": "ml.c7i.large", "spot": True}, {"type": "ml.m7i.large", "spot": False}],
-    "rules": {"metric": "auc", "margin": 0.01, "tolerance": 0.02}, "footprint": {"kwh": 0.02, "grams": 4.0, "seconds": 60},
+    "rules": {"metric": "auc", "margin": 0.01, "tolerance": 0.02}, "max_run_minutes": 60, "footprint": {"kwh": 0.02, "grams": 4.0, "seconds": 60},
 }  # fmt: skip
 RUN = {"name": "retraining-3", "number": 3, "report": "r1", "reasons": ["auc is 0.6"], "outcome": "promoted"}
 
@@ -105,6 +105,17 @@ def test_where_to_train_next_counts_what_was_lost():
     assert last["again"] is False and last["spent"] == 65.0 and "no instance type is left" in last["why"]
     stopped = {**RUN, "place": {"attempt": 0}, "failure": {"Error": "Stopped", "Cause": "CapacityError"}, "trained": TRAINED}
     assert Loop().steps.next(stopped)["spent"] == 90.0
+
+
+def test_a_training_that_may_cost_more_than_is_allowed_is_not_begun():
+    prices = [{**row, "usd_per_hour": 0.5} for row in GIVEN["candidates"]]
+    place = {"again": True, "attempt": 0, "candidate": prices[0], "spent": 3_600.0}
+    asked = {**RUN, "place": place, "failure": FAILED}
+    assert Loop(candidates=prices, max_usd=1.1).steps.next(asked)["again"] is True
+    refused = Loop(candidates=prices, max_usd=0.9).steps.next(asked)
+    assert (
+        refused["again"] is False and "max_usd is 0.9: 0.50 USD are spent, and another training may cost 0.50" in refused["why"]
+    )
 
 
 def results(old: float, new: float) -> dict:
