@@ -16,6 +16,7 @@ from .commands import (
     clean,
     completion,
     diff,
+    drift,
     footprint,
     init,
     invoke,
@@ -51,6 +52,7 @@ _EXAMPLES = """examples:
   greensage invoke churn row.csv       ask a deployed model
   greensage logs churn --follow        what its container writes
   greensage status                     what is deployed, and whether it is well
+  greensage drift churn                what drifts, since when, and what to do about it
   greensage footprint --live           what it took, from CloudWatch, and where the plan was wrong
   greensage rightsize                  smaller sizes and better kinds, by what was used
   greensage recommend churn            measure it on instance types, and pick by SLA, then carbon
@@ -112,8 +114,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for command in (
-        init, package, plan, why, regions, diff, preflight, report, check, baseline, optimize, invoke, logs, status, footprint,
-        rightsize, recommend, kpi, clean, carbon, catalog, schema, local, completion,
+        init, package, plan, why, regions, diff, preflight, report, check, baseline, optimize, invoke, logs, status, drift,
+        footprint, rightsize, recommend, kpi, clean, carbon, catalog, schema, local, completion,
     ):  # fmt: skip
         command.add(commands)
     parser.set_defaults(parser=parser)

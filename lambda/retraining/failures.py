@@ -56,7 +56,7 @@ class Failures:
             return {}
         if known is None:
             failure = {"Error": detail["status"], "Cause": str(detail.get("cause") or how)[:_LONGEST_CAUSE]}
-            record = {"name": name, "outcome": "failed", "failure": failure, "ended": time.time()}
+            record = {"name": name, "outcome": "unknown", "failure": failure, "ended": time.time()}
             self.store.create(f"records/{name}.json", record)
         serves = bool(known and known["outcome"] == "promoted")
         self.store.change_history(lambda history: _is_over(history, name, serves=serves))

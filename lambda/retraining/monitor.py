@@ -1,4 +1,4 @@
-"""Evaluates what was captured since the last time: collect (how much is new), evaluate (in here), summarize (of a job).
+"""Evaluates what was captured since the last time: collect (how much is new), report; or acknowledge, accept, for people.
 
 What was found is told at least once: it is written to outbox/ first, and taken away when CloudWatch and EventBridge have it;
 what a failed evaluation left there is told by the next one.
@@ -13,7 +13,7 @@ import itertools
 import json
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -27,7 +27,7 @@ from greensage.drift.coding import CodingError
 from greensage.drift.decide import History
 from greensage.drift.effective import seconds_of
 from greensage.drift.estimate import Unlabelled, estimate
-from greensage.drift.evaluate import Settings, constraint_violations, evaluate, unread_share
+from greensage.drift.evaluate import Settings, constraint_violations, unread_share
 from greensage.drift.events import Evaluation, Kind, Quality, Report, Summary, Window
 from greensage.drift.judge import by_day, judge
 from greensage.drift.labels import Joined, Labels
@@ -35,6 +35,7 @@ from greensage.drift.monitor_files import from_statistics
 from greensage.drift.quality import understood
 from greensage.drift.rows import Rows, written
 from greensage.drift.segments import kpi_by_slice
+from greensage.drift.watch import evaluate_few
 from greensage.drift.window import Statistics
 from retraining.errors import Permanent, with_error_class
 from retraining.outbox import Outbox, message, outbox_name
@@ -48,7 +49,7 @@ _SAMPLED_MB = 100
 
 
 @with_error_class
-def handler(event: dict[str, Any], context: Any) -> Window | Summary:
+def handler(event: dict[str, Any], context: Any) -> Window | Summary | dict[str, Any]:
     """Do the step that `event["step"]` names; collect is given the time of the schedule's event."""
     given = settings()
     store = Store(boto3.client("s3"), given["bucket"], given["prefix"])
@@ -56,6 +57,10 @@ def handler(event: dict[str, Any], context: Any) -> Window | Summary:
     if event["step"] == "collect":
         outbox.deliver_all()
         return monitor.collect(event.get("time", ""))
+    if event["step"] in ("acknowledge", "accept"):
+        from retraining import people  # which needs this module
+
+        return {"acknowledge": people.acknowledge, "accept": people.accept}[event["step"]](monitor)
     summary, _ = monitor.report(event["window"])
     outbox.deliver(event["window"]["id"])
     return summary
@@ -137,13 +142,14 @@ class Monitor:
             return Seen(made, bad)
         seen = Seen(Statistics.of(self._names))
         for file in files:
-            for batch in self._batches(file):
+            for batch in self.batches(file):
                 seen.bad += [(file.key, line) for line in seen.statistics.add(batch)]
                 # Many rows are judged alone, and must not be held.
                 seen.few = [*seen.few, batch] if seen.statistics.rows < self.given["enough_rows"] else []
         return seen
 
-    def _batches(self, file: File) -> Iterator[Batch]:
+    def batches(self, file: File) -> Iterator[Batch]:
+        """Yield what was captured in a file."""
         return capture.read(self.store.lines(file), len(self._names), self._names)
 
     def _older(self, window: Window, rows: int) -> list[Batch]:
@@ -154,7 +160,7 @@ class Monitor:
         for file in reversed(self.store.files("capture/", after=begin, until=window["after"])):
             if rows >= self.given["enough_rows"]:
                 break
-            batches = list(self._batches(file))
+            batches = list(self.batches(file))
             for batch in batches:
                 batch.bad.clear()
             found = [*batches, *found]
@@ -166,7 +172,7 @@ class Monitor:
         made = Statistics.of(self._names)
         megabytes = sum(file.size for file in files) / _MEGABYTE
         for file in files[:: max(1, round(megabytes / _SAMPLED_MB))]:
-            for batch in itertools.islice(self._batches(file), 1):
+            for batch in itertools.islice(self.batches(file), 1):
                 made.add(batch)
         return made.sample
 
@@ -206,8 +212,6 @@ class Monitor:
         return from_statistics(found)
 
     def _evaluated(self, seen: Seen, window: Window) -> Evaluation:
-        """Compare what is new with the baseline; and, of few rows, what is new with what came before it, half of alpha each:
-        a large change shows at once, a small one when there are enough rows."""
         given, new = self.given.get("drift"), seen.statistics
         if not given:
             return {
@@ -215,17 +219,7 @@ class Monitor:
                 "rows": new.rows, "requests": new.requests, "bad_lines": dict(new.bad),
                 "unread": unread_share(new), "unusable_answers": new.unusable,
             }  # fmt: skip
-        settings = Settings(**given)
-        older = self._older(window, new.rows) if new.rows and seen.few else []
-        if not older:
-            return evaluate(self.baseline, new, settings)
-        settings = replace(settings, alpha=settings.alpha / 2)
-        found = evaluate(self.baseline, new, settings)
-        if found["status"] in ("drift", "unread"):
-            return found
-        together = Statistics.of(self._names)
-        together.add_all([*older, *seen.few])
-        return evaluate(self.baseline, together, settings)
+        return evaluate_few(self.baseline, new, seen.few, lambda: self._older(window, new.rows), Settings(**given))
 
     def _quality(self, window: Window) -> Quality:
         """KPIs of the answers of the last `label_days`, by the labels there are now; labels may be late."""
@@ -291,7 +285,7 @@ class Monitor:
         rows = Joined(most=self.given["most_rows"])
         for file in reversed(self.store.files("capture/", after=own if after is None else after, until=until)):
             part = Joined(most=self.given["most_rows"], ids=rows.ids)  # an id counts once, in whatever file
-            for batch in self._batches(file):
+            for batch in self.batches(file):
                 part.add(batch, labels)
             rows.put_before(part)
             if rows.complete(labels):

@@ -105,7 +105,7 @@ class Full:
         self.answer("with silence")
         pages = self.machines.get_paginator("get_execution_history").paginate(executionArn=arn)
         entered = self.note(self.definition(machine), [event for page in pages for event in page["events"]])
-        return {**run, "entered": entered, "record": self.record(arn.rsplit(":", 1)[1])}
+        return {**run, "input_name": arn.rsplit(":", 1)[1], "entered": entered, "record": self.record(arn.rsplit(":", 1)[1])}
 
     def note(self, states: dict, events: list[dict]) -> list[str]:
         """Remember which states were entered, retried and left by a catch; return those entered, in order."""
@@ -124,6 +124,10 @@ class Full:
                 failed = False
         self.seen["entered"] |= set(entered)
         return entered
+
+    def heard(self, name: str) -> bool:
+        """Whether people were told of the failure of an execution."""
+        return any(name in row.get("text", "") for row in self.told)
 
     def record(self, name: str) -> dict | None:
         try:

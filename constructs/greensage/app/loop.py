@@ -70,8 +70,11 @@ def group_loop(stack: GroupStack, group: GroupPlan, parameters: Parameters, key:
     return bucket
 
 
-def add_loop(stack: ModelStack, capture: DataCapture, endpoint: Endpoint | None) -> None:
-    """Watch the model, and retrain it if its file says how. `endpoint` is None for hosting without one."""
+def add_loop(stack: ModelStack, capture: DataCapture, endpoint: Endpoint | None) -> dict[str, str]:
+    """Watch the model, and retrain it if its file says how; return where the loop is found.
+
+    `endpoint` is None for hosting without one.
+    """
     spec = stack.model.spec
     drift, plan = spec.drift, stack.model.monitoring
     assert drift is not None and plan is not None
@@ -92,9 +95,10 @@ def add_loop(stack: ModelStack, capture: DataCapture, endpoint: Endpoint | None)
     )  # fmt: skip
     topic = sns.Topic.from_topic_arn(stack, "Topic", drift.notify) if drift.notify else None
     days = spec.retention.logs_days
+    place = {"bucket": capture.bucket.bucket_name, "prefix": monitor.prefix, "monitor": monitor.function.function.ref}
     if spec.retraining is None:
         DriftAlerts(stack, "Alerts", monitors=[monitor], topic=topic, encryption_key=stack.key, log_retention_days=days)
-        return
+        return place
     assert endpoint is not None and stack.champion is not None
     stack.champion.follow(endpoint)
     DriftTriggeredRetraining(
@@ -104,6 +108,7 @@ def add_loop(stack: ModelStack, capture: DataCapture, endpoint: Endpoint | None)
         green_hour=stack.model.green_hour,
         encryption_key=stack.key, log_retention_days=days,
     )  # fmt: skip
+    return place
 
 
 def _policy(drift: DriftSpec, part: RetrainingSpec) -> RetrainingPolicy:

@@ -50,9 +50,7 @@ class ModelStack(Stack):
         self.watched: Endpoint | None = None
         address = build(self)
         if self.capture is not None:
-            add_loop(self, self.capture, self.watched)
-            prefix = self.capture.prefix.removesuffix("capture/")
-            address |= {"loop": {"bucket": self.capture.bucket.bucket_name, "prefix": prefix}}
+            address |= {"loop": add_loop(self, self.capture, self.watched)}
         self._publish({**address, **add_recommendation(self)})
         if self.watched is not None and model.spec.logs.archive_days:
             LogArchive.include(self.watched.log_group)

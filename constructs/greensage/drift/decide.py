@@ -110,7 +110,7 @@ def _wanted(report: Report, policy: Policy, followed: Followed) -> tuple[Action,
     drift = followed.incidents.get("drift")
     if report.get("status") == "drift":
         reasons += [_drift_reason(report)]
-    if drift and is_open(drift) and policy.on_drift == "retrain" and report.get("status") == "drift":
+    if drift and is_open(drift) and not drift["acknowledged"] and policy.on_drift == "retrain" and report["status"] == "drift":
         action = "retrain"
     reasons += [_SAID[incident["kind"]] for incident in followed.opened if incident["kind"] in _SAID]
     reasons += [str(report.get("kpi_problem"))] if report.get("kpi_problem") else []
@@ -131,7 +131,8 @@ def _drift_reason(report: Report) -> str:
     parts = [f"drift of {', '.join(drifted)}"] if drifted else []
     if joint.get("drifted"):
         pair = joint.get("pair") or []
-        parts += [f"the relation of {pair[0]} and {pair[1]} changed" if pair else "columns changed together"]
+        together = [] if drifted else ["columns changed together"]
+        parts += [f"the relation of {pair[0]} and {pair[1]} changed"] if pair else together
     sliced = sliced_drift(report)
     parts += [f"drift of {', '.join(sliced)}"] if sliced else []
     parts += [f"violations of {', '.join(sorted(set(broken)))}"] if broken else []

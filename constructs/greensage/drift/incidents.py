@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .events import Incident, Report
+from .events import Evaluation, Incident, Report
 
 _DAY = 86_400.0
 # Windows in a row that open an incident, and that end it.
@@ -36,6 +36,16 @@ class Followed:
     incidents: dict[str, Incident]
     opened: list[Incident]
     ended: list[Incident]
+
+
+def follow_drift(known: dict[str, Incident], found: Evaluation, after: float, until: float) -> Followed:
+    """Return how incidents stand after an evaluation of a window alone, without labels."""
+    report: Report = {
+        **found, "kpi": {}, "kpi_estimate": {}, "kpi_problem": None, "kpi_by_day": {}, "kpi_segments": [], "unlabelled": 0,
+        "bad_labels": 0, "label_problems": {}, "id": "", "model": "", "engine": "lambda", "files": 0, "after": after,
+        "until": until, "quarantine": None, "job_failure": None, "files_left_out": 0, "new_rows": found["rows"],
+    }  # fmt: skip
+    return follow(known, report, until)
 
 
 def follow(known: dict[str, Incident], report: Report, now: float) -> Followed:
@@ -113,7 +123,9 @@ def _seen(report: Report) -> list[Seen]:
 
 def _what(report: Report) -> list[str]:
     joint = report.get("joint") or {}
-    pair = [" with ".join(joint.get("pair") or ()) or "columns together"] if joint.get("drifted") else []
+    # That columns changed together says nothing more where one of them is named.
+    together = [] if report.get("drifted") else ["columns together"]
+    pair = ([" with ".join(joint["pair"])] if joint.get("pair") else together) if joint.get("drifted") else []
     broken = [row["feature_name"] for row in report.get("violations", [])]
     return sorted({*report.get("drifted", []), *pair, *broken, *sliced_drift(report)})
 

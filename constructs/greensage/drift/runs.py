@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, NotRequired, TypedDict
 
-Outcome = Literal["promoted", "kept", "failed"]
+Outcome = Literal["promoted", "kept", "failed", "unknown"]
 UpdateStatus = Literal["updating", "done", "rolled-back"]
 
 

@@ -152,7 +152,8 @@ class Monitor(Construct):
 
     def _allow_reports(self, key: kms.IKey | None) -> None:
         arn, prefix = self.bucket.bucket_arn, self.prefix
-        written = (f"{prefix}reports/", f"{prefix}quarantine/", f"{prefix}outbox/", f"{prefix}state/history.json")
+        written = (f"{prefix}reports/", f"{prefix}quarantine/", f"{prefix}outbox/", f"{prefix}state/history.json",
+                   f"{prefix}state/baseline.json")  # fmt: skip
         self.function.allow_files(arn, ["s3:PutObject"], *written)
         self.function.allow_files(arn, ["s3:DeleteObject"], f"{prefix}outbox/")
         if key:
