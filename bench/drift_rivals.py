@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+
+# NannyML would send who uses it; nothing here may.
+os.environ["NML_DISABLE_USAGE_LOGGING"] = "1"
 
 
 def read_captures(path: str) -> Any:
@@ -70,3 +74,68 @@ def frouros_stream(kind: str, errors: Sequence[int]) -> list[int]:
             found.append(index)
             detector.reset()
     return found
+
+
+def verdicts(reference: np.ndarray, window: np.ndarray, alpha: float) -> dict[str, bool]:
+    """Who of the others alarms on a window, each with its defaults; who fails on it does not."""
+    import pandas as pd
+
+    names = [f"c{index}" for index in range(reference.shape[1])]
+    before, after = pd.DataFrame(reference, columns=names), pd.DataFrame(window, columns=names)
+    whole, some = _or_not(lambda: evidently(before, after), (False, False))
+    return {
+        "evidently, half of the columns": whole,
+        "evidently, any column": some,
+        "NannyML univariate": _or_not(lambda: nannyml_univariate(before, after), False),
+        "NannyML multivariate": _or_not(lambda: nannyml_multivariate(before, after), False),
+        "alibi-detect tabular": _or_not(lambda: alibi_tabular(reference, window, alpha), False),
+        "alibi-detect classifier": _or_not(lambda: alibi_classifier(reference, window, alpha), False),
+        "frouros KS": _or_not(lambda: frouros_ks(reference, window, alpha), False),
+    }
+
+
+def _or_not(ask: Callable[[], Any], otherwise: Any) -> Any:
+    """What a tool says; some raise on gaps or constant columns."""
+    try:
+        return ask()
+    except Exception:
+        return otherwise
+
+
+def nannyml_univariate(before: Any, after: Any) -> bool:
+    """Jensen-Shannon of each column in chunks of the window's size; an alert of any column."""
+    import nannyml
+
+    made = nannyml.UnivariateDriftCalculator(
+        column_names=list(before.columns), continuous_methods=["jensen_shannon"], chunk_size=len(after)
+    )
+    found = made.fit(before).calculate(after).filter(period="analysis").to_df()
+    return bool(found[[column for column in found.columns if column[-1] == "alert"]].to_numpy(bool).any())
+
+
+def nannyml_multivariate(before: Any, after: Any) -> bool:
+    """The error of reconstruction by principal components, in chunks of the window's size."""
+    import nannyml
+
+    made = nannyml.DataReconstructionDriftCalculator(column_names=list(before.columns), chunk_size=len(after))
+    found = made.fit(before).calculate(after).filter(period="analysis").to_df()
+    return bool(found[[column for column in found.columns if column[-1] == "alert"]].to_numpy(bool).any())
+
+
+def alibi_tabular(reference: np.ndarray, window: np.ndarray, alpha: float) -> bool:
+    """KS for each column, with Bonferroni's correction."""
+    from alibi_detect.cd import TabularDrift
+
+    return bool(TabularDrift(reference, p_val=alpha).predict(window)["data"]["is_drift"])
+
+
+def alibi_classifier(reference: np.ndarray, window: np.ndarray, alpha: float) -> bool:
+    """Whether a random forest tells the window from the reference, out of bag."""
+    from alibi_detect.cd import ClassifierDrift
+    from sklearn.ensemble import RandomForestClassifier
+
+    made = ClassifierDrift(
+        reference, RandomForestClassifier(50, n_jobs=1, random_state=0), backend="sklearn", p_val=alpha, n_folds=3, seed=0,
+        preds_type="probs",
+    )  # fmt: skip
+    return bool(made.predict(window)["data"]["is_drift"])

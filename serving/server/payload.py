@@ -41,6 +41,8 @@ _ROWS = ("instances", "predictions")
 _LINE = ("features", "prediction")
 # What people's own containers call answers, and a score beside a class (SageMaker's built-in algorithms).
 _ANSWERS = ("outputs", "scores", "results")
+# A table, as MLflow wraps what pandas writes.
+_TABLES = ("dataframe_split", "dataframe_records", "inputs", "data")
 _SCORES = ("score", "probabilities", "probability")
 
 
@@ -160,7 +162,19 @@ def captured_rows(data: str, encoding: str, content_type: str, names: Sequence[s
     if encoding == "JSON":
         return _read(lambda: _captured_json(json.loads(body.decode("utf-8-sig")), names), JSON)
     found = rows_of(body, CSV)
+    named = _by_header(found, names)
+    if named is not None:
+        return named
     return found[1:] if len(found) > 1 and _is_header(found, content_type) else found
+
+
+def _by_header(rows: list[list[Any]], names: Sequence[str]) -> list[list[Any]] | None:
+    """Return the columns called `names` of rows below a header that has them all; None where there is none."""
+    head = [str(cell).strip() for cell in rows[0]] if len(rows) > 1 else []
+    if not names or not set(names) <= set(head) or any(len(row) != len(head) for row in rows):
+        return None
+    places = [head.index(name) for name in names]
+    return [[row[place] for place in places] for row in rows[1:]]
 
 
 def captured_answers(data: str, encoding: str, content_type: str, rows: int) -> list[list[Any]]:
@@ -182,6 +196,9 @@ def _captured_lines(body: bytes, names: Sequence[str]) -> list[list[Any]]:
 def _captured_json(content: Any, names: Sequence[str]) -> list[list[Any]]:
     """As `_of_line` and `_table` read it, and what people's own containers say: a bare value, one mapping, a list of them."""
     if isinstance(content, dict):
+        table = _captured_table(content, names) if names else None
+        if table is not None:
+            return table
         key = next((key for key in (*_ROWS, *_LINE, *_ANSWERS) if key in content and key not in names), None)
         if key is None:
             return [_captured_mapping(content, names)]
@@ -195,6 +212,23 @@ def _captured_json(content: Any, names: Sequence[str]) -> list[list[Any]]:
     if content and all(isinstance(item, dict) for item in content):
         return [row for item in content for row in _captured_json(item, names)]
     return _table(content)
+
+
+def _captured_table(content: dict[str, Any], names: Sequence[str]) -> list[list[Any]] | None:
+    """Return the rows of a table as pandas writes it: "split", or a list for each column; None for what is none.
+
+    Both may lie under one key, as MLflow's dataframe_split and dataframe_records do.
+    """
+    key = next(iter(content), None) if len(content) == 1 else None
+    if key in _TABLES and key not in names and isinstance(content[key], (dict, list)):
+        return _captured_json(content[key], names)
+    if {"columns", "data"} <= content.keys() and isinstance(content["columns"], list) and isinstance(content["data"], list):
+        return _by_header([content["columns"], *content["data"]], names)
+    columns = [content.get(name) for name in names]
+    lists = [column for column in columns if isinstance(column, list)]
+    if len(lists) < len(names) or len({len(column) for column in lists}) != 1:
+        return None
+    return [list(row) for row in zip(*lists, strict=True)]
 
 
 def _captured_mapping(row: Any, names: Sequence[str]) -> list[Any]:

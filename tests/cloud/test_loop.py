@@ -195,7 +195,7 @@ def test_the_rights_of_each_role_end_at_the_neighbours(loop):
     tried = [
         ("DriftEvaluateRole", "s3:GetObject", f"{own}/capture/x", f"{other}/capture/x"),
         ("DriftEvaluateRole", "s3:PutObject", f"{own}/reports/x", f"{own}/capture/x"),
-        ("RetrainingDecideRole", "s3:PutObject", f"{own}/decisions/x", f"{own}/reports/x"),
+        ("RetrainingDecideRole", "s3:PutObject", f"{own}/decisions/x", f"{own}/state/baseline.json"),
         ("RetrainingDataRole", "s3:PutObject", f"{own}/retraining/x", f"{own}/reports/x"),
         ("RetrainingDeployRole", "sagemaker:UpdateEndpoint", f"{sagemaker}:endpoint/{loop.endpoint}", f"{sagemaker}:endpoint/churn"),
         ("RetrainingJobsTrainingRole", "s3:GetObject", f"{own}/retraining/r/recent/x", f"{own}/labels/x"),

@@ -24,10 +24,10 @@ import numpy as np
 from .compare import score, slices, surely_better
 from .monitor_files import to_constraints, to_statistics
 from .quality import flat, understood, usable
-from .tables import read_table
+from .tables import Table, read_mixed
 from .window import of_table
 
-Predict = Callable[[np.ndarray], np.ndarray]
+Predict = Callable[[Table], np.ndarray]
 # A local cloud has no /opt/ml of its own; it says where its stand-in is.
 ROOT = Path(os.environ.get("GREENSAGE_ML_ROOT", "/opt/ml"))
 
@@ -71,47 +71,46 @@ def compare_models() -> int:
     """Write evaluation.json, and the challenger's baseline: statistics.json and constraints.json."""
     given = json.loads(os.environ["GREENSAGE_COMPARE"])
     inputs, output = ROOT / "processing/input", ROOT / "processing/output"
-    names, tables = _tables(inputs, given["label"])
+    tables = _tables(inputs, given["label"])
     models = {name: _model(inputs / name) for name in ("champion", "challenger")}
     metrics: dict[str, Any] = {}
-    for name, (features, labels) in tables.items():
-        if name == "train" or not len(labels):
+    for name, table in tables.items():
+        if name == "train" or not len(table):
             continue
-        scores = {who: flat(predict(features)) for who, predict in models.items()}
+        scores = {who: flat(predict(table)) for who, predict in models.items()}
         # What one of them cannot answer is no row to compare them on.
         kept = np.all([usable(found) for found in scores.values()], axis=0)
         answers = {
-            who: understood(labels[kept], found[kept], given["metrics"], given.get("codes") or ())
+            who: understood(table.labels[kept], found[kept], given["metrics"], given.get("codes") or ())
             for who, found in scores.items()
         }  # fmt: skip
         metrics[name] = {who: score(found, given["metrics"]) for who, found in answers.items()}
         sure = surely_better(answers["champion"], answers["challenger"], given["metric"])
         metrics[name] |= {"rows": int(kept.sum()), "low": sure[1] if sure else None}
         if name == "window" and given["protected"]:
-            for label, mask in slices(features[kept, names.index(given["protected"])], given["least_rows"]).items():
+            cells = table.column(given["protected"], np.flatnonzero(kept))
+            for label, mask in slices(cells, given["least_rows"]).items():
                 metrics[f"slice {given['protected']} {label}"] = {
                     who: score(found.taken(np.flatnonzero(mask)), given["metrics"]) for who, found in answers.items()
                 }
-    features, _ = tables["train"]
-    baseline = of_table(names, features, flat(models["challenger"](features)))
+    trained = tables["train"]
+    baseline = of_table(trained.names, trained.features, flat(models["challenger"](trained)), words=trained.words)
     output.mkdir(parents=True, exist_ok=True)
-    _write(output / "evaluation.json", {"metrics": metrics, "rows": {name: len(rows) for name, (_, rows) in tables.items()}})
+    _write(output / "evaluation.json", {"metrics": metrics, "rows": {name: len(table) for name, table in tables.items()}})
     _write(output / "statistics.json", to_statistics(baseline))
     _write(output / "constraints.json", to_constraints(baseline, distance=given["threshold"], method="Robust"))
     return 0
 
 
-def _tables(inputs: Path, label: str) -> tuple[list[str], dict[str, tuple[np.ndarray, np.ndarray]]]:
-    names: list[str] = []
-    tables: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+def _tables(inputs: Path, label: str) -> dict[str, Table]:
+    tables: dict[str, Table] = {}
     for name, folders in (("train", ("train", "recent")), ("holdout", ("holdout",)), ("window", ("window",))):
         paths = [path for folder in folders for path in sorted((inputs / folder).glob("*.csv"))]
         if paths:
-            names, features, labels = read_table(paths, label)
-            tables[name] = (features, labels)
+            tables[name] = read_mixed(paths, label)
     if "train" not in tables:
         raise FileNotFoundError(f"no CSV file in {inputs / 'train'}")
-    return names, tables
+    return tables
 
 
 def _model(folder: Path) -> Predict:
@@ -123,7 +122,11 @@ def _model(folder: Path) -> Predict:
     for archive in folder.glob("*.tar.gz"):
         with tarfile.open(archive) as content:
             content.extractall(unpacked, filter="data")
-    return load(unpacked, Settings.from_environment(os.environ)).answer
+    model = load(unpacked, Settings.from_environment(os.environ))
+    read = model.reader
+    if read is None:
+        return lambda table: model.answer(table.features)
+    return lambda table: model.answer(read(table.to_csv(), "text/csv; header=present"))
 
 
 def _environment() -> dict[str, str]:

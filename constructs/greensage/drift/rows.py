@@ -104,6 +104,8 @@ def _rounded(numbers: np.ndarray) -> np.ndarray:
 
 def written(number: float) -> str:
     """Return a number as the text that counts are kept by: 1 and 1.0 are one value."""
+    if np.isnan(number):
+        return ""
     return str(int(number)) if number == np.floor(number) else repr(float(number))
 
 

@@ -59,6 +59,7 @@ def main() -> int:
     for jobs, task in tasks:
         ministack_services.on_task(jobs.task_prefix, task)
     ministack_services.on_task(sdk_tasks.PREFIX, sdk_tasks.task)
+    ministack_services.on_task(s3_tasks.PREFIX, s3_tasks.task)
     task_faults.install()
     chaos.install()
     ministack_services.replace_alarm_evaluation()

@@ -64,8 +64,11 @@ def _start(
         raise services.TaskFailed(named(error), error.message) from None
 
 
-def demand(role: str, action: str, resource: str, context: Mapping[str, str] | None = None) -> None:
-    """Fail the task when the role may not do `action`."""
+def demand(
+    role: str, action: str, resource: str, context: Mapping[str, str] | None = None, *,
+    error: str = "SageMaker.AccessDeniedException",
+) -> None:  # fmt: skip
+    """Fail the task with `error` when the role may not do `action`."""
     if not cloud.role_allows(role, action, resource, context):
         message = f"The role {role} is not authorized to perform: {action} on resource: {resource}"
-        raise services.TaskFailed("SageMaker.AccessDeniedException", message)
+        raise services.TaskFailed(error, message)

@@ -26,11 +26,6 @@ def plan_monitoring(request: Request, kind: Kind, image: ImagePlan) -> tuple[Mon
             "drift", f"requests to {kind} hosting are not captured", found=kind,
             hint=f"hosting: {', '.join(row.name for row in rows if row.captured_by)}",
         )  # fmt: skip
-    if spec.model.dataframe:
-        raise request.refuse(
-            "drift", "the monitor reads rows of numbers, and this pipeline takes a table with words", found="dataframe: true",
-            hint="leave drift out, or send the features as numbers",
-        )  # fmt: skip
     by = row.captured_by
     if by == "container" and image.origin != "serving":
         raise request.refuse(

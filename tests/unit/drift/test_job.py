@@ -197,3 +197,37 @@ def test_an_empty_window_is_left_out(compared):
     table(root / "processing/input/window", slice(0, 0))
     job.main(["compare"])
     assert set(evaluation(root)["metrics"]) == {"holdout"} and evaluation(root)["rows"]["window"] == 0
+
+
+def test_pipelines_that_take_words_are_compared_as_they_are_asked(root, monkeypatch):
+    """A scikit-learn pipeline over a table of words and numbers; the first one was fitted on nonsense."""
+    import joblib
+    import pandas as pd
+    from sklearn.compose import ColumnTransformer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder
+
+    random, inputs = np.random.default_rng(2), root / "processing/input"
+    frame = pd.DataFrame({"job": random.choice(["nurse", "baker", "clerk"], 900), "age": random.integers(18, 80, 900)})
+    frame["left"] = ((frame["job"] == "nurse") ^ (random.random(900) < 0.1)).astype(int)
+    for who, label in (("champion", random.permutation(frame["left"])), ("challenger", frame["left"])):
+        words = ColumnTransformer([("job", OneHotEncoder(), ["job"])], remainder="passthrough")
+        made = make_pipeline(words, LogisticRegression(max_iter=1_000)).fit(frame[["job", "age"]], label)
+        (inputs / who).mkdir(parents=True)
+        joblib.dump(made, inputs / who / "model.joblib")
+        with tarfile.open(inputs / who / "model.tar.gz", "w:gz") as archive:
+            archive.add(inputs / who / "model.joblib", "model.joblib")
+    for name, rows in (("train", slice(0, 500)), ("window", slice(500, 900))):
+        (inputs / name).mkdir(parents=True)
+        frame[rows].to_csv(inputs / name / "data.csv", index=False)
+    given = {"label": "left", "metrics": ["auc"], "metric": "auc", "protected": "job", "least_rows": 20, "threshold": 0.2}
+    monkeypatch.setenv("GREENSAGE_COMPARE", json.dumps(given))
+    monkeypatch.setenv("GREENSAGE_DATAFRAME", "1")
+    monkeypatch.setenv("GREENSAGE_ALLOW_PICKLE", "1")
+    assert job.main(["compare"]) == 0
+    metrics = evaluation(root)["metrics"]
+    assert metrics["window"]["challenger"]["auc"] > 0.85 > metrics["window"]["champion"]["auc"]
+    assert {name for name in metrics if name.startswith("slice")} == {f"slice job {name}" for name in ("nurse", "baker", "clerk")}
+    made = from_statistics(json.loads((root / "processing/output/statistics.json").read_text()))
+    assert made.features["job"].kind == "String" and made.features["age"].kind == "Integral"
