@@ -28,6 +28,7 @@ def main() -> int:
         quotas,
         runtime,
         sagemaker_api,
+        s3_tasks,
         sdk_tasks,
         task_faults,
         training,
