@@ -27,7 +27,7 @@ from greensage.drift.evaluate import Settings, evaluate  # noqa: E402
 from greensage.drift.window import of_table  # noqa: E402
 
 ALPHA = catalog.setting("alpha")
-MOST_REFERENCE, MOST_WINDOW = 4_000, 1_000
+MOST_REFERENCE, MOST_WINDOW = 4_000, 800
 _FEW = 12
 Change = Callable[[np.ndarray, np.random.Generator], bool]
 

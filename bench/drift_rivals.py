@@ -11,6 +11,7 @@ import numpy as np
 
 # NannyML would send who uses it; nothing here may.
 os.environ["NML_DISABLE_USAGE_LOGGING"] = "1"
+_LEAST_CHUNKS = 5
 
 
 def read_captures(path: str) -> Any:
@@ -83,15 +84,18 @@ def verdicts(reference: np.ndarray, window: np.ndarray, alpha: float) -> dict[st
     names = [f"c{index}" for index in range(reference.shape[1])]
     before, after = pd.DataFrame(reference, columns=names), pd.DataFrame(window, columns=names)
     whole, some = _or_not(lambda: evidently(before, after), (False, False))
-    return {
+    found = {
         "evidently, half of the columns": whole,
         "evidently, any column": some,
-        "NannyML univariate": _or_not(lambda: nannyml_univariate(before, after), False),
-        "NannyML multivariate": _or_not(lambda: nannyml_multivariate(before, after), False),
         "alibi-detect tabular": _or_not(lambda: alibi_tabular(reference, window, alpha), False),
         "alibi-detect classifier": _or_not(lambda: alibi_classifier(reference, window, alpha), False),
         "frouros KS": _or_not(lambda: frouros_ks(reference, window, alpha), False),
     }
+    # Its limits are three standard deviations of the reference's chunks, of which there must be some.
+    if len(before) >= _LEAST_CHUNKS * len(after):
+        found["NannyML univariate"] = _or_not(lambda: nannyml_univariate(before, after), False)
+        found["NannyML multivariate"] = _or_not(lambda: nannyml_multivariate(before, after), False)
+    return found
 
 
 def _or_not(ask: Callable[[], Any], otherwise: Any) -> Any:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Callable
@@ -44,10 +46,11 @@ _STACK_EVENT = re.compile(r"^\S+ \|.*\| (\w+_COMPLETE) +\| AWS::CloudFormation::
 def main() -> int:
     """Run the whole demo; 0 when every endpoint answered right and nothing is left."""
     started = time.monotonic()
+    stop_when_told()
     cloud = LocalCloud(ROOT / ".greensage/demo")
     step("Starting the local cloud")
     cloud.down()
-    running = cloud.up(say=print)
+    running = cloud.up(owned=True, say=print)
     print(f"  runs at {running.url}, loopback only; log: {cloud.log_file.relative_to(ROOT)}")
     environment = {**os.environ, **cloud.environment(REGION), "CDK_DEFAULT_ACCOUNT": ACCOUNT, "CDK_DEFAULT_REGION": REGION}
     os.environ.update(cloud.environment(REGION))
@@ -83,6 +86,39 @@ def show(environment: dict[str, str], cloud_pid: int) -> bool:
     return nothing_left(fleet, cloud_pid) and right
 
 
+def stop_when_told() -> None:
+    """Have a polite kill end the program in the way of an exception, so that what it started is stopped."""
+
+    def stop(number: int, _frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop)
+
+
+class Told:
+    """Prints a line every few seconds while something takes long: `with Told("deploying") as told: told.now = "4 of 9"`."""
+
+    def __init__(self, what: str, seconds: float = 5.0) -> None:
+        self.what, self.now, self._seconds = what, "", seconds
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._tell, daemon=True)
+
+    def __enter__(self) -> Told:
+        self._started = time.monotonic()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        self._thread.join()
+
+    def _tell(self) -> None:
+        while not self._end.wait(self._seconds):
+            more = f": {self.now}" if self.now else ""
+            print(f"  ... {time.monotonic() - self._started:.0f} s, {self.what}{more}", flush=True)
+
+
 def step(text: str) -> None:
     """Print a headline."""
     print(f"\n== {text}", flush=True)
@@ -98,17 +134,25 @@ def cdk(arguments: list[str], environment: dict[str, str]) -> None:
             command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         ) as process,
         log.open("a") as file,
+        Told(f"cdk {arguments[0]}") as told,
     ):
         assert process.stdout is not None
         for line in process.stdout:
             lines.append(line)
             file.write(line)
+            told.now = _event(line) or told.now
             found = _STACK_EVENT.match(line)
             if found:
                 print(f"  {time.monotonic() - started:5.1f} s  {found.group(2):<32} {found.group(1)}", flush=True)
     if process.returncode != 0:
         print("".join(lines[-40:]))
         raise GreensageError(f"cdk {arguments[0]} failed; its whole output: {log}")
+
+
+def _event(line: str) -> str:
+    """What CloudFormation is at, in a line of the CDK's progress."""
+    parts = [part.strip() for part in line.split("|")]
+    return f"{parts[-1]} {parts[-3]}".strip()[:60] if len(parts) >= 5 else ""
 
 
 def call_all(fleet: Plan) -> bool:

@@ -330,11 +330,10 @@ def test_a_package_beside_the_main_model_is_refused(tmp_path):
     assert "a package is the main model of an endpoint" in refused(tmp_path, text)
 
 
-def test_drift_of_a_table_with_words_is_refused_and_not_blind(tmp_path):
+def test_a_table_with_words_is_watched_and_only_pipelines_take_one(tmp_path):
     (tmp_path / "b.json").write_text("{}")
     text = "model: {artifact: model.tar.gz, framework: sklearn, dataframe: true}\nregion: {allowed: [eu-west-1]}\n"
-    said = refused(tmp_path, text + "hosting: real-time\ndrift: {baseline: b.json}\n")
-    assert "the monitor reads rows of numbers" in said
+    assert planned(tmp_path, text + "hosting: real-time\ndrift: {baseline: b.json}\n").monitoring is not None
     assert "dataframe is for scikit-learn pipelines" in refused(tmp_path, text.replace("sklearn", "xgboost"))
 
 

@@ -66,9 +66,10 @@ class LocalCloud:
 
     def up(
         self, *, port: int | None = None, auth: bool = False, quotas: str = "", chaos: int | None = None,
-        say: Say = lambda text: None,
+        owned: bool = False, say: Say = lambda text: None,
     ) -> Running:  # fmt: skip
-        """Start it, or return the one that runs. A free port is found unless one is asked for.
+        """Start it, or return the one that runs. A free port is found unless one is asked for; one that is `owned` stops when
+        the process that started it is gone, however that ended.
 
         `auth` switches on signature checks and IAM policies; `quotas` "new-account" has what an account without history may
         run; `chaos` is the seed of what AWS does now and then: throttling, and what was just made and is not seen yet.
@@ -86,7 +87,7 @@ class LocalCloud:
         chosen = port or _free_port()
         python = python_for_local_cloud(say)
         say(f"Starting the local cloud on port {chosen} ...")
-        process = self._start(python, chosen, settings)
+        process = self._start(python, chosen, settings, owned=owned)
         _started[process.pid] = process
         self._wait(process, chosen)
         started = Running(process.pid, chosen, auth, _started_ticks(process.pid), quotas, chaos)
@@ -140,7 +141,7 @@ class LocalCloud:
     def _state_file(self) -> Path:
         return self.folder / "state.json"
 
-    def _start(self, python: Path, port: int, settings: tuple[bool, str, int | None]) -> subprocess.Popen[bytes]:
+    def _start(self, python: Path, port: int, settings: tuple[bool, str, int | None], *, owned: bool) -> subprocess.Popen[bytes]:
         work = self.folder / "work"
         work.mkdir(parents=True, exist_ok=True)
         link = self.folder / "path"
@@ -148,7 +149,8 @@ class LocalCloud:
         with self.log_file.open("ab") as log:
             return subprocess.Popen(
                 [str(python), "-m", "greensage.local.server"],
-                env=_process_environment(link, work, port, *settings), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                env={**_process_environment(link, work, port, *settings), "GREENSAGE_OWNER": str(os.getpid()) if owned else ""},
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 # A session of its own: Ctrl-C in the user's terminal does not reach it.
                 start_new_session=True, cwd=work,
             )  # fmt: skip

@@ -64,7 +64,7 @@ def _sample(spec: ModelSpec) -> tuple[int, str]:
     expected = spec.traffic.requests_per_day * hours / 24
     wanted = max(drift.setting("rows_per_window"), spec.drift.every_captures, _for_labels(spec))
     least = max(drift.setting("least_captured"), spec.drift.every_captures, _for_labels(spec))
-    share = min(wanted / expected, max(0.5, least / expected)) if expected else 1.0
+    share = min(wanted / expected, max(drift.setting("captured_share"), least / expected)) if expected else 1.0
     percent = min(100, max(1, math.ceil(100 * share)))
     found = f"{wanted:,.0f} rows of about {expected:,.0f} requests in {hours} hours find what the thresholds are set to"
     if percent * expected >= 100 * wanted:
