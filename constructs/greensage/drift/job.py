@@ -28,6 +28,8 @@ from .tables import Table, read_mixed
 from .window import of_table
 
 Predict = Callable[[Table], np.ndarray]
+# So many labelled captures are a baseline of their own.
+_FRESH = 1_000
 # A local cloud has no /opt/ml of its own; it says where its stand-in is.
 ROOT = Path(os.environ.get("GREENSAGE_ML_ROOT", "/opt/ml"))
 
@@ -93,8 +95,10 @@ def compare_models() -> int:
                 metrics[f"slice {given['protected']} {label}"] = {
                     who: score(found.taken(np.flatnonzero(mask)), given["metrics"]) for who, found in answers.items()
                 }
-    trained = tables["train"]
-    baseline = of_table(trained.names, trained.features, flat(models["challenger"](trained)), words=trained.words)
+    # What comes from now on is like the newest rows; beside all of the training data it would look drifted at once.
+    fresh = _read(inputs, ("recent", "window"), given["label"])
+    known = fresh if fresh is not None and len(fresh) >= _FRESH else tables["train"]
+    baseline = of_table(known.names, known.features, flat(models["challenger"](known)), words=known.words)
     output.mkdir(parents=True, exist_ok=True)
     _write(output / "evaluation.json", {"metrics": metrics, "rows": {name: len(table) for name, table in tables.items()}})
     _write(output / "statistics.json", to_statistics(baseline))
@@ -105,12 +109,17 @@ def compare_models() -> int:
 def _tables(inputs: Path, label: str) -> dict[str, Table]:
     tables: dict[str, Table] = {}
     for name, folders in (("train", ("train", "recent")), ("holdout", ("holdout",)), ("window", ("window",))):
-        paths = [path for folder in folders for path in sorted((inputs / folder).glob("*.csv"))]
-        if paths:
-            tables[name] = read_mixed(paths, label)
+        table = _read(inputs, folders, label)
+        if table is not None:
+            tables[name] = table
     if "train" not in tables:
         raise FileNotFoundError(f"no CSV file in {inputs / 'train'}")
     return tables
+
+
+def _read(inputs: Path, folders: tuple[str, ...], label: str) -> Table | None:
+    paths = [path for folder in folders for path in sorted((inputs / folder).glob("*.csv"))]
+    return read_mixed(paths, label) if paths else None
 
 
 def _model(folder: Path) -> Predict:

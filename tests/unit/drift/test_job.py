@@ -167,6 +167,16 @@ def test_the_challengers_baseline_is_of_all_rows_it_was_trained_on(compared):
     assert (constraints["comparison_threshold"], constraints["comparison_method"]) == (0.2, "Robust")
 
 
+def test_a_baseline_is_of_the_newest_rows_where_there_are_enough(compared, monkeypatch):
+    root, _ = compared
+    monkeypatch.setattr(job, "_FRESH", 269)
+    job.main(["compare"])
+    made = from_statistics(json.loads((root / "processing/output/statistics.json").read_text()))
+    assert made.rows == 100 + 169 and made.features[NAMES[0]].mean == pytest.approx(
+        ROWS[200:569][[*range(100), *range(200, 369)], 0].mean()
+    )
+
+
 def test_slices_of_a_protected_feature_are_measured_on_the_window_only(compared, monkeypatch):
     root, models = compared
     given = json.loads(job.os.environ["GREENSAGE_COMPARE"]) | {"protected": NAMES[1], "metrics": ["log_loss"]}
