@@ -143,3 +143,15 @@ def alibi_classifier(reference: np.ndarray, window: np.ndarray, alpha: float) ->
         preds_type="probs",
     )  # fmt: skip
     return bool(made.predict(window)["data"]["is_drift"])
+
+
+def river_stream(kind: str, errors: Sequence[int]) -> list[int]:
+    """Where a detector of river (ADWIN, PageHinkley) reports a change in a stream of errors."""
+    from river import drift
+
+    detector, found = getattr(drift, kind)(), []
+    for index, error in enumerate(errors):
+        detector.update(error)
+        if detector.drift_detected:
+            found.append(index)
+    return found

@@ -45,19 +45,20 @@ class PlatformStack(Stack):
             id = f"Image-{engine}-{architecture.replace('_', '')}"
             ServingImage(self, id, repository=self.repository, architecture=architecture, engine=engine, base_image=base)
         self.dashboard = UseDashboard(self, "Use", bucket=self.bucket)
-        self._review(parameters)
+        review = self._review(parameters)
         if archive_logs_days is not None:
-            LogArchive(self, "LogArchive", expire_days=archive_logs_days)
+            LogArchive(self, "LogArchive", expire_days=archive_logs_days, topic=review.topic)
         _publish(self, "BucketName", parameters.artifact_bucket, self.bucket.bucket_name)
         _publish(self, "RepositoryName", parameters.serving_repository, self.repository.repository_name)
 
-    def _review(self, parameters: Parameters) -> None:
+    def _review(self, parameters: Parameters) -> WeeklyReview:
         """The weekly review, to a topic of the user's (`-c notify=ARN`) or to a new one (`-c mail=ADDRESS` subscribes)."""
         mail = self.node.try_get_context("mail")
         made = WeeklyReview(self, "Review", bucket=self.bucket, topic=told(self), parameters_root=parameters.root)
         if mail:
             sns.CfnSubscription(self, "Mail", protocol="email", topic_arn=made.topic.topic_arn, endpoint=mail)
         CfnOutput(self, "ReviewTopic", value=made.topic.topic_arn, description="Subscribe whoever reads the weekly review")
+        return made
 
 
 def _publish(scope: Construct, id: str, name: str, value: str) -> None:

@@ -11,6 +11,7 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3_assets as assets
+from aws_cdk import aws_sns as sns
 
 from constructs import Construct
 
@@ -81,6 +82,17 @@ class Function(Construct):
             source_arn=rule.attr_arn,
         )  # fmt: skip
         return rule
+
+    def tell_failures(self, scope: Construct, id: str, topic: sns.ITopic) -> None:
+        """Have Lambda tell `topic` of an event that the function failed at three times; it must be allowed to publish.
+
+        By Lambda and not by an alarm, which costs: and CloudWatch may not use the key of AWS's that encrypts a topic.
+        """
+        sent = {"onFailure": {"destination": topic.topic_arn}}
+        told = lambda_.CfnEventInvokeConfig(
+            scope, id, function_name=self.function.ref, qualifier="$LATEST", destination_config=sent
+        )
+        told.node.add_dependency(self.policy)
 
     def metric_errors(self, **options: Any) -> cloudwatch.Metric:
         """Return how often the function failed, summed."""

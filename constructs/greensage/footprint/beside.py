@@ -73,7 +73,7 @@ def platform(images: int, region: str) -> Usage:
     kept, review = images * beside("image_gb"), beside("review_gb_seconds")
     services = (
         ("codebuild_minute", minutes), ("ecr_gb_month", kept), ("dashboard_month", beside("platform_dashboards")),
-        ("alarm_month", beside("platform_alarms")), ("lambda_arm_gb_second", review),
+        ("lambda_arm_gb_second", review),
     )  # fmt: skip
     cores = review / coefficient("serverless_mb_per_vcpu").value * 1024
     used = Serverless(cores, review, review, 0.0)

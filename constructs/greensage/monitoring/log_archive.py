@@ -10,13 +10,13 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sns as sns
 
 from constructs import Construct
 
 from ..core import defaults
 from ..core.checked import check_cron, check_whole
 from ..core.function import Function
-from ..core.state_machines import alarm_from_one
 from ..core.tags import ARCHIVE_LOGS_TAG
 from ..storage.retention import DataBucket
 from .upkeep_code import upkeep_code
@@ -43,6 +43,8 @@ class LogArchive(Construct):
         rate(…) or cron(…) in UTC; default cron(0 4 * * ? *), each day at 4.
     encryption_key:
         Encrypts the bucket; default: S3's own.
+    topic:
+        Is told where logs could not be archived; it is tried again the next day. Default: none.
     log_retention_days:
         Of the function's own log, one of CloudWatch's numbers of days; default 14.
 
@@ -51,7 +53,7 @@ class LogArchive(Construct):
 
     def __init__(
         self, scope: Construct, id: str, *, expire_days: int, prefix: str = defaults.ARCHIVED_LOGS,
-        schedule: str = defaults.ARCHIVE_SCHEDULE, encryption_key: kms.IKey | None = None,
+        schedule: str = defaults.ARCHIVE_SCHEDULE, encryption_key: kms.IKey | None = None, topic: sns.ITopic | None = None,
         log_retention_days: int = defaults.LOG_RETENTION_DAYS,
     ) -> None:  # fmt: skip
         super().__init__(scope, id)
@@ -69,7 +71,9 @@ class LogArchive(Construct):
         )  # fmt: skip
         self._allow(prefix, encryption_key)
         self.rule = self.function.run_by(self, "Schedule", schedule, "greensage: archives logs")
-        self.failed_alarm = alarm_from_one(self, "FailedAlarm", self.metric_failed(), "Logs could not be archived")
+        if topic:
+            self.function.allow(["sns:Publish"], topic.topic_arn)
+            self.function.tell_failures(self, "Failures", topic)
 
     @staticmethod
     def include(log_group: logs.ILogGroup) -> None:

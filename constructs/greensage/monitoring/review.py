@@ -7,7 +7,6 @@ from typing import Any, cast
 from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_kms as kms
-from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_ssm as ssm
@@ -18,7 +17,6 @@ from ..catalog import layers
 from ..core import defaults
 from ..core.checked import check_cron, check_whole
 from ..core.function import Function
-from ..core.state_machines import alarm_from_one
 from .upkeep_code import upkeep_code
 
 # 500 models are planned, observed and described well within that.
@@ -73,12 +71,7 @@ class WeeklyReview(Construct):
         )  # fmt: skip
         self._allow(bucket, parameters_root)
         self.rule = self.function.run_by(self, "Schedule", schedule, "greensage: the weekly review")
-        # By Lambda and not by an alarm: CloudWatch may not use the key of AWS's that encrypts the topic.
-        lambda_.CfnEventInvokeConfig(
-            self, "Failures", function_name=self.function.function.ref, qualifier="$LATEST",
-            destination_config={"onFailure": {"destination": self.topic.topic_arn}},
-        )  # fmt: skip
-        self.failed_alarm = alarm_from_one(self, "FailedAlarm", self.metric_failed(), "The weekly review of greensage failed")
+        self.function.tell_failures(self, "Failures", self.topic)
 
     def metric_failed(self, **options: Any) -> cloudwatch.Metric:
         """Return how many reviews failed; what could not be read only is said in the mail."""

@@ -49,12 +49,7 @@ def decide_function(
         function.allow(["kms:Decrypt", "kms:GenerateDataKey"], key.key_arn)
     if topic:
         function.allow(["sns:Publish"], topic.topic_arn)
-        # What it fails at, three times, is told too: by Lambda itself.
-        sent = {"onFailure": {"destination": topic.topic_arn}}
-        told = lambda_.CfnEventInvokeConfig(
-            function, "Told", function_name=function.function.ref, qualifier="$LATEST", destination_config=sent
-        )
-        told.node.add_dependency(function.policy)
+        function.tell_failures(function, "Told", topic)
     return function
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from aws_cdk import Duration, Stack
+from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -53,7 +54,7 @@ class PipelineEngine(Construct):
     ) -> None:  # fmt: skip
         super().__init__(scope, id)
         self.name, self._days, self._key = name, log_retention_days, encryption_key
-        self.queue = self._queue()
+        self.queue = self._queue(topic)
         settings = {
             "model": monitor.model, "bucket": monitor.bucket.bucket_name, "prefix": monitor.prefix, "data": data.arn,
             "deploy": deploy.arn, "pipeline": name, "candidates": candidates, "topic": topic.topic_arn if topic else "",
@@ -82,13 +83,15 @@ class PipelineEngine(Construct):
         )  # fmt: skip
         self.cfn_pipeline.node.add_dependency(rights)
 
-    def _queue(self) -> sqs.Queue:
+    def _queue(self, topic: sns.ITopic | None) -> sqs.Queue:
         undone = sqs.Queue(
             self, "Undone", encryption=sqs.QueueEncryption.SQS_MANAGED, enforce_ssl=True,
             retention_period=Duration.days(_KEPT_DAYS),
         )  # fmt: skip
-        text = f"A message of the retraining pipeline {self.name} could not be dealt with; it lies in the queue Undone"
-        self.undone_alarm = alarm_from_one(self, "UndoneAlarm", undone.metric_approximate_number_of_messages_visible(), text)
+        if topic:
+            text = f"A message of the retraining pipeline {self.name} could not be dealt with; it lies in the queue Undone"
+            left = undone.metric_approximate_number_of_messages_visible()
+            alarm_from_one(self, "UndoneAlarm", left, text).add_alarm_action(cast(Any, actions.SnsAction(topic)))
         return sqs.Queue(
             self, "Queue", encryption=sqs.QueueEncryption.SQS_MANAGED, enforce_ssl=True,
             visibility_timeout=Duration.seconds(_VISIBLE_SECONDS), retention_period=Duration.days(_KEPT_DAYS),
