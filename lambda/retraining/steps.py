@@ -15,6 +15,7 @@ import boto3
 
 from greensage.drift.compare import Rules, verdict
 from greensage.drift.decide import History
+from greensage.drift.effective import seconds_of
 from greensage.drift.payload import to_csv
 from greensage.drift.retrain import affordable, next_candidate, seconds_of_failure, split, start_time, training_of
 from greensage.drift.runs import Challenger, Prepared, Record, Recorded, Run, TrainingPlace, Verdict
@@ -114,18 +115,27 @@ class Steps:
             raise Permanent("labels of several values are no column of a CSV; train on what the script itself reads")
         header = [*monitor.baseline.features, self.given["label"]]
         older, newer = split(len(labels), self.given["judged_rows"])
-        for folder, part in (("recent", older), ("window", newer)):
+        # Where the change has begun tells the rows that the new model is watched by from those it only learns from.
+        early = seconds_of(joined.times) < self._began()
+        parts = {
+            "recent/before": [row for row in older if early[row]], "recent/recent": [row for row in older if not early[row]],
+            "window/window": newer,
+        }  # fmt: skip
+        for file, part in parts.items():
             rows = [[*_cells(features[index].tolist(), joined.words[index]), labels[index].item()] for index in part]
-            self.store.write_bytes(f"retraining/{name}/{folder}/{folder}.csv", to_csv([header, *rows]), "text/csv")
+            self.store.write_bytes(f"retraining/{name}/{file}.csv", to_csv([header, *rows]), "text/csv")
         return {"recent": len(older), "window": len(newer)}
 
     def _begin(self, now: float) -> float:
         """Return from when on answers are used: since the change began and a window before, where it is known when it did."""
+        began, usual = self._began(), now - self.given["label_days"] * _DAY
+        return max(usual, began - self.given["window_days"] * _DAY) if began else usual
+
+    def _began(self) -> float:
+        """Return when the first change began that people know of; 0 where none is known."""
         history = self.store.history()
         begun = [incident["started"] for incident in history.incidents.values() if incident["kind"] in ("drift", "kpi")]
-        began = [time for time in (history.fell, *begun) if time]
-        usual = now - self.given["label_days"] * _DAY
-        return max(usual, min(began) - self.given["window_days"] * _DAY) if began else usual
+        return min((time for time in (history.fell, *begun) if time), default=0.0)
 
     def _last_seconds(self, state: Run) -> float:
         """Billed seconds of the training that came last, unless it was counted with those that were lost."""

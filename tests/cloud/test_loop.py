@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from greensage.cli import main
 from greensage.local.cloud import LocalCloud
 from tests.conftest import ROOT
 
@@ -82,6 +83,43 @@ def test_nothing_then_an_alarm_then_one_retraining_then_nothing(loop, cloud):
     assert loop.run()
     assert packages(loop)[0]["ModelApprovalStatus"] == "Approved"
     assert json.loads((cloud.folder / "faults.json").read_text())[0]["times"] == 0  # it was interrupted, and went on
+
+
+def test_people_see_what_is_open_answer_it_and_replay_what_was_captured(loop, tmp_path, capsys):
+    """`greensage drift`: calm after the promotion; then the market of 1996 comes back, which the new champion never saw."""
+    shown = ["drift", "elec2", "--region", REGION]
+    assert main(shown) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "elec2: nothing is open." and any(row.endswith("ok ok drift drift drift ok") for row in lines)
+    for row in range(300):
+        loop.ask(row, f"old-{row}")
+    assert loop.evaluate()["action"] == "alert"
+    assert main([*shown, "--html", str(tmp_path / "drift.html")]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("elec2: drift of ") and "not acknowledged" in lines[0]
+    assert any(row.startswith("KPI auc: 0.") and row.endswith("holds") for row in lines)
+    assert "<svg" in (tmp_path / "drift.html").read_text()
+    page = next(row for row in lines if row.startswith("Pictures: s3://")).removeprefix("Pictures: s3://")
+    bucket, _, key = page.partition("/")
+    assert loop.s3.get_object(Bucket=bucket, Key=key)["ContentType"].startswith("text/html")
+    assert main([*shown, "--acknowledge", "--json"]) == 0
+    assert all(row["acknowledged"] for row in json.loads(capsys.readouterr().out)["incidents"])
+    baseline = ROOT / "examples/drift/artifacts/elec2.statistics.json"
+    replayed = [
+        "drift",
+        "replay",
+        f"s3://{loop.bucket}/capture/",
+        "--region",
+        REGION,
+        "--baseline",
+        str(baseline),
+        "--every",
+        "672",
+    ]
+    assert main(replayed) == 1
+    assert " windows, 1 alarm" in capsys.readouterr().out
+    assert main([*shown, "--accept"]) == 2
+    assert "300 rows came since then, and a baseline needs 1,000" in capsys.readouterr().err
 
 
 def test_corrupted_captures_are_counted_kept_and_not_fatal(loop):

@@ -55,7 +55,7 @@ def _open(row: Incident) -> str:
 
 def _columns(report: Report) -> list[str]:
     rows = sorted(report["columns"], key=lambda row: (not _changed(row), row["p_value"], -row["value"]))
-    shown = [("COLUMN", "CHANGE", "P", "ROWS", "THEN", "NOW", "SEEN BY")]
+    shown = [("COLUMN", "CHANGE", "P", "EFF. ROWS", "THEN", "NOW", "SEEN BY")]
     for row in rows[:_MOST_COLUMNS]:
         made = (report.get("pictures") or {}).get(row["name"])
         bars = (bars_of(made["then"], made), bars_of(made["now"], made)) if made else ("", "")

@@ -96,7 +96,7 @@ def compare_models() -> int:
                     who: score(found.taken(np.flatnonzero(mask)), given["metrics"]) for who, found in answers.items()
                 }
     # What comes from now on is like the newest rows; beside all of the training data it would look drifted at once.
-    fresh = _read(inputs, ("recent", "window"), given["label"])
+    fresh = _read(inputs, ("recent/recent", "window/"), given["label"])
     known = fresh if fresh is not None and len(fresh) >= _FRESH else tables["train"]
     baseline = of_table(known.names, known.features, flat(models["challenger"](known)), words=known.words)
     output.mkdir(parents=True, exist_ok=True)
@@ -108,7 +108,7 @@ def compare_models() -> int:
 
 def _tables(inputs: Path, label: str) -> dict[str, Table]:
     tables: dict[str, Table] = {}
-    for name, folders in (("train", ("train", "recent")), ("holdout", ("holdout",)), ("window", ("window",))):
+    for name, folders in (("train", ("train/", "recent/")), ("holdout", ("holdout/",)), ("window", ("window/",))):
         table = _read(inputs, folders, label)
         if table is not None:
             tables[name] = table
@@ -117,8 +117,9 @@ def _tables(inputs: Path, label: str) -> dict[str, Table]:
     return tables
 
 
-def _read(inputs: Path, folders: tuple[str, ...], label: str) -> Table | None:
-    paths = [path for folder in folders for path in sorted((inputs / folder).glob("*.csv"))]
+def _read(inputs: Path, starts: tuple[str, ...], label: str) -> Table | None:
+    """The CSV files whose paths begin so, as one table; None where there are none."""
+    paths = [path for start in starts for path in sorted(inputs.glob(f"{start}*.csv"))]
     return read_mixed(paths, label) if paths else None
 
 

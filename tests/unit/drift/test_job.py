@@ -123,7 +123,8 @@ def compared(root, monkeypatch) -> tuple[Path, dict[str, xgboost.Booster]]:
         "challenger": fitted(inputs / "challenger", 4, slice(0, 300)),
     }
     table(inputs / "train", slice(0, 200))
-    table(inputs / "recent", slice(200, 300))
+    table(inputs / "recent", slice(200, 250), "recent.csv")
+    table(inputs / "recent", slice(250, 300), "before.csv")
     table(inputs / "holdout", slice(300, 400))
     table(inputs / "window", slice(400, 569))
     given = {
@@ -169,12 +170,11 @@ def test_the_challengers_baseline_is_of_all_rows_it_was_trained_on(compared):
 
 def test_a_baseline_is_of_the_newest_rows_where_there_are_enough(compared, monkeypatch):
     root, _ = compared
-    monkeypatch.setattr(job, "_FRESH", 269)
+    monkeypatch.setattr(job, "_FRESH", 219)
     job.main(["compare"])
     made = from_statistics(json.loads((root / "processing/output/statistics.json").read_text()))
-    assert made.rows == 100 + 169 and made.features[NAMES[0]].mean == pytest.approx(
-        ROWS[200:569][[*range(100), *range(200, 369)], 0].mean()
-    )
+    newest = np.concatenate([ROWS[200:250], ROWS[400:569]])
+    assert made.rows == len(newest) and made.features[NAMES[0]].mean == pytest.approx(newest[:, 0].mean())
 
 
 def test_slices_of_a_protected_feature_are_measured_on_the_window_only(compared, monkeypatch):
@@ -196,7 +196,7 @@ def test_slices_of_a_protected_feature_are_measured_on_the_window_only(compared,
 
 
 def test_without_training_data_there_is_nothing_to_compare_by(compared):
-    for path in (compared[0] / "processing/input").glob("*/data.csv"):
+    for path in (compared[0] / "processing/input").glob("*/*.csv"):
         path.unlink()
     with pytest.raises(FileNotFoundError, match=r"^no CSV file in .*/processing/input/train$"):
         job.main(["compare"])

@@ -83,8 +83,8 @@ def test_holm_is_the_published_procedure():
 
 @pytest.mark.parametrize("method", METHODS)
 def test_false_alarms_stay_below_the_nominal_level(method):
-    baseline = table(20_000)
-    alarms = sum(evaluate(baseline, table(1_000), settings(method))["status"] == "drift" for _ in range(100))
+    baseline = table(4_000)
+    alarms = sum(evaluate(baseline, table(800), settings(method))["status"] == "drift" for _ in range(100))
     assert alarms <= 5
 
 

@@ -81,6 +81,7 @@ def test_rows_with_labels_are_split_into_older_and_newest(first):
         "place": {"again": True, "attempt": 0, "candidate": {"type": "ml.c7i.large", "spot": True}, "spent": 0.0},
     }  # fmt: skip
     assert abs(time.mktime(time.strptime(begin, "%Y-%m-%dT%H:%M:%SZ")) - time.timezone - before) < 90
+    assert loop.files.objects["churn/retraining/retraining-3/recent/before.csv"][0].decode().split() == ["a,b,left"]
     recent = loop.files.objects["churn/retraining/retraining-3/recent/recent.csv"][0].decode().split()
     window = loop.files.objects["churn/retraining/retraining-3/window/window.csv"][0].decode().split()
     assert [len(recent), len(window)] == [5, 3] and recent[0] == window[0] == "a,b,left"
@@ -89,6 +90,16 @@ def test_rows_with_labels_are_split_into_older_and_newest(first):
     assert (history.running, history.sequence, len(history.started)) == ("retraining-3", 3, 1)
     loop.steps.prepare(RUN)  # a step that is tried again changes nothing
     assert loop.store.history() == history
+
+
+def test_rows_from_before_the_change_are_for_learning_only():
+    loop = Loop()
+    loop.capture(rows=8, labelled=6)
+    loop.store.change_history(lambda history: history.__dict__.update(fell=time.time() + 60))
+    loop.steps.prepare(RUN)
+    parts = {name: loop.files.objects[f"churn/retraining/retraining-3/{name}.csv"][0].count(b"\n") - 1
+             for name in ("recent/before", "recent/recent", "window/window")}  # fmt: skip
+    assert parts == {"recent/before": 4, "recent/recent": 0, "window/window": 2}
 
 
 FAILED = {"Error": "TrainingFailed", "Cause": json.dumps({"FailureReason": "CapacityError: none", "BillableTimeInSeconds": 30})}
