@@ -19,21 +19,11 @@ def read_table(paths: list[Path], label: str | None) -> tuple[list[str], np.ndar
     An empty cell is NaN. Without a `label` all columns are features and the labels are empty. Raises ValueError, with the
     file and the line, for what is no such table.
     """
-    names: list[str] = []
-    rows: list[list[float]] = []
-    for path in paths:
-        lines = _rows(path)
-        _, header = next(lines, (1, list[str]()))
-        if names and header != names:
-            raise ValueError(f"{path}:1: the header is not that of {paths[0]}")
-        names = header
-        rows += [_numbers(row, len(header), f"{path}:{line}") for line, row in lines]
-    if not names or (label is not None and label not in names):
-        raise ValueError(f"{paths[0] if paths else 'no file'}:1: there is no column {label!r}; there are: {', '.join(names)}")
-    table = np.array(rows, dtype=np.float64).reshape(-1, len(names))
+    names, cells = _cells(paths)
+    table = np.array([_numbers(row, len(names), where) for where, row in cells], dtype=np.float64).reshape(-1, len(names))
     if label is None:
         return names, table, np.empty(0)
-    place = names.index(label)
+    place = _place(names, label, paths)
     return [name for name in names if name != label], np.delete(table, place, axis=1), table[:, place]
 
 
