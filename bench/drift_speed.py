@@ -41,7 +41,8 @@ def ours(captures: str, reference: str) -> tuple[Callable[[], Any], Callable[[An
     from greensage.drift.window import Statistics
 
     baseline = from_statistics(json.loads(Path(reference).with_suffix(".statistics.json").read_text()))
-    settings = Settings("psi", catalog.threshold("psi"), catalog.setting("alpha"), 200, 0.05, 0.01)
+    method = catalog.methods()[0]
+    settings = Settings(method, catalog.threshold(method), catalog.setting("alpha"), 200, 0.05, 0.01)
 
     def read() -> Statistics:
         made = Statistics.of(list(baseline.features))

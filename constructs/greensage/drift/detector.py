@@ -208,17 +208,19 @@ def _within(correlation: float) -> float:
 
 def _new_values(before: np.ndarray, after: np.ndarray, inflated: tuple[float, float]) -> float:
     values, counts = np.unique(before, return_counts=True)
-    return unseen_p_value(int((counts == 1).sum()), len(before), int((~np.isin(after, values)).sum()), len(after), inflated)
+    once = int((counts == 1).sum())
+    # A word that the reference never had is new in each row; a number may be where a slow walk has got to.
+    independent = inflated if once or before.dtype.kind == "f" else (1.0, 1.0)
+    return unseen_p_value(once, len(before), int((~np.isin(after, values)).sum()), len(after), independent)
 
 
 def unseen_p_value(once: int, of_before: int, new: float, of_after: int, inflated: tuple[float, float] = (1.0, 1.0)) -> float:
     """Return whether `new` values that the reference does not have are more than sampling explains.
 
     A value that the reference has `once` would be new, were that row left out; so many new ones are usual (Good, "The
-    population frequencies of species", 1953). Where it has none, each row counts; else as many as are independent:
-    `inflated` are rows for an independent one, in the window and in the reference.
+    population frequencies of species", 1953). `inflated` are rows for an independent one, in the window and in the reference.
     """
-    rows, reference = inflated if once else (1.0, 1.0)
+    rows, reference = inflated
     return more_p_value(once / reference, of_before / reference, new / rows, of_after / rows)
 
 
@@ -248,7 +250,9 @@ def _alone(before: np.ndarray, after: np.ndarray, means: Means) -> float:
     if not (np.isin(before, (0, 1)).all() and np.isin(after, (0, 1)).all()):
         return by_error
     old, new = float(means.reference_rows[0]), float(means.rows[0])
-    return max(by_error, rates_p_value(before.mean() * old, old, after.mean() * new, new))
+    exact = rates_p_value(before.mean() * old, old, after.mean() * new, new)
+    # What one side never has, or always, has no errors to be estimated.
+    return exact if before.min() == before.max() else max(by_error, exact)
 
 
 def _together(before: np.ndarray, after: np.ndarray, means: Means) -> float:

@@ -126,7 +126,9 @@ def compare_means(
     """
     m, n = len(reference), len(window)
     spread = np.sqrt((reference.var(axis=0) * m + window.var(axis=0) * n) / (m + n))
-    spread = np.where(spread > 1e-12, spread, np.inf)
+    # Two samples that are constant each, and not the same, are as far apart as they can be.
+    apart = np.abs(window.mean(axis=0) - reference.mean(axis=0)) * math.sqrt(m * n) / (m + n)
+    spread = np.where(spread > 1e-12, spread, np.where(apart > 1e-12, apart, np.inf))
     before, after = reference / spread, window / spread
     inflated, inflated_reference = inflation(after), inflation(before)
     if of_one and len(inflated):

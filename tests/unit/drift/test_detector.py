@@ -71,18 +71,36 @@ def test_more_new_categories_than_sampling_explains_are_found(random):
     assert found["constraint_check_type"] == "categorical_values_check"
 
 
+def followed(random, strength: float) -> np.ndarray:
+    """Rows of an autoregression of variance 1."""
+    noise = random.normal(size=(5_500, 3)) * np.sqrt(1 - strength**2)
+    rows = np.zeros_like(noise)
+    for place in range(1, len(noise)):
+        rows[place] = strength * rows[place - 1] + noise[place]
+    return rows[500:]
+
+
 @pytest.mark.parametrize("ordered", [True, False])
 @pytest.mark.parametrize("strength", [0.9, 0.98])
 def test_rows_that_follow_each_other_are_not_independent(random, strength, ordered):
     count = 0
     for _ in range(40):
-        noise = random.normal(size=(5_500, 3)) * np.sqrt(1 - strength**2)
-        rows = np.zeros_like(noise)
-        for place in range(1, len(noise)):
-            rows[place] = strength * rows[place - 1] + noise[place]
-        before = rows[500:4_500]
-        count += alarms(before if ordered else random.permutation(before), rows[4_500:])
+        rows = followed(random, strength)
+        count += alarms(rows[:4_000] if ordered else random.permutation(rows[:4_000]), rows[4_000:])
     assert count <= 3
+
+
+def test_a_slow_walk_over_few_whole_numbers_gets_to_new_ones_now_and_then(random):
+    count = sum(alarms(rows[:4_000], rows[4_000:4_500]) for rows in (np.round(followed(random, 0.98) * 1.7) for _ in range(40)))
+    assert count <= 4
+
+
+def test_a_column_that_is_stuck_is_seen_however_slowly_it_moved_before(random):
+    rows = followed(random, 0.98)
+    stuck = rows[4_000:4_500].copy()
+    assert not alarms(rows[:2_000], stuck)
+    stuck[:, 1] = stuck[0, 1]
+    assert alarms(rows[:2_000], stuck)
 
 
 def hours(random, begin: int, count: int, rows: int) -> tuple[np.ndarray, list[str]]:
