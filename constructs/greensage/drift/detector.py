@@ -257,14 +257,15 @@ def _alone(before: np.ndarray, after: np.ndarray, means: Means) -> float:
 
 def _together(before: np.ndarray, after: np.ndarray, means: Means) -> float:
     """The p-value of the means of several scores: the sum of their squares, each weighed by its variance."""
-    whole = np.concatenate([before, after])
-    spread = whole.std(axis=0)
-    kept = spread > 1e-9
+    rows = len(before) + len(after)
+    mean = (before.sum(axis=0) + after.sum(axis=0)) / rows
+    covariance = (before.T @ before + after.T @ after) / rows - np.outer(mean, mean)
+    spread = np.sqrt(np.maximum(np.diag(covariance), 0.0))
+    kept = spread > 1e-6  # the scores are of the order of one
     if not kept.any():
         return 1.0
     weights = spread[kept] ** 2
-    apart = (whole[:, kept] - whole[:, kept].mean(axis=0)) / spread[kept]
-    correlation = apart.T @ apart / len(whole)
+    correlation = covariance[np.ix_(kept, kept)] / np.outer(spread[kept], spread[kept])
     statistic = float((weights * means.z[kept] ** 2).sum())
     mean, variance = float(weights.sum()), 2 * float((np.outer(weights, weights) * correlation**2).sum())
     scale, freedom = variance / (2 * mean), 2 * mean**2 / variance

@@ -45,4 +45,6 @@ def random_features(scores: np.ndarray) -> np.ndarray:
         weights[[column for column in range(columns) if column not in kept], index] = 0.0
     # Of all columns together: a bandwidth of about their usual distance.
     weights[:, _FEATURES // 2 :] /= np.sqrt(columns)
-    return np.cos(scores @ weights + random.uniform(0, 2 * np.pi, _FEATURES))
+    # Cosines of 32 bits take a fifth of the time, and are exact enough for means.
+    angles = (scores @ weights + random.uniform(0, 2 * np.pi, _FEATURES)).astype(np.float32)
+    return np.cos(angles).astype(np.float64)

@@ -22,9 +22,9 @@ NAMES = ["level", "count", "gap", "state"]
 
 
 def rounded(value: Any) -> Any:
-    """Numbers to seven digits: other processors round the last ones otherwise."""
+    """Numbers to five digits: other processors round the last ones otherwise, and cosines of 32 bits more of them."""
     if isinstance(value, float):
-        return float(f"{value:.7g}")
+        return float(f"{value:.5g}")
     if isinstance(value, dict):
         return {key: rounded(item) for key, item in value.items()}
     return [rounded(item) for item in value] if isinstance(value, list | tuple) else value
