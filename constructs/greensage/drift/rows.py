@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-# Cells that are kept of a sample: 8,000 rows of up to 100 columns, fewer of more. More rows tell a window of thousands hardly more.
+# Cells that are kept of a sample: 8,000 rows of up to 100 columns, fewer of more. More tell hardly more of a window of thousands.
 MOST_ROWS, _MOST_CELLS = 8_000, 800_000
 _LARGEST = float(np.finfo(np.float32).max) / 2
 
