@@ -115,13 +115,18 @@ def window_line(window: Replayed) -> str:
     joint = found.get("joint") or None
     together = ["columns together"] if not what and joint and joint["drifted"] else []
     shown = ", ".join([*what, *together])
-    line = f"{at(window.until)}  {found['rows']:>7,} rows  {found['status']:<8}{told:<6}  {shown}"
+    line = f"{_when(window):<16}  {found['rows']:>7,} rows  {found['status']:<8}{told:<6}  {shown}"
     return line if len(line) <= 80 else f"{line[:77]}..."
+
+
+def _when(window: Replayed) -> str:
+    """Its end, or its number where captures have no times."""
+    return at(window.until) if window.until else f"window {window.name}"
 
 
 def summary(made: Sequence[Replayed], settings: Settings) -> list[str]:
     """Return what a replay comes to, and what other thresholds would have said."""
-    alarms = [at(row.until) for row in made if row.opened]
+    alarms = [_when(row) for row in made if row.opened]
     lines = ["", f"{plural(len(made), 'window')}, {plural(len(alarms), 'alarm')}{': ' if alarms else ''}{', '.join(alarms[:5])}"]
     judged = sum(1 for row in made if row.evaluation["status"] in ("ok", "drift"))
     if not judged:
