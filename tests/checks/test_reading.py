@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from greensage.checks.reading import read_template
+from greensage.checks.sam import as_cloudformation
 from greensage.cli import main
 from greensage.errors import CheckError
 
@@ -157,7 +158,7 @@ class TestYaml:
 
     def test_sam_functions_get_the_globals(self, tmp_path):
         text = "Globals: {Function: {Architectures: [arm64], Runtime: python3.13}}\nResources: {F: {Type: AWS::Serverless::Function, Properties: {Runtime: nodejs22.x}}}"
-        row = self.read(tmp_path, text)["Resources"]["F"]
+        row = as_cloudformation(self.read(tmp_path, text))["Resources"]["F"]
         assert row["Type"] == "AWS::Lambda::Function" and row["Properties"] == {
             "Architectures": ["arm64"],
             "Runtime": "nodejs22.x",

@@ -71,7 +71,7 @@ class TestUnknown:
             ("!FindInMap [M, !Ref 'AWS::Region', days]", "Mappings: {M: {eu-north-1: {days: 1}}}", "AWS::Region"),
             ("!FindInMap [M, nowhere, days]", "Mappings: {M: {}}", "no nowhere.days"),
             ("!Transform {Name: Macro}", "", "Transform"),
-            ("'{{resolve:ssm:/days}}'", "", "not a number"),
+            ("'{{resolve:ssm:/days}}'", "", "dynamic reference"),
         ],
     )
     def test_what_only_the_deployment_knows(self, value, more, why):

@@ -19,7 +19,8 @@ _LITERAL = re.compile(r"[^\s,\]}]+")
 
 @dataclass
 class Spot:
-    """A value's span in the text. `keys` are a mapping's members: name to (start of the key, value)."""
+    """A value's span in the text. `keys` are a mapping's members: name to (start of the key, value); `repeated` those of JSON
+    that are there twice: name, and where both are."""
 
     start: int
     end: int
@@ -27,6 +28,7 @@ class Spot:
     flow: bool = True
     keys: dict[str, tuple[int, Spot]] = field(default_factory=lambda: dict[str, tuple[int, Spot]]())
     items: list[Spot] = field(default_factory=lambda: list[Spot]())
+    repeated: list[tuple[str, int, int]] = field(default_factory=lambda: list[tuple[str, int, int]]())
 
 
 class Positions:
@@ -110,6 +112,17 @@ class Positions:
         return self._lines[line] + int(mark.column) if line < len(self._lines) else len(self.text)
 
 
+def first_repeated(text: str) -> tuple[str, tuple[int, int]]:
+    """Return the first key that an object of a JSON text has twice, and the lines of both."""
+    spots, found = [_json_spot(text, 0)[0]], list[tuple[int, str, int]]()
+    while spots:
+        spot = spots.pop()
+        found += [(second, name, first) for name, first, second in spot.repeated]
+        spots += [*spot.items, *(value for _, value in spot.keys.values())]
+    second, name, first = min(found)
+    return name, (text.count("\n", 0, first) + 1, text.count("\n", 0, second) + 1)
+
+
 def _json_spot(text: str, at: int) -> tuple[Spot, int]:
     # The text was parsed before, so every bracket and quote has its other half.
     at = _after_space(text, at)
@@ -131,6 +144,8 @@ def _json_mapping(text: str, start: int) -> tuple[Spot, int]:
     while text[at] != "}":
         name, end = _scan(text, at + 1)
         value, end = _json_spot(text, _after_space(text, end) + 1)
+        if name in spot.keys:
+            spot.repeated.append((name, spot.keys[name][0], at))
         spot.keys[name] = (at, value)
         at = _next(text, end)
     spot.end = at + 1

@@ -9,7 +9,6 @@ from typing import Any
 from ..catalog import limits
 from ..errors import CheckError
 from ..narrow import is_list, is_mapping
-from .sam import as_cloudformation
 
 
 class NoTemplateError(CheckError):
@@ -17,7 +16,7 @@ class NoTemplateError(CheckError):
 
 
 def read_template(path: Path, shown: str, *, may_be_empty: bool = False) -> dict[str, Any]:
-    """Return the template in `path` as plain values, SAM's functions as CloudFormation's.
+    """Return the template in `path` as plain values.
 
     With `may_be_empty` it may have no Resources, as the CDK writes stacks that hold only outputs.
 
@@ -29,7 +28,7 @@ def read_template(path: Path, shown: str, *, may_be_empty: bool = False) -> dict
         raw.setdefault("Resources", {})
     elif not is_template(raw):
         raise NoTemplateError(f"{shown}: no CloudFormation template: it has no Resources")
-    return as_cloudformation(raw)
+    return raw
 
 
 def read_text(path: Path, shown: str) -> str:
@@ -41,25 +40,54 @@ def read_text(path: Path, shown: str) -> str:
         data = path.read_bytes()
     except OSError as error:
         raise CheckError(f"{shown}: cannot be read: {error.strerror or error}") from None
-    if b"\0" in data[:65536]:
+    encoding = encoding_of(data)
+    if encoding == "utf-8-sig" and b"\0" in data[:65536]:
         raise CheckError(f"{shown}: a binary file, no template")
     try:
-        # Editors on Windows put a byte order mark first.
-        return data.decode("utf-8-sig")
+        return data.decode(encoding)
     except UnicodeDecodeError as error:
-        raise CheckError(f"{shown}: not UTF-8 text (byte {error.start})") from None
+        raise CheckError(f"{shown}: not {'UTF-8' if encoding == 'utf-8-sig' else 'UTF-16'} text (byte {error.start})") from None
+
+
+def encoding_of(data: bytes) -> str:
+    """Return the encoding that a byte order mark says, as editors on Windows put it first; else UTF-8, with or without one."""
+    return "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
 
 
 def parse(text: str, shown: str) -> Any:
     """Return JSON or YAML as plain values. Raises CheckError with the line."""
     try:
-        return json.loads(text) if is_json(text) else _parse_yaml(text, shown)
+        return _parse_json(text, shown) if is_json(text) else _parse_yaml(text, shown)
     except json.JSONDecodeError as error:
         raise CheckError(f"{shown}:{error.lineno}:{error.colno}: broken JSON: {error.msg}") from None
     except RecursionError:
         raise CheckError(f"{shown}: nested too deep for a template") from None
     except ValueError as error:
         raise CheckError(f"{shown}: {error}") from None
+
+
+def _parse_json(text: str, shown: str) -> Any:
+    """As json.loads; a key that an object has twice is an error, with both lines."""
+    twice: list[str] = []
+
+    def made(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            names = [name for name, _ in pairs]
+            twice.append(next(name for name in names if names.count(name) > 1))
+        return found
+
+    raw = json.loads(text, object_pairs_hook=made)
+    if twice:
+        from .positions import first_repeated
+
+        name, lines = first_repeated(text)
+        raise CheckError(_repeated(shown, name, *lines))
+    return raw
+
+
+def _repeated(shown: str, name: str, first: int, second: int) -> str:
+    return f"{shown}:{second}: {name} is there already in line {first}; CloudFormation takes the last in silence"
 
 
 def is_json(text: str) -> bool:
@@ -72,6 +100,8 @@ def is_template(raw: Any) -> bool:
     if not is_mapping(raw) or not isinstance(raw.get("Resources"), dict):
         return False
     rows = raw["Resources"].values()
+    if any(str(name).startswith("Fn::ForEach::") for name in raw["Resources"]):
+        return True
     return any(is_mapping(row) and isinstance(row.get("Type"), str) for row in rows) or "AWSTemplateFormatVersion" in raw
 
 
@@ -132,6 +162,7 @@ class Plain:
             pairs = [self._value(item) for item in node.value]
             return [value for value, _ in pairs], 1 + sum(size for _, size in pairs)
         found: dict[str, Any] = {}
+        lines: dict[str, int] = {}
         total = 1
         for key, item in node.value:
             if key.id != "scalar":
@@ -144,7 +175,11 @@ class Plain:
                 for merged in value if is_list(value) else [value]:
                     found = {**(merged if is_mapping(merged) else {}), **found}
             else:
-                found[str(key.value)] = value
+                name = str(key.value)
+                if name in lines:
+                    raise CheckError(_repeated(self._shown, name, lines[name], key.start_mark.line + 1))
+                lines[name] = key.start_mark.line + 1
+                found[name] = value
         return found, total
 
     def _scalar(self, node: Any) -> Any:

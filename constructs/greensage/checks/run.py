@@ -14,21 +14,28 @@ from .config import Config, Selection, is_chosen, selected
 from .discover import Source, discover
 from .engine import Engine
 from .finding import SEVERITIES, Finding, Severity
+from .foreach import Written
 from .positions import Positions
 from .reading import NoTemplateError, read_template, read_text
 from .review import Accepted, Reviewed, of_app, of_comments, of_config, of_metadata, review
 from .rule import Rule
+from .sam import as_cloudformation
 from .template import Template
 
 
 @dataclass
 class Report(Reviewed):
-    """All there is to say: findings, what was accepted, what is unknown, and the files that could not be checked."""
+    """All there is to say: findings, what was accepted, what is unknown, and the files that could not be checked.
+
+    `notes` are what was passed by, for whom it may matter; `origins` the places of resources that loops made.
+    """
 
     rules: tuple[Rule, ...] = ()
     problems: list[str] = field(default_factory=list[str])
     files: dict[str, Path] = field(default_factory=dict[str, Path])
     resources: int = 0
+    notes: list[str] = field(default_factory=list[str])
+    origins: dict[tuple[str, str], tuple[str | int, ...]] = field(default_factory=dict[tuple[str, str], tuple[str | int, ...]])
 
     def failing(self, fail_on: Severity | str) -> list[Finding]:
         """Return the findings of at least that severity; none for `never`."""
@@ -42,7 +49,9 @@ class Report(Reviewed):
         positions = self._positions(finding.place.file)
         if positions is None:
             return None
-        path = ("Resources", finding.place.resource, *finding.path) if finding.place.resource else finding.path
+        name = finding.place.resource
+        made = self.origins.get((finding.place.file, name), ("Resources", name)) if name else ()
+        path = (*made, *finding.path)
         return positions.of(path)
 
     def _positions(self, file: str) -> Positions | None:
@@ -69,14 +78,19 @@ def check(
     baseline: frozenset[str] = frozenset(),
     progress: Callable[[str], None] = lambda shown: None,
     others: bool = True,
+    may_be_empty: bool = False,
 ) -> Report:
     """Check everything under `paths`. Without `others`, files that were named and are no templates are passed by.
+
+    Where nothing is checked at all, that is a problem, unless it `may_be_empty`.
 
     Raises CheckError for a path that is not there, or a configuration that is wrong.
     """
     report = Report(rules=tuple(rules))
     engine = Engine(rules, config.parameters)
-    sources = [source for path in paths for source in discover(path, report.problems, others=others)]
+    tools: dict[str, list[str]] = {}
+    sources = [source for path in paths for source in discover(path, report.problems, tools, others=others)]
+    report.notes += [_of_tool(what, files) for what, files in tools.items()]
     found: list[Finding] = []
     accepted = list(of_config(config.suppress, config_file))
     known = frozenset(rule.id for rule in selected(config.model_copy(update={"rules": Selection()})))
@@ -91,9 +105,23 @@ def check(
             report.problems.extend(problem.render().splitlines()[0] for problem in error.problems)
         found += one.findings
         accepted += one.accepted
+    if others and not may_be_empty and not (report.resources or report.problems or _specs(sources)):
+        where = ", ".join(str(path) for path in paths)
+        report.problems.append(
+            f"{where}: nothing was checked: no resource of a template is there (--allow-empty says so is right)"
+        )
     # After the last source: an acceptance is unused only if no file had a use for it.
     fill(report, review(found, accepted, today=today(), active=engine.ids, baseline=baseline))
     return report
+
+
+def _specs(sources: Sequence[Source]) -> bool:
+    return any(source.kind == "spec" for source in sources)
+
+
+def _of_tool(what: str, files: list[str]) -> str:
+    more = f" and {len(files) - 1} more" if len(files) > 1 else ""
+    return f"{files[0]}{more}: {what}"
 
 
 def today() -> date:
@@ -154,6 +182,8 @@ class _Checked:
         raw = read_template(path, shown, may_be_empty=stack is not None)
         self.report.files[shown] = path
         template = as_template(raw, shown, stack, self.config.region)
+        self.report.notes += [f"{shown}: {text}; what it makes is not checked" for text in template.unknown_loops]
+        self.report.origins |= {(shown, name): place for name, place in template.origins.items()}
         self.report.resources += len(template.resources)
         self.accepted += of_metadata(shown, raw)
         if path.suffix != ".json":
@@ -169,7 +199,13 @@ class _Checked:
 
 
 def as_template(raw: dict[str, object], shown: str, stack: StackFile | None, region: str | None) -> Template:
-    """Return what rules look at: with the names of its stack if there is one, else of its file."""
+    """Return what rules look at, loops written out and SAM's functions as CloudFormation's; with the names of its stack if there
+    is one, else of its file."""
+    loops = Written(raw)
+    plain = as_cloudformation(loops.raw)
     if stack is None:
-        return Template(shown, Path(shown).stem, raw, region)
-    return Template(shown, stack.name, raw, stack.region or region, stack.paths, stack.construct, stack.name, stack.tagged)
+        made = Template(shown, Path(shown).stem, plain, region)
+    else:
+        made = Template(shown, stack.name, plain, stack.region or region, stack.paths, stack.construct, stack.name, stack.tagged)
+    made.origins, made.unknown_loops = loops.origins, loops.unknown
+    return made

@@ -11,7 +11,7 @@ from typing import Any
 from ..narrow import is_list, is_mapping
 from .finding import Fail, Place
 from .impact import Impact
-from .values import NO_VALUE, Scope, Unresolved, expression_of, mentions, resolve, text_of
+from .values import NO_VALUE, Scope, Unresolved, expression_of, known_text, mentions, resolve, text_of
 
 _MISSING = object()
 # What is a value already; most properties are.
@@ -37,7 +37,7 @@ class Node:
         if found is _MISSING:
             return default
         if type(found) in _PLAIN:
-            return found
+            return known_text(found) if type(found) is str else found
         value = resolve(found, self.resource.template.scope)
         return default if value is NO_VALUE else self._wrapped(value, (*self.path, *path))
 
@@ -160,7 +160,8 @@ class Resource(Node):
 class Template:
     """One template. `name` is the stack's, or the file's where no stack is known yet (`deployed_as` is None then).
 
-    `paths` are construct paths by logical id, where the CDK made it; `tagged` tells that the stack itself carries tags.
+    `paths` are construct paths by logical id, where the CDK made it; `tagged` tells that the stack itself carries tags;
+    `origins` are the places of resources that loops made, `unknown_loops` say of which nothing is known.
     """
 
     file: str
@@ -171,6 +172,8 @@ class Template:
     stack_path: str | None = None
     deployed_as: str | None = None
     tagged: bool = False
+    origins: dict[str, tuple[str | int, ...]] = field(default_factory=dict[str, tuple[str | int, ...]])
+    unknown_loops: list[str] = field(default_factory=list[str])
 
     def __post_init__(self) -> None:
         sections = {key: value for key, value in self.raw.items() if is_mapping(value)}

@@ -13,6 +13,7 @@ from ..narrow import is_list, is_mapping
 _PSEUDO = re.compile(r"\$\{([^!}][^}]*)\}")
 _LITERAL = re.compile(r"\$\{!([^}]*)\}")
 _UNKNOWN_PART = "*"
+_DYNAMIC = "{{resolve:"
 
 
 class Unresolved(Exception):
@@ -81,7 +82,14 @@ def resolve(raw: Any, scope: Scope) -> Any:
     if kind is list:
         items: list[Any] = raw
         return [value for value in (resolve(item, scope) for item in items) if value is not NO_VALUE]
-    return raw
+    return known_text(raw) if kind is str else raw
+
+
+def known_text(text: str) -> str:
+    """Return `text`. Raises Unresolved for a dynamic reference, {{resolve:…}}, whose value only the deployment knows."""
+    if _DYNAMIC in text:
+        raise Unresolved("a dynamic reference is known at deployment only")
+    return text
 
 
 def text_of(raw: Any, scope: Scope) -> str:

@@ -54,6 +54,7 @@ def add(commands: Commands) -> None:
     parser.add_argument("--baseline", type=Path, metavar="FILE", help="findings that are known")
     parser.add_argument("--write-baseline", type=Path, metavar="FILE", help="note all of today's findings there")
     parser.add_argument("--pass-by-others", action="store_true", help="pass by files that are no templates (for pre-commit)")
+    parser.add_argument("--allow-empty", action="store_true", help="nothing to check is fine")
     parser.add_argument("--unknown", action="store_true", help="show what only the deployment can tell")
     parser.add_argument("--fix", action="store_true", help="print a patch of what one value fixes")
     parser.add_argument("--apply", action="store_true", help="with --fix: write it")
@@ -78,6 +79,8 @@ def run(options: argparse.Namespace) -> int:
     report = _report(options, rules, config)
     for text in report.problems:
         print(f"greensage: {text}", file=sys.stderr)
+    for text in report.notes:
+        print(f"greensage: not checked: {text}", file=sys.stderr)
     if options.write_baseline:
         return _write_baseline(options, report)
     if options.fix:
@@ -110,8 +113,9 @@ def _report(options: argparse.Namespace, rules: tuple[Rule, ...], config: Config
         return check_account(rules, config, options.region, baseline=known, progress=_Progress())
     file = str(options.config or "greensage-checks.yaml")
     return check(
-        options.paths, rules, config, config_file=file, baseline=known, progress=_Progress(), others=not options.pass_by_others
-    )
+        options.paths, rules, config, config_file=file, baseline=known, progress=_Progress(), others=not options.pass_by_others,
+        may_be_empty=options.allow_empty,
+    )  # fmt: skip
 
 
 class _Progress:

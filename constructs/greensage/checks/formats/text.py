@@ -41,7 +41,9 @@ def _summary(report: Report, unknown: bool) -> list[str]:
     )
     resources = f"{report.resources} resource{'s' if report.resources != 1 else ''}"
     files = f"{len(report.files)} file{'s' if len(report.files) != 1 else ''} with {resources}" if report.files else resources
-    if not report.findings:
+    if not report.findings and not report.resources and not report.files:
+        lines = ["Nothing was checked."]
+    elif not report.findings:
         lines = [f"No findings in {files}."]
     else:
         saved = total(item.saves for item in report.findings if item.saves)
