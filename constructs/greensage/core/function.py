@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aws_cdk import Stack
+from aws_cdk import Stack, Token
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
@@ -86,8 +86,12 @@ class Function(Construct):
     def tell_failures(self, scope: Construct, id: str, topic: sns.ITopic) -> None:
         """Have Lambda tell `topic` of an event that the function failed at three times; it must be allowed to publish.
 
-        By Lambda and not by an alarm, which costs: and CloudWatch may not use the key of AWS's that encrypts a topic.
+        By Lambda and not by an alarm, which costs: and CloudWatch may not use the key of AWS's that encrypts a topic. Lambda takes
+        no topic of another account, which then is told what the function itself can tell.
         """
+        own, others = Stack.of(self).account, topic.env.account
+        if not Token.is_unresolved(own) and not Token.is_unresolved(others) and own != others:
+            return
         sent = {"onFailure": {"destination": topic.topic_arn}}
         told = lambda_.CfnEventInvokeConfig(
             scope, id, function_name=self.function.ref, qualifier="$LATEST", destination_config=sent
