@@ -86,7 +86,7 @@ class Function(Construct):
     def tell_failures(self, scope: Construct, id: str, topic: sns.ITopic) -> None:
         """Have Lambda tell `topic` of an event that the function failed at three times; it must be allowed to publish.
 
-        By Lambda and not by an alarm, which costs: and CloudWatch may not use the key of AWS's that encrypts a topic. Lambda takes
+        By Lambda and not by an alarm, which costs: and CloudWatch may not use the key of AWS's that encrypts a topic. It takes
         no topic of another account, which then is told what the function itself can tell.
         """
         own, others = Stack.of(self).account, topic.env.account
