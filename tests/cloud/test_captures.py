@@ -25,7 +25,7 @@ def model(name: str, hosting: str, more: str = "") -> str:
     sla = "" if hosting == "batch" else "sla: {latency_p95_ms: 5000, cold_start_ok: true}\n"
     return (
         f"name: {name}\nmodel: {{artifact: {name}.tar.gz, framework: xgboost}}\nregion: {{allowed: [{REGION}]}}\n"
-        f"{sla}hosting: {hosting}\ndrift: {{features: psi}}\ncapture: {{sample_percent: 100}}\n{more}\n"
+        f"{sla}hosting: {hosting}\ndrift: {{features: psi}}\ntraffic: {{requests_per_day: 100}}\n{more}\n"
     )
 
 
