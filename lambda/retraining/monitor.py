@@ -37,6 +37,7 @@ from greensage.drift.rows import Rows, written
 from greensage.drift.segments import kpi_by_slice
 from greensage.drift.watch import evaluate_few
 from greensage.drift.window import Statistics
+from retraining import people
 from retraining.errors import Permanent, with_error_class
 from retraining.outbox import Outbox, message, outbox_name
 from retraining.settings import settings
@@ -58,8 +59,6 @@ def handler(event: dict[str, Any], context: Any) -> Window | Summary | dict[str,
         outbox.deliver_all()
         return monitor.collect(event.get("time", ""))
     if event["step"] in ("acknowledge", "accept"):
-        from retraining import people  # which needs this module
-
         return {"acknowledge": people.acknowledge, "accept": people.accept}[event["step"]](monitor)
     summary, _ = monitor.report(event["window"])
     outbox.deliver(event["window"]["id"])

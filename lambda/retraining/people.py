@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from greensage.drift.decide import History
 from greensage.drift.monitor_files import to_statistics
 from greensage.drift.window import Statistics
 from retraining.errors import Permanent
-from retraining.monitor import Monitor
+
+if TYPE_CHECKING:
+    from retraining.monitor import Monitor
 
 _DAY = 86_400.0
 

@@ -109,14 +109,15 @@ class Steps:
     def _window_rows(self, name: str) -> dict[str, int]:
         """Write the captured rows that have labels: the older part to train on, the newer one to compare on."""
         monitor, now = Monitor(self.given, self.store), time.time()
-        _, joined = monitor.joined(now, after=self._begin(now))
+        began = self._began()
+        _, joined = monitor.joined(now, after=self._begin(now, began))
         labels, _, features = joined.arrays()
         if labels.ndim == 2:
             raise Permanent("labels of several values are no column of a CSV; train on what the script itself reads")
         header = [*monitor.baseline.features, self.given["label"]]
         older, newer = split(len(labels), self.given["judged_rows"])
         # Where the change has begun tells the rows that the new model is watched by from those it only learns from.
-        early = seconds_of(joined.times) < self._began()
+        early = seconds_of(joined.times) < began
         parts = {
             "recent/before": [row for row in older if early[row]], "recent/recent": [row for row in older if not early[row]],
             "window/window": newer,
@@ -126,9 +127,9 @@ class Steps:
             self.store.write_bytes(f"retraining/{name}/{file}.csv", to_csv([header, *rows]), "text/csv")
         return {"recent": len(older), "window": len(newer)}
 
-    def _begin(self, now: float) -> float:
+    def _begin(self, now: float, began: float) -> float:
         """Return from when on answers are used: since the change began and a window before, where it is known when it did."""
-        began, usual = self._began(), now - self.given["label_days"] * _DAY
+        usual = now - self.given["label_days"] * _DAY
         return max(usual, began - self.given["window_days"] * _DAY) if began else usual
 
     def _began(self) -> float:

@@ -40,7 +40,8 @@ def discover(path: Path, problems: list[str], tools: dict[str, list[str]], *, ot
         else:
             yield from _folder(path, path.resolve(), problems, tools)
     elif path.is_file():
-        kind, what = _looks_like(path), foreign(path, _head(path))
+        head = _head(path)
+        kind, what = _looks_like(path, head), foreign(path, head)
         if what is not None:
             if others:
                 problems.append(f"{_shown(path)}: {what}")
@@ -75,13 +76,14 @@ def _folder(folder: Path, root: Path, problems: list[str], tools: dict[str, list
 
 
 def _file(path: Path, tools: dict[str, list[str]], *, synthesized: bool) -> Iterator[Source]:
-    what = foreign(path, _head(path))
+    head = _head(path)
+    what = foreign(path, head)
     if what is not None:
         # An app that was synthesized is checked by what came out.
         if not (path.name == "cdk.json" and synthesized):
             tools.setdefault(what, []).append(_shown(path))
         return
-    kind = _looks_like(path)
+    kind = _looks_like(path, head)
     if kind is not None:
         yield Source(kind, path, _shown(path))
 
@@ -93,9 +95,8 @@ def _leads_out(path: Path, root: Path) -> bool:
         return True
 
 
-def _looks_like(path: Path) -> Literal["template", "spec"] | None:
+def _looks_like(path: Path, head: bytes) -> Literal["template", "spec"] | None:
     """Tell by the first bytes, so that a folder's other files are passed by; a broken template is still told as one."""
-    head = _head(path)
     if b"\0" in head or not os.access(path, os.R_OK):
         return "template"
     if (b"AWS::" in head and b"Resources" in head) or b"AWSTemplateFormatVersion" in head:

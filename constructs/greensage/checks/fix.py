@@ -8,8 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from .finding import Finding
-from .positions import Positions, Spot
-from .reading import is_json
+from .positions import Positions, Spot, is_json
 
 Edit = tuple[int, int, str]
 

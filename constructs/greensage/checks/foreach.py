@@ -12,7 +12,7 @@ from typing import Any
 
 from ..narrow import is_list, is_mapping
 
-_LOOP = "Fn::ForEach::"
+LOOP = "Fn::ForEach::"
 _LETTERS = re.compile(r"[^A-Za-z0-9]")
 # CloudFormation has limits of its own; this one is for templates that nobody vouches for.
 _MOST_ITEMS = 1_000
@@ -35,7 +35,7 @@ class Written:
         while stack:
             item = stack.pop()
             if is_mapping(item):
-                if any(key.startswith(_LOOP) for key in item):
+                if any(key.startswith(LOOP) for key in item):
                     return True
                 stack.extend(item.values())
             elif is_list(item):
@@ -45,7 +45,7 @@ class Written:
     def _resources(self, rows: Mapping[str, Any]) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for name, row in rows.items():
-            if not name.startswith(_LOOP):
+            if not name.startswith(LOOP):
                 found[name] = self._inside(row, {})
                 continue
             for made, content, place in self._turns(name, row, {}, ("Resources", name)):
@@ -68,7 +68,7 @@ class Written:
         for item in items[:_MOST_ITEMS]:
             inner = {**known, loop[0]: item}
             for key, value in loop[2].items():
-                if key.startswith(_LOOP):
+                if key.startswith(LOOP):
                     found += self._turns(key, value, inner, (*at, 2, key))
                 else:
                     found.append((_filled(key, inner), self._inside(value, inner), (*at, 2, key)))
@@ -86,7 +86,7 @@ class Written:
             return known[str(value["Ref"])]
         found: dict[str, Any] = {}
         for key, item in value.items():
-            if key.startswith(_LOOP):
+            if key.startswith(LOOP):
                 found |= {made: content for made, content, _ in self._turns(key, item, known, ())}
             else:
                 found[_filled(key, known)] = self._inside(item, known)

@@ -9,8 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from .reading import is_json
-
 # A string of JSON from its first character on: the text and where it ends. It has no stub.
 _scan: Callable[[str, int], tuple[str, int]] = getattr(json.decoder, "scanstring")  # noqa: B009
 _SPACE = re.compile(r"[\s]*")
@@ -110,6 +108,11 @@ class Positions:
     def _offset(self, mark: Any) -> int:
         line: int = mark.line
         return self._lines[line] + int(mark.column) if line < len(self._lines) else len(self.text)
+
+
+def is_json(text: str) -> bool:
+    """Return whether `text` is meant as JSON."""
+    return text.lstrip()[:1] in ("{", "[")
 
 
 def first_repeated(text: str) -> tuple[str, tuple[int, int]]:

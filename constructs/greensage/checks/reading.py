@@ -9,6 +9,8 @@ from typing import Any
 from ..catalog import limits
 from ..errors import CheckError
 from ..narrow import is_list, is_mapping
+from .foreach import LOOP
+from .positions import first_repeated, is_json
 
 
 class NoTemplateError(CheckError):
@@ -79,8 +81,6 @@ def _parse_json(text: str, shown: str) -> Any:
 
     raw = json.loads(text, object_pairs_hook=made)
     if twice:
-        from .positions import first_repeated
-
         name, lines = first_repeated(text)
         raise CheckError(_repeated(shown, name, *lines))
     return raw
@@ -90,17 +90,12 @@ def _repeated(shown: str, name: str, first: int, second: int) -> str:
     return f"{shown}:{second}: {name} is there already in line {first}; CloudFormation takes the last in silence"
 
 
-def is_json(text: str) -> bool:
-    """Return whether `text` is meant as JSON."""
-    return text.lstrip()[:1] in ("{", "[")
-
-
 def is_template(raw: Any) -> bool:
     """Return whether plain values are a template: resources with types."""
     if not is_mapping(raw) or not isinstance(raw.get("Resources"), dict):
         return False
     rows = raw["Resources"].values()
-    if any(str(name).startswith("Fn::ForEach::") for name in raw["Resources"]):
+    if any(str(name).startswith(LOOP) for name in raw["Resources"]):
         return True
     return any(is_mapping(row) and isinstance(row.get("Type"), str) for row in rows) or "AWSTemplateFormatVersion" in raw
 

@@ -55,14 +55,16 @@ class Loop:
 
     def watch(self) -> Watch:
         """Return how it stands."""
-        names = self._reports()
+        files = self._list("reports/")
+        # What lies beside a report has more dots in its name, or a folder of its own.
+        names = [name for name in files if name.endswith(".json") and name.count(".") == 1 and name.count("/") == 1]
         reports = [self._read(name) for name in names[-_NEWEST:]]
         judged = [row for row in reports if row and row.get("status") in ("ok", "drift", "unread")]
         incidents: list[Incident] = list((self._read("state/history.json") or {}).get("incidents", {}).values())
         from ..drift.incidents import is_open
 
         decisions = [found for name in reversed(names[-3:]) if (found := self._read(name.replace("reports/", "decisions/")))]
-        pages = [name for name in self._list("reports/") if name.endswith(".html")]
+        pages = [name for name in files if name.endswith(".html")]
         return Watch(
             self.model, self.bucket, judged[-1] if judged else None,
             tuple((row["until"], row["status"]) for row in reports if row),
@@ -80,12 +82,6 @@ class Loop:
         if "FunctionError" in answer:
             raise GreensageError(f"{self.model}: {found.get('errorMessage', found)}")
         return found
-
-    def _reports(self) -> list[str]:
-        """Names of reports, oldest first; what lies beside them has more dots."""
-        return [
-            name for name in self._list("reports/") if name.endswith(".json") and name.count(".") == 1 and name.count("/") == 1
-        ]
 
     def _list(self, folder: str) -> list[str]:
         pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=f"{self.prefix}{folder}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from aws_cdk import ArnFormat, Stack
@@ -169,7 +170,7 @@ class DriftTriggeredRetraining(Construct):
 
     def _check_budget(self) -> None:
         """Raise ValueError where not even the first training fits into the policy's budget."""
-        most, first, minutes = self._policy.max_usd, self._candidates()[0], self._source.max_run_minutes
+        most, first, minutes = self._policy.max_usd, self._candidates[0], self._source.max_run_minutes
         price = float(str(first["usd_per_hour"]))
         if most is not None and price * minutes / 60 > most:
             raise ValueError(
@@ -199,7 +200,7 @@ class DriftTriggeredRetraining(Construct):
             "person": policy.approval == "person",
         }  # fmt: skip
         settings = {
-            **monitor.settings, "label": self._source.label, "candidates": self._candidates(), "green_hour": green_hour,
+            **monitor.settings, "label": self._source.label, "candidates": self._candidates, "green_hour": green_hour,
             "flexible_hours": policy.flexible_hours, "rules": rules, **self._runs(),
             "max_usd": policy.max_usd, "max_run_minutes": self._source.max_run_minutes,
             "champion": self._champion.parameter_name, "footprint": self.footprint,
@@ -244,7 +245,7 @@ class DriftTriggeredRetraining(Construct):
 
     def _pipeline(self, optimize: lambda_.IFunction | None) -> PipelineEngine:
         return PipelineEngine(
-            self, "Engine", name=self._champion.base, jobs=self.jobs, candidates=self._candidates(), policy=self._policy,
+            self, "Engine", name=self._champion.base, jobs=self.jobs, candidates=self._candidates, policy=self._policy,
             monitor=self._monitor, data=self.data_function, deploy=self.deploy_function, topic=self._topic, optimize=optimize,
             encryption_key=self._key, log_retention_days=self._days,
         )  # fmt: skip
@@ -253,7 +254,7 @@ class DriftTriggeredRetraining(Construct):
         return retraining_machine(
             self, base=self._champion.base, jobs=self.jobs, source=self._source, policy=self._policy, bucket=self._monitor.bucket,
             prefix=self._monitor.prefix, data=self.data_function, deploy=self.deploy_function, topic=self._topic,
-            optimize=optimize, places=len(self._candidates()), update_seconds=self._update_seconds, key=self._key,
+            optimize=optimize, places=len(self._candidates), update_seconds=self._update_seconds, key=self._key,
             days=self._days,
         )  # fmt: skip
 
@@ -282,6 +283,7 @@ class DriftTriggeredRetraining(Construct):
         allowed = max((row.get("maximumExecutionTimeoutInSeconds", 0) for row in policies), default=0)
         return allowed + drift.limit("update_minutes") * 60
 
+    @cached_property
     def _candidates(self) -> list[dict[str, object]]:
         """Where to train; a pipeline's training step is on Spot for good."""
         by_pipeline = self._policy.engine == "pipelines"
